@@ -1,0 +1,144 @@
+/** The border between deciding (TypeScript) and doing (Rust): plain data, mirrored by the structs of `crates/binding`. */
+
+/** One address family of a pod interface. */
+export interface FamilyAddress {
+  /** The pod's address without prefix, for example `10.0.1.23`. */
+  readonly address: string;
+  /** Prefix length of the vSwitch the address belongs to. */
+  readonly prefixLength: number;
+  /** The VPC gateway of that vSwitch. */
+  readonly gateway: string;
+}
+
+/** What one pod interface must be. Applying the same attachment again changes nothing. */
+export interface Attachment {
+  /** `<container id>/<interface name>`; marks every link made for it (interface alias `terway:<id>`). */
+  readonly id: string;
+  /** Grows with every new attachment of this node; the larger one is the newer sandbox. */
+  readonly generation: number;
+  readonly mode: "policy_route";
+  /** Path of the pod's network namespace. */
+  readonly netns: string;
+  /** Name of the interface inside the pod, for example `eth0`. */
+  readonly ifName: string;
+  /** Name of the host end, for example `calic95a4947e07`. */
+  readonly hostIfName: string;
+  readonly mtu: number;
+  readonly ipv4?: FamilyAddress;
+  readonly ipv6?: FamilyAddress;
+  /** The ENI that carries the pod's addresses, found in the host namespace by MAC. */
+  readonly eniMac: string;
+  /** The node's primary addresses, put on the ENI with /32 and /128. */
+  readonly hostIpv4?: string;
+  readonly hostIpv6?: string;
+  readonly defaultRoute: boolean;
+  /** Extra destinations reached through this interface, as CIDRs. */
+  readonly extraRoutes: readonly string[];
+  /** `compact`: one shared rule 512 with suppress_prefixlength; `per_pod`: one rule 512 for each address, as Terway does. */
+  readonly ruleForm: "compact" | "per_pod";
+}
+
+/** What is known of an attachment that has to go; anything but the id may be missing. */
+export interface DetachTarget {
+  readonly id: string;
+  readonly netns?: string;
+  readonly ifName?: string;
+  readonly hostIfName?: string;
+  readonly addresses: readonly string[];
+}
+
+export interface AttachResult {
+  readonly hostIfName: string;
+  readonly hostIfIndex: number;
+  readonly hostMac: string;
+  readonly podMac: string;
+  readonly podIfIndex: number;
+  /** The link that held the host name of an older sandbox was renamed to this. */
+  readonly renamedHolder?: string;
+  /** Kernel changes made; 0 when everything was already there. */
+  readonly steps: number;
+  readonly durationUs: number;
+}
+
+/** One difference between what an attachment wants and what the kernel has. */
+export interface Drift {
+  readonly where: "host" | "pod";
+  /** `link`, `address`, `route`, `rule`, `neighbour`, `sysctl`, … */
+  readonly kind: string;
+  /** The object as people know it, for example `route 10.0.1.23/32 dev calic95a4947e07`. */
+  readonly object: string;
+  readonly problem: "missing" | "different" | "unexpected";
+  readonly detail?: string;
+}
+
+/** Closed set of expected kernel-side failures; see `docs/reference/errors.md`. */
+export type DatapathErrorCode =
+  | "netns_gone"
+  | "interface_exists"
+  | "eni_not_found"
+  | "invalid_attachment"
+  | "deadline"
+  | "kernel"
+  | "unsupported";
+
+export interface DatapathError {
+  readonly code: DatapathErrorCode;
+  readonly message: string;
+  /** The object that could not be made, changed or read. */
+  readonly object?: string;
+  readonly errno?: number;
+}
+
+export type Outcome<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: DatapathError };
+
+export interface DetachResult {
+  /** True when nothing of the attachment was left already. */
+  readonly alreadyGone: boolean;
+  /** What could not be removed; tear-down never stops at a failure. Repair and collection try again. */
+  readonly failures: readonly DatapathError[];
+}
+
+export interface CollectResult {
+  /** Objects with our mark that belonged to no attachment and were removed. */
+  readonly removed: readonly string[];
+  readonly failures: readonly DatapathError[];
+}
+
+export interface Repair {
+  readonly attachmentId: string;
+  /** What set it off. */
+  readonly trigger: "notification" | "scan";
+  readonly drifts: readonly Drift[];
+  readonly failures: readonly DatapathError[];
+}
+
+export interface DatapathStatus {
+  readonly attachments: number;
+  /** Renamed devices that wait for the batch deleter. */
+  readonly deleteBacklog: number;
+  readonly kernelRelease: string;
+}
+
+/**
+ * The native datapath. One instance per process and network namespace. Expected failures are values; a rejection is a bug.
+ * It remembers the attachments given to `attach` and `adopt` and keeps the kernel equal to them until `detach`.
+ */
+export interface Datapath {
+  /** Makes the kernel equal to the attachment. Idempotent. Never waits longer than `deadlineMs` for an ENI to appear. */
+  attach(attachment: Attachment, deadlineMs: number): Promise<Outcome<AttachResult>>;
+  /** Empty when the kernel equals the attachment. Changes nothing. */
+  check(attachment: Attachment): Promise<Outcome<readonly Drift[]>>;
+  /** Removes whatever is left of it; answers before the kernel has finished deleting the link. Safe at any point, any number of times. */
+  detach(target: DetachTarget): Promise<DetachResult>;
+  /** Starts to guard these attachments without changing anything now (after a restart). */
+  adopt(attachments: readonly Attachment[]): Promise<void>;
+  /** Removes every object with our mark in the host namespace that belongs to none of the guarded attachments. */
+  collect(): Promise<CollectResult>;
+  /** Repairs on netlink notifications and every `scanIntervalMs`; `pods: false` leaves pod namespaces alone. */
+  startRepair(options: { scanIntervalMs: number; pods: boolean }, onRepair: (repair: Repair) => void): void;
+  status(): DatapathStatus;
+  /** The node's own primary addresses: those of the interface that carries the default route. */
+  hostAddresses(): Promise<{ ipv4?: string; ipv6?: string; mtu: number; ifName: string }>;
+  /** Stops the threads; waits until the delete backlog is empty, at most `deadlineMs`. Kernel state stays. */
+  close(deadlineMs: number): Promise<void>;
+}

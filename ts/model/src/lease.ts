@@ -1,0 +1,144 @@
+import type { FamilyAddress } from "./attachment.ts";
+import type { CloudErrorClass, EniStatus, EniType } from "./cloud.ts";
+
+/** Who an address is for. */
+export interface Sandbox {
+  readonly containerId: string;
+  readonly ifName: string;
+  readonly netns: string;
+  readonly podNamespace: string;
+  readonly podName: string;
+  readonly podUid?: string;
+}
+
+export type LeaseState = "intent" | "bound" | "releasing";
+
+/** One sandbox's hold on its addresses. At most one per (container id, interface). */
+export interface Lease {
+  /** `<container id>/<interface name>`. */
+  readonly id: string;
+  /** Grows with every lease of this node, across restarts. */
+  readonly generation: number;
+  readonly state: LeaseState;
+  readonly sandbox: Sandbox;
+  readonly eniId: string;
+  readonly eniMac: string;
+  readonly ipv4?: FamilyAddress;
+  readonly ipv6?: FamilyAddress;
+  readonly allocatedAtMs: number;
+  /** What the daemon wanted remembered with it (its attachment), as plain JSON; opaque here. */
+  readonly payload?: unknown;
+}
+
+/** Bounds and habits of the pool; the daemon derives it from `eni_conf` and may replace it at run time. */
+export interface PoolConfig {
+  readonly ipv4: boolean;
+  readonly ipv6: boolean;
+  /** Free addresses to keep at least and at most. */
+  readonly minIdle: number;
+  readonly maxIdle: number;
+  /** ENIs that may exist beside the primary one. */
+  readonly maxEnis: number;
+  readonly ipv4PerEni: number;
+  readonly ipv6PerEni: number;
+  readonly vSwitchIds: readonly string[];
+  readonly vSwitchPolicy: "ordered" | "random" | "most";
+  readonly eniPolicy: "most_ips" | "least_ips";
+  readonly securityGroupIds: readonly string[];
+  readonly resourceGroupId?: string;
+  /** Tags for the ENIs that we create; an ENI without our tags is foreign and never touched. */
+  readonly eniTags: Readonly<Record<string, string>>;
+  /** A released address rests this long before it is given out or unassigned. */
+  readonly coolDownMs: number;
+  /** Period of the loop that compares with the cloud and adjusts the pool. */
+  readonly syncPeriodMs: number;
+}
+
+/** Why nothing can be given at the moment; the message names the resource and the next step. */
+export interface PoolProblem {
+  readonly class: CloudErrorClass | "full";
+  readonly code: string;
+  readonly message: string;
+  readonly resource?: string;
+  readonly sinceMs: number;
+}
+
+export interface PoolAddressView {
+  readonly address: string;
+  readonly family: "ipv4" | "ipv6";
+  readonly eniId: string;
+  /** `cooling` rests after release; `foreign` is not ours to give; `vanished` is in use here but unknown to the cloud. */
+  readonly state: "free" | "used" | "cooling" | "assigning" | "unassigning" | "vanished";
+  readonly leaseId?: string;
+  readonly pod?: string;
+}
+
+export interface PoolEniView {
+  readonly id: string;
+  readonly mac: string;
+  readonly type: EniType;
+  readonly status: EniStatus | "Planned";
+  readonly vSwitchId: string;
+  readonly ours: boolean;
+  readonly addresses: readonly PoolAddressView[];
+}
+
+export interface PoolView {
+  readonly enis: readonly PoolEniView[];
+  readonly leases: readonly Lease[];
+  readonly total: number;
+  readonly used: number;
+  /** Addresses (pairs, in dual stack) that an ADD would get at once. */
+  readonly free: number;
+  readonly cooling: number;
+  readonly waiting: number;
+  /** The most addresses this node could ever hold under its limits. */
+  readonly capacity: number;
+  readonly problems: readonly PoolProblem[];
+}
+
+export type AllocateFailure = {
+  readonly reason: "exhausted" | "timeout" | "denied" | "stopping";
+  /** Complete sentence for log, CNI error and operator. */
+  readonly message: string;
+  readonly problem?: PoolProblem;
+};
+
+/**
+ * The node's addresses. Durable: what it has answered survives `kill -9`. Keeps invariants I1–I4 and I6–I10 (docs/reference/invariants.md).
+ */
+export interface AddressPool {
+  /**
+   * A lease for the sandbox, the same one when it has one already (also while another call for it is under way). Journaled as an intent before it
+   * resolves. Takes a warm address at once or waits for the cloud until `deadlineMs`. `payload` is computed from the new lease and journaled with it.
+   */
+  allocate(
+    sandbox: Sandbox,
+    options: { deadlineMs: number; payload?: (lease: Lease) => unknown },
+  ): Promise<{ ok: true; lease: Lease; existed: boolean } | { ok: false; failure: AllocateFailure }>;
+  /** The kernel has what the lease says. Durable soon; not needed to be durable for correctness, so callers need not wait. */
+  bound(leaseId: string): Promise<void>;
+  /** Journals that the lease is to go; undefined when there is none. Call before touching the kernel. */
+  beginRelease(leaseId: string): Promise<Lease | undefined>;
+  /** The kernel has nothing of it any more; the addresses start to rest. */
+  finishRelease(leaseId: string): Promise<void>;
+  lease(leaseId: string): Lease | undefined;
+  leases(): readonly Lease[];
+  view(): PoolView;
+  /** Resolves when free ≥ max(1, minIdle, waiting), capped by what the cloud can still give; `limited` names why it is less. */
+  warm(signal?: AbortSignal): Promise<{ limited?: PoolProblem }>;
+  /** Asks for a comparison with the cloud now; resolves when one that started after this call has ended. */
+  sync(): Promise<void>;
+  reconfigure(config: PoolConfig): void;
+  /** Refuses new work, waits for the journal, releases the lock. Cloud calls under way are left to their intents. */
+  close(): Promise<void>;
+}
+
+/** What happened, for metrics, events and logs. */
+export type PoolEvent =
+  | { readonly type: "problem"; readonly problem: PoolProblem }
+  | { readonly type: "recovered"; readonly code: string }
+  | { readonly type: "eni-created" | "eni-attached" | "eni-deleted"; readonly eniId: string }
+  | { readonly type: "assigned" | "unassigned"; readonly eniId: string; readonly addresses: readonly string[] }
+  | { readonly type: "journal-repaired"; readonly setAside: string; readonly recordsKept: number; readonly bytesLost: number }
+  | { readonly type: "address-vanished"; readonly address: string; readonly leaseId: string };
