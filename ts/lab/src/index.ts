@@ -1,1 +1,2 @@
 export {};
+export type { FabricPort, PluggedEni } from "./cloud/fabric-port.ts";

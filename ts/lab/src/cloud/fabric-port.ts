@@ -1,0 +1,44 @@
+/**
+ * The border between the simulated control plane and whatever carries packets. The cloud's state says what should be; the fabric makes
+ * it so with real interfaces. The simulator runs without a fabric, too: then the state alone changes.
+ *
+ * Order of effects:
+ * - attach: `plug` is awaited while the ENI is `Attaching`; it becomes `InUse` after `plug` resolved. A rejection leaves it `Attaching`.
+ * - detach: `unplug` is awaited while the ENI is `Detaching`; it becomes `Available` after `unplug` resolved.
+ * - assign: the state changes, `assign` is awaited, then the call is answered.
+ * - unassign: the state changes, `unassign` is awaited, then the call is answered; the addresses can be given to another ENI only then.
+ *
+ * Addresses are written without prefix length. All calls for one ENI come one after the other.
+ */
+export interface FabricPort {
+  /** Makes the interface appear in the instance with this MAC and routes its addresses. Again with the same ENI: no change. */
+  plug(eni: PluggedEni): Promise<void>;
+  /** Makes the interface disappear. Unknown ENI: no error. */
+  unplug(eniId: string): Promise<void>;
+  /** The VPC starts to deliver packets for these addresses to the ENI, and to accept them as source. */
+  assign(eniId: string, addresses: string[]): Promise<void>;
+  /** The VPC stops both. */
+  unassign(eniId: string, addresses: string[]): Promise<void>;
+}
+
+/** An ENI as the fabric needs it, at the moment it is plugged. */
+export interface PluggedEni {
+  eniId: string;
+  instanceId: string;
+  type: "Primary" | "Secondary" | "Trunk" | "Member";
+  /** Lower case, colon separated. */
+  mac: string;
+  primaryIpv4: string;
+  /** All private IPv4 addresses, the primary one included. */
+  ipv4: string[];
+  ipv6: string[];
+  vSwitch: {
+    id: string;
+    /** For example `10.0.1.0/24`. */
+    cidr: string;
+    gateway: string;
+    ipv6Cidr?: string;
+    ipv6Gateway?: string;
+  };
+  securityGroupIds: string[];
+}
