@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# run.sh TASK [ARGUMENTS]: what the npm scripts call. Installs and builds what is missing, then hands over to the task's program.
+set -euo pipefail
+. "$(dirname "$0")/common.sh"
+cd "$ROOT"
+task=$1
+shift
+
+if [ "$task" = demo ] && [[ " $* " =~ " --help " ]]; then :; else
+  echo "Preparing (installed and built once, then reused):"
+fi
+bash scripts/bootstrap.sh
+case $task in
+  demo)
+    bash scripts/build.sh
+    exec node ts/lab/src/main.ts demo "$@"
+    ;;
+  test)
+    bash scripts/build.sh
+    exec node test/runner/main.ts "$@"
+    ;;
+  bench)
+    bash scripts/build.sh
+    exec node bench/main.ts "$@"
+    ;;
+  lint) exec node test/runner/main.ts --tier static "$@" ;;
+  format)
+    biome check --write .
+    cargo fmt --all
+    ;;
+  generate) exec node scripts/generate.ts "$@" ;;
+  *) die "unknown task $task" ;;
+esac

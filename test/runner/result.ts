@@ -1,0 +1,14 @@
+/** One test of any tier. */
+export interface TestResult {
+  readonly name: string;
+  readonly status: "passed" | "failed" | "skipped";
+  /** Why it was skipped, or the first lines of how it failed. */
+  readonly reason?: string;
+  readonly durationMs?: number;
+}
+
+export interface TierResult {
+  readonly tier: string;
+  readonly results: readonly TestResult[];
+  readonly durationMs: number;
+}

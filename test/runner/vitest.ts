@@ -1,0 +1,63 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
+import { z } from "zod";
+import { run, tail } from "./command.ts";
+import type { TestResult } from "./result.ts";
+
+const reportSchema = z.object({
+  testResults: z.array(
+    z.object({
+      name: z.string(),
+      status: z.string(),
+      message: z.string().optional(),
+      assertionResults: z.array(
+        z.object({
+          fullName: z.string(),
+          status: z.enum(["passed", "failed", "skipped", "pending", "todo", "disabled"]),
+          duration: z.number().nullish(),
+          failureMessages: z.array(z.string()).nullish(),
+          meta: z.object({ skipReason: z.string().optional() }).loose().optional(),
+        }),
+      ),
+    }),
+  ),
+});
+
+/** Runs one project of `vitest.config.ts` and reads its JSON report. A file that cannot be loaded is one failed test. */
+export async function vitestProject(project: string, filters: readonly string[] = []): Promise<TestResult[]> {
+  const folder = await mkdtemp(join(tmpdir(), "terway-vitest-"));
+  const file = join(folder, "report.json");
+  try {
+    const outcome = await run("node", [
+      "node_modules/vitest/vitest.mjs",
+      "run",
+      `--project=${project}`,
+      "--reporter=json",
+      `--outputFile=${file}`,
+      "--passWithNoTests",
+      ...filters,
+    ]);
+    const text = await readFile(file, "utf8").catch(() => undefined);
+    if (text === undefined) return [{ name: `vitest ${project}`, status: "failed", reason: tail(outcome.output, 40) }];
+    const results: TestResult[] = [];
+    for (const suite of reportSchema.parse(JSON.parse(text)).testResults) {
+      const path = relative(process.cwd(), suite.name);
+      if (suite.assertionResults.length === 0 && suite.status === "failed")
+        results.push({ name: path, status: "failed", reason: suite.message ?? "the file could not be loaded" });
+      for (const test of suite.assertionResults) {
+        const name = `${path} > ${test.fullName}`;
+        const timing = test.duration == null ? {} : { durationMs: test.duration };
+        if (test.status === "passed") results.push({ name, status: "passed", ...timing });
+        else if (test.status === "failed")
+          results.push({ name, status: "failed", reason: test.failureMessages?.join("\n") ?? "no message", ...timing });
+        else results.push({ name, status: "skipped", reason: test.meta?.skipReason ?? "no reason given" });
+      }
+    }
+    if (outcome.code !== 0 && !results.some((result) => result.status === "failed"))
+      results.push({ name: `vitest ${project}`, status: "failed", reason: tail(outcome.output, 40) });
+    return results;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}

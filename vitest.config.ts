@@ -1,0 +1,23 @@
+import { defineConfig } from "vitest/config";
+
+/** One project a tier, see docs/testing.md. Tests that make kernel objects run one file at a time: they share the machine's devices and time. */
+const serial = { fileParallelism: false, testTimeout: 120_000, hookTimeout: 120_000 };
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: "unit",
+          include: ["ts/*/src/**/*.test.ts", "test/runner/**/*.test.ts"],
+          exclude: ["**/*.netns.test.ts"],
+          testTimeout: 60_000,
+        },
+      },
+      { test: { name: "netns", include: ["ts/*/src/**/*.netns.test.ts"], ...serial } },
+      { test: { name: "cloud", include: ["test/conformance-cloud/**/*.test.ts"], testTimeout: 60_000 } },
+      { test: { name: "daemon", include: ["test/daemon/**/*.test.ts"], ...serial } },
+      { test: { name: "node", include: ["test/node/**/*.test.ts"], ...serial, testTimeout: 300_000, hookTimeout: 300_000 } },
+    ],
+  },
+});
