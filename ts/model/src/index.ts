@@ -1,3 +1,4 @@
+export * from "./address.ts";
 export * from "./attachment.ts";
 export * from "./cloud.ts";
 export * from "./cni.ts";
