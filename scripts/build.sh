@@ -18,14 +18,14 @@ static_programs() {
   local target
   target=$(static_target)
   [ "$target" = x86_64-unknown-linux-musl ] || export RUSTFLAGS="-C target-feature=+crt-static"
-  cargo build --locked --release --target "$target" -p terway-cni -p terway-lab-agent -p terway-floor
-  for program in terway lab-agent floor; do
+  cargo build --locked --release --target "$target" -p terway-cni -p terway-lab-agent -p terway-floor -p terway-bench-driver
+  for program in terway lab-agent floor bench-driver; do
     cmp -s "$TARGET_DIR/$target/release/$program" "dist/bin/$program" ||
       install -m 755 "$TARGET_DIR/$target/release/$program" "dist/bin/$program"
   done
 }
 
-step "CNI executable, lab agent, floor (Rust, static)" static_programs
+step "CNI executable, lab and bench programs (Rust)" static_programs
 step "native datapath (Rust, napi)" npm run --silent build -w ts/datapath
 step "terwayd (TypeScript bundle)" npm run --silent build -w ts/daemon
 step "terway-cli (TypeScript bundle)" npm run --silent build -w ts/cli
