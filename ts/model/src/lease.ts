@@ -56,7 +56,8 @@ export interface PoolConfig {
 
 /** Why nothing can be given at the moment; the message names the resource and the next step. */
 export interface PoolProblem {
-  readonly class: CloudErrorClass | "full";
+  /** `full`: the node's own limit; `journal`: the disk does not take what must be durable first. */
+  readonly class: CloudErrorClass | "full" | "journal";
   readonly code: string;
   readonly message: string;
   readonly resource?: string;
@@ -98,7 +99,7 @@ export interface PoolView {
 }
 
 export type AllocateFailure = {
-  readonly reason: "exhausted" | "timeout" | "denied" | "stopping";
+  readonly reason: "exhausted" | "timeout" | "denied" | "journal" | "stopping";
   /** Complete sentence for log, CNI error and operator. */
   readonly message: string;
   readonly problem?: PoolProblem;
@@ -110,7 +111,8 @@ export type AllocateFailure = {
 export interface AddressPool {
   /**
    * A lease for the sandbox, the same one when it has one already (also while another call for it is under way). Journaled as an intent before it
-   * resolves. Takes a warm address at once or waits for the cloud until `deadlineMs`. `payload` is computed from the new lease and journaled with it.
+   * resolves. Takes a warm address at once or waits for the cloud, at most `deadlineMs` from now. When nothing is free and the cloud has just refused,
+   * it fails at once with that refusal instead of waiting for the deadline. `payload` is computed from the new lease and journaled with it.
    */
   allocate(
     sandbox: Sandbox,

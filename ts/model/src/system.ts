@@ -4,7 +4,11 @@ import type { Clock, Random } from "./time.ts";
 /** The platform's clock. Only programs construct it; everything else receives a {@link Clock}. */
 export const systemClock: Clock = {
   wallMs: () => Date.now(),
-  monotonicMs: () => performance.now(),
+  // CLOCK_MONOTONIC, not performance.now(): it counts from the kernel's start, so that two processes of one boot can compare their readings.
+  monotonicMs() {
+    const [seconds, nanoseconds] = process.hrtime();
+    return seconds * 1_000 + nanoseconds / 1e6;
+  },
   after(delayMs, task) {
     const timer = setTimeout(task, delayMs);
     timer.unref();

@@ -1,0 +1,2 @@
+export { FakeClock, settle } from "./fake-clock.ts";
+export { SeededRandom } from "./seeded-random.ts";
