@@ -1,0 +1,239 @@
+import { z } from "zod";
+import { parseCidr } from "./address.ts";
+import { choice, key } from "./config-key.ts";
+import { parseGoDuration } from "./duration.ts";
+
+const text = z.string().optional();
+const flag = z.boolean().optional();
+const count = z.int().min(0).optional();
+const names = z.array(z.string().min(1)).optional();
+const duration = (minimumMs: number) =>
+  z
+    .string()
+    .refine((value) => value === "" || parseGoDuration(value) !== undefined, {
+      error: 'must be a Go duration such as "90s" or "10m"',
+      abort: true,
+    })
+    .refine((value) => value === "" || (parseGoDuration(value) ?? 0) >= minimumMs, `must be at least ${minimumMs / 1000}s`)
+    .optional();
+const cidrList = z
+  .string()
+  .refine(
+    (value) => value === "" || value.split(",").every((part) => parseCidr(part.trim()) !== undefined),
+    "must be a comma separated list of CIDRs",
+  )
+  .optional();
+
+/** Limits of the cloud's tags (reference: ECS CreateNetworkInterface, Tag.N). */
+const tags = z
+  .record(
+    z
+      .string()
+      .regex(
+        /^(?!aliyun|acs:)(?!.*https?:\/\/)/,
+        'is no tag key that the cloud accepts: it must not begin with "aliyun" or "acs:", nor contain "http://" or "https://"',
+      )
+      .min(1)
+      .max(128),
+    z.string().max(128),
+  )
+  .optional();
+const backoff = z.object({
+  InitialDelay: z.int().min(0).optional(),
+  Duration: z.int().min(0).optional(),
+  Factor: z.number().min(0).optional(),
+  Jitter: z.number().min(0).optional(),
+  Steps: z.int().min(0).optional(),
+  Cap: z.int().min(0).optional(),
+});
+
+export const virtualTypes = ["veth", "policyroute", "ipvlan", "datapathv2"] as const;
+
+/** `eni_conf` as it stands in the file: Terway's keys first, then those that only documents name. */
+export const eniConfFileSchema = z.object({
+  version: key(text, { type: "text", status: "active", meaning: "Carried for people; not interpreted." }),
+  access_key: key(text, {
+    type: "text",
+    status: "active",
+    secret: true,
+    meaning: "AccessKey id. With `access_secret`; without both, the RAM role of the instance is used.",
+  }),
+  access_secret: key(text, { type: "text", status: "active", secret: true, meaning: "AccessKey secret." }),
+  credential_path: key(text, {
+    type: "path",
+    status: "active",
+    meaning:
+      "File with the add-on's short-lived credentials (`addon.token.config`), read again when it changes. Used when `access_key` is absent.",
+  }),
+  region_id: key(text, { type: "text", status: "ignored", meaning: "The region comes from the instance metadata." }),
+  service_cidr: key(cidrList, {
+    type: "comma separated list of CIDR",
+    status: "active",
+    meaning: "Addresses of Kubernetes Services; the first of each family is used.",
+  }),
+  vswitches: key(z.record(z.string().min(1), z.array(z.string().min(1))).optional(), {
+    type: "object: zone → list of vSwitch id",
+    status: "active",
+    meaning: "vSwitches that give addresses, for each zone. A zone without entry uses the vSwitch of the instance.",
+  }),
+  vswitch_selection_policy: key(choice(["random", "ordered", "most"]), {
+    type: "`random`, `ordered` or `most`",
+    status: "active",
+    meaning: "Which vSwitch of the zone a new ENI takes: any, the first with free addresses, or the one with most free addresses.",
+  }),
+  security_group: key(text, { type: "security group id", status: "active", meaning: "United with `security_groups`." }),
+  security_groups: key(names, {
+    type: "list of security group id",
+    status: "active",
+    meaning: "Groups of every ENI that is created; at most 10 together with `security_group`. Without any, the groups of the primary ENI.",
+  }),
+  resource_group_id: key(text, { type: "resource group id", status: "active", meaning: "Resource group of every ENI that is created." }),
+  eni_tags: key(tags, { type: "object: key → value", status: "active", meaning: "Tags of every ENI that is created, beside our own." }),
+  eni_tag_filter: key(tags, { type: "object: key → value", status: "planned", meaning: "Only ENIs with all these tags are managed." }),
+  eni_tag_block_list: key(z.array(z.object({ key: z.string(), value: z.string().optional() })).optional(), {
+    type: "list of {key, value}",
+    status: "planned",
+    meaning: "ENIs with one of these tags are never managed.",
+  }),
+  max_pool_size: key(count, {
+    type: "integer ≥ 0",
+    status: "active",
+    meaning: "Free addresses kept at most (5 when absent, or `min_pool_size` when that is larger).",
+  }),
+  min_pool_size: key(count, { type: "integer ≥ 0", status: "active", meaning: "Free addresses kept at least (0 when absent)." }),
+  min_eni: key(count, {
+    type: "integer ≥ 0",
+    status: "active",
+    meaning: "With `min_pool_size` 0: as many free addresses as this many ENIs hold are kept at least.",
+  }),
+  max_eni: key(count, {
+    type: "integer ≥ 0",
+    status: "active",
+    meaning: "ENIs that may be used beside the primary one; 0 is no limit beyond that of the instance type.",
+  }),
+  eni_cap_ratio: key(z.number().min(0).max(1).optional(), {
+    type: "number 0 to 1",
+    status: "active",
+    meaning: "Share of the instance type's ENIs that may be used (1 when absent or 0).",
+  }),
+  eni_cap_shift: key(z.int().optional(), {
+    type: "integer",
+    status: "active",
+    meaning: "Added to the number of ENIs after `eni_cap_ratio`.",
+  }),
+  eni_selection_policy: key(choice(["most_ips", "least_ips"]), {
+    type: "`most_ips` or `least_ips`",
+    status: "active",
+    meaning: "Which ENI is filled first.",
+  }),
+  ip_stack: key(choice(["ipv4", "dual", "ipv6"]), {
+    type: "`ipv4`, `dual` or `ipv6`",
+    status: "active",
+    meaning: "Address families of pods (`ipv4` when absent).",
+  }),
+  ip_pool_sync_period: key(duration(1000), {
+    type: "Go duration ≥ 1s",
+    status: "active",
+    meaning: "Period of the comparison with the cloud (120s when absent).",
+  }),
+  rate_limit: key(z.record(z.string().min(1), z.int().min(1)).optional(), {
+    type: "object: operation → calls per minute",
+    status: "active",
+    meaning: "Overrides the built-in limit of an OpenAPI operation of this process.",
+  }),
+  log_level: key(choice(["trace", "debug", "info", "warn", "error"]), {
+    type: "`trace`, `debug`, `info`, `warn` or `error`",
+    status: "active",
+    meaning: "Verbosity; the environment variable `LOG_LEVEL` wins (`info` when neither is set).",
+  }),
+  eniip_virtual_type: key(choice(virtualTypes), {
+    type: "`veth`, `PolicyRoute`, `IPVlan` or `datapathv2`, any case",
+    status: "active",
+    meaning: "How pods are connected. Also a key of `10-terway.conf`, which wins. `PolicyRoute` is `veth`.",
+    plannedValues: { values: ["ipvlan", "datapathv2"], instead: "pods are connected by policy routing (`veth`)" },
+  }),
+  ipam_type: key(choice(["default", "crd", "prefercrd"]), {
+    type: "`default` or `crd`",
+    status: "planned",
+    inert: "default",
+    meaning: "`crd`: the control plane allocates addresses; `default`: each node does.",
+  }),
+  enable_eni_trunking: key(flag, {
+    type: "boolean",
+    status: "planned",
+    meaning: "One ENI of the node is a trunk that carries ENIs of single pods.",
+  }),
+  enable_erdma: key(flag, { type: "boolean", status: "planned", meaning: "ENIs with eRDMA are used." }),
+  ip_warm_up_size: key(count, { type: "integer ≥ 0", status: "planned", meaning: "Addresses allocated once on a new node." }),
+  idle_ip_reclaim_after: key(duration(0), {
+    type: "Go duration",
+    status: "planned",
+    meaning: "Quiet time of the pool after which idle addresses are given back.",
+  }),
+  idle_ip_reclaim_interval: key(duration(0), {
+    type: "Go duration",
+    status: "planned",
+    meaning: "Time between two rounds of giving back.",
+  }),
+  idle_ip_reclaim_batch_size: key(count, { type: "integer ≥ 0", status: "planned", meaning: "Addresses given back in a round." }),
+  idle_ip_reclaim_jitter_factor: key(
+    z
+      .string()
+      .regex(/^$|^\d*\.?\d+$/, 'must be a number in text, such as "0.1"')
+      .optional(),
+    { type: "number in text", status: "planned", meaning: "Jitter of that interval." },
+  ),
+  custom_stateful_workload_kinds: key(names, {
+    type: "list of kind",
+    status: "planned",
+    meaning: "Owner kinds that are treated like StatefulSet.",
+  }),
+  backoff_override: key(z.record(z.string(), backoff).optional(), {
+    type: "object: name → {InitialDelay, Duration, Factor, Jitter, Steps, Cap}, durations in ns",
+    status: "planned",
+    meaning: "Replaces entries of the back-off table.",
+  }),
+  extra_routes: key(z.array(z.object({ dst: z.string().refine((value) => parseCidr(value) !== undefined, "must be a CIDR") })).optional(), {
+    type: "list of {dst: CIDR}",
+    status: "planned",
+    meaning: "Further destinations through the pod interface.",
+  }),
+  disable_device_plugin: key(flag, {
+    type: "boolean",
+    status: "planned",
+    inert: true,
+    meaning: "Do not tell kubelet about ENIs as devices; the daemon has no device plugin yet.",
+  }),
+  kube_client_qps: key(z.number().min(0).optional(), {
+    type: "number ≥ 0",
+    status: "planned",
+    meaning: "Requests per second to the API server.",
+  }),
+  kube_client_burst: key(count, { type: "integer ≥ 0", status: "planned", meaning: "Burst of requests to the API server." }),
+  enable_patch_pod_ips: key(flag, {
+    type: "boolean",
+    status: "planned",
+    meaning: "Addresses are written to pod annotation `k8s.aliyun.com/pod-ips`.",
+  }),
+  enable_ip_prefix: key(flag, { type: "boolean", status: "planned", meaning: "Prefixes (/28, /80) instead of single addresses." }),
+  ipv4_prefix_count: key(count, { type: "integer ≥ 0", status: "planned", meaning: "IPv4 prefixes of the node." }),
+  ipv6_prefix_count: key(count, { type: "integer ≥ 0", status: "planned", meaning: "IPv6 prefixes of the node." }),
+  prefix: key(text, { type: "text", status: "ignored", meaning: "Declared by Terway, without effect there and here." }),
+  ipv6: key(flag, { type: "boolean", status: "synonym", meaning: "`true` is `ip_stack: dual`." }),
+  trunk_on: key(flag, { type: "boolean", status: "planned", meaning: "Synonym of `enable_eni_trunking`." }),
+  enable_ebpf: key(flag, { type: "boolean", status: "planned", meaning: "eBPF programs on the path of pods." }),
+  enable_datapath_v2: key(flag, { type: "boolean", status: "planned", meaning: "Synonym of `eniip_virtual_type: datapathv2`." }),
+  disable_security_policy: key(flag, { type: "boolean", status: "planned", meaning: "NetworkPolicy is not enforced." }),
+  degradation: key(z.object({ enable: flag, l0_threshold: count, l1_threshold: count }).optional(), {
+    type: "{enable, l0_threshold, l1_threshold}",
+    status: "planned",
+    meaning: "Automatic degradation when the cloud fails: L1 releases nothing, L0 calls nothing.",
+  }),
+  hot_plug: key(flag, {
+    type: "boolean",
+    status: "ignored",
+    inert: true,
+    meaning: "ENIs are always attached while the node runs; it cannot be switched off.",
+  }),
+});
+export type EniConfFile = z.infer<typeof eniConfFileSchema>;
