@@ -59,7 +59,11 @@ export function issuesOf(error: z.ZodError, input: unknown, isSecret: (path: rea
     const path = formatPath(issue.path);
     const value = valueAt(input, issue.path);
     if (issue.code === "invalid_type") {
-      return { path, code: "type", message: `must be ${article(typeName(issue.expected))}, but is ${article(typeOf(value))}.` };
+      return {
+        path,
+        code: "type",
+        message: `must be ${article(typeName(issue.expected))}, but is ${value === undefined ? "missing" : article(typeOf(value))}.`,
+      };
     }
     const scalar = typeof value === "string" || typeof value === "number" || typeof value === "boolean";
     const shown = scalar && !isSecret(issue.path) ? `, but is ${JSON.stringify(value)}` : "";

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { type ConfigIssue, formatPath } from "./config-issue.ts";
 
 /**
  * What people need to know of a configuration key; the reference page and the warnings at start are made from it. To implement a key, set its
@@ -34,12 +35,36 @@ export function keyInfo(schema: z.ZodType): ConfigKey | undefined {
   return registry.get(schema);
 }
 
-/** False for values that ask for nothing; a key with such a value needs no warning when it is not implemented. */
-export function asksForSomething(info: ConfigKey, value: unknown): boolean {
+function asksForSomething(info: ConfigKey, value: unknown): boolean {
   if (value === undefined || value === null) return false;
   if (info.inert !== undefined) return value !== info.inert;
   if (typeof value === "object") return Object.keys(value).length > 0;
   return value !== false && value !== 0 && value !== "";
+}
+
+/** One warning for each key, at any depth, whose value asks for something that does not happen (yet). */
+export function notImplemented(schema: z.ZodObject, value: unknown, path: readonly string[] = []): ConfigIssue[] {
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([name, item]): ConfigIssue[] => {
+    const child = Object.hasOwn(schema.shape, name) ? schema.shape[name] : undefined;
+    if (!(child instanceof z.ZodType)) return [];
+    const info = keyInfo(child);
+    const where = formatPath([...path, name]);
+    const inner = child instanceof z.ZodOptional ? child.unwrap() : child;
+    const nested = inner instanceof z.ZodObject ? notImplemented(inner, item, [...path, name]) : [];
+    const plain = typeof item === "string" ? item.toLowerCase() : item;
+    if (info?.status === "planned" && asksForSomething(info, plain)) {
+      return [{ path: where, code: "not_implemented", message: `\`${where}\` is accepted but not implemented yet; ignored.` }];
+    }
+    if (info?.status === "ignored" && asksForSomething(info, plain)) {
+      return [{ path: where, code: "ignored", message: `\`${where}\` has no effect. ${info.meaning}` }];
+    }
+    if (typeof plain === "string" && info?.plannedValues?.values.includes(plain)) {
+      const message = `\`${where}: ${item}\` is accepted but not implemented yet; ${info.plannedValues.instead}.`;
+      return [{ path: where, code: "not_implemented", message }];
+    }
+    return nested;
+  });
 }
 
 /** One of `values`, any case; an empty text is Go's way of saying nothing. */

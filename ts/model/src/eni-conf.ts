@@ -1,6 +1,6 @@
 import { canonicalCidr } from "./address.ts";
 import { type ConfigIssue, issuesOf, unknownKeys } from "./config-issue.ts";
-import { asksForSomething, keyInfo } from "./config-key.ts";
+import { keyInfo, notImplemented } from "./config-key.ts";
 import { parseGoDuration } from "./duration.ts";
 import { type EniConfFile, eniConfFileSchema } from "./eni-conf-keys.ts";
 import { parseJsonText } from "./json-text.ts";
@@ -60,7 +60,7 @@ export function parseEniConf(text: string): EniConfResult {
 /** The same for a value that was parsed (and perhaps merged with a per-node override, see `mergePatch`) before. */
 export function parseEniConfValue(value: unknown): EniConfResult {
   const present = withoutNulls(value);
-  const warnings = [...unknownKeys(eniConfFileSchema, present), ...unimplemented(present)];
+  const warnings = [...unknownKeys(eniConfFileSchema, present), ...notImplemented(eniConfFileSchema, present)];
   const parsed = eniConfFileSchema.safeParse(present);
   if (!parsed.success) {
     return { ok: false, errors: [...issuesOf(parsed.error, present, isSecret), ...conflicts(onlyValid(present))], warnings };
@@ -88,30 +88,6 @@ function onlyValid(value: unknown): EniConfFile {
   return eniConfFileSchema.parse(
     Object.fromEntries(Object.entries(value).filter(([name, item]) => shape[name]?.safeParse(item).success === true)),
   );
-}
-
-function unimplemented(value: unknown): ConfigIssue[] {
-  if (typeof value !== "object" || value === null) return [];
-  const issues: ConfigIssue[] = [];
-  const shape: Readonly<Record<string, (typeof eniConfFileSchema.shape)[keyof EniConfFile]>> = eniConfFileSchema.shape;
-  for (const [name, item] of Object.entries(value)) {
-    const schema = Object.hasOwn(shape, name) ? shape[name] : undefined;
-    const info = schema && keyInfo(schema);
-    if (info === undefined) continue;
-    const plain = typeof item === "string" ? item.toLowerCase() : item;
-    if (info.status === "planned" && asksForSomething(info, plain)) {
-      issues.push({ path: name, code: "not_implemented", message: `\`${name}\` is accepted but not implemented yet; ignored.` });
-    } else if (info.status === "ignored" && asksForSomething(info, plain)) {
-      issues.push({ path: name, code: "ignored", message: `\`${name}\` has no effect. ${info.meaning}` });
-    } else if (typeof plain === "string" && info.plannedValues?.values.includes(plain)) {
-      issues.push({
-        path: name,
-        code: "not_implemented",
-        message: `\`${name}: ${item}\` is accepted but not implemented yet; ${info.plannedValues.instead}.`,
-      });
-    }
-  }
-  return issues;
 }
 
 function securityGroups(file: EniConfFile): string[] {

@@ -2,6 +2,7 @@ export * from "./address.ts";
 export * from "./attachment.ts";
 export * from "./cloud.ts";
 export * from "./cni.ts";
+export * from "./cni-conf.ts";
 export * from "./config-issue.ts";
 export * from "./config-key.ts";
 export * from "./duration.ts";

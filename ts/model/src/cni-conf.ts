@@ -1,0 +1,169 @@
+import { z } from "zod";
+import { canonicalCidr, parseCidr } from "./address.ts";
+import { type ConfigIssue, issuesOf, unknownKeys } from "./config-issue.ts";
+import { choice, key, notImplemented } from "./config-key.ts";
+import { virtualTypes } from "./eni-conf-keys.ts";
+
+const text = z.string().optional();
+const flag = z.boolean().optional();
+const opaque = z.unknown().optional();
+const mtu = z.int().min(576).max(65_535).optional();
+const cidrs = z.array(z.string().refine((value) => parseCidr(value) !== undefined, "must be a CIDR")).optional();
+const rate = z.int().min(0).optional();
+const attachments = z.array(z.object({ containerID: z.string().min(1), ifname: z.string().min(1) })).optional();
+const standard = (type: string, meaning: string) => ({ type, status: "active" as const, meaning });
+
+/**
+ * The network configuration of one plugin as the runtime hands it to the executable: the object of `10-terway.conf`, or of the list of
+ * `10-terway.conflist` with `cniVersion` and `name` added. Keys of the CNI specification first, then Terway's, then those of documents.
+ */
+export const cniConfFileSchema = z.object({
+  cniVersion: key(text, standard("version", "Version of the CNI specification that the answer must follow.")),
+  cniVersions: key(
+    z.array(z.string()).optional(),
+    standard("list of version", "Further versions that the list may be run with (specification 1.1.0)."),
+  ),
+  name: key(text, standard("text", "Name of the network.")),
+  type: key(text, standard("text", "Name of the executable: `terway`.")),
+  capabilities: key(
+    z.record(z.string(), z.boolean()).optional(),
+    standard("object: name → boolean", "`bandwidth` asks the runtime for `runtimeConfig.bandwidth`."),
+  ),
+  runtimeConfig: key(
+    z
+      .looseObject({
+        bandwidth: key(z.object({ ingressRate: rate, ingressBurst: rate, egressRate: rate, egressBurst: rate }).optional(), {
+          type: "{ingressRate, ingressBurst, egressRate, egressBurst}",
+          status: "planned",
+          meaning: "Limits of the pod's traffic in bit/s.",
+        }),
+      })
+      .optional(),
+    standard("object", "From the runtime, for each capability; `bandwidth` limits the pod's traffic in bit/s (not implemented yet)."),
+  ),
+  prevResult: key(
+    z.record(z.string(), z.unknown()).optional(),
+    standard("object", "Result of the plugin before in the list, or of ADD when CHECK and DEL are called."),
+  ),
+  "cni.dev/valid-attachments": key(
+    attachments,
+    standard("list of {containerID, ifname}", "GC: attachments that are in use; everything else is removed."),
+  ),
+  "cni.dev/attachments": key(
+    attachments,
+    standard("list of {containerID, ifname}", "The same under the name that the specification's text uses elsewhere."),
+  ),
+  args: key(opaque, standard("any", "Read by nobody.")),
+  ipam: key(opaque, standard("any", "Read by nobody: addresses come from the daemon.")),
+  dns: key(opaque, standard("any", "Read by nobody.")),
+  ipMasq: key(opaque, standard("any", "Read by nobody.")),
+  disableCheck: key(flag, standard("boolean", "For the runtime: CHECK is not called.")),
+  disableGC: key(flag, standard("boolean", "For the runtime: GC is not called.")),
+  loadOnlyInlinedPlugins: key(flag, standard("boolean", "For the runtime.")),
+
+  eniip_virtual_type: key(choice(virtualTypes), {
+    type: "`veth`, `PolicyRoute`, `IPVlan` or `datapathv2`, any case",
+    status: "active",
+    meaning: "How pods are connected; wins over the key of `eni_conf`. `PolicyRoute` is `veth`.",
+    plannedValues: { values: ["ipvlan", "datapathv2"], instead: "pods are connected by policy routing (`veth`)" },
+  }),
+  mtu: key(mtu, {
+    type: "integer 576 to 65535",
+    status: "active",
+    meaning: "MTU of pod interfaces (1500 when absent, or that of the node with `auto_mtu`).",
+  }),
+  auto_mtu: key(flag, { type: "boolean", status: "active", meaning: "Without `mtu`: pods get the MTU of the node's own interface." }),
+  host_stack_cidrs: key(cidrs, {
+    type: "list of CIDR",
+    status: "active",
+    meaning:
+      "Destinations that a pod reaches through the node, such as a node-local DNS cache. With policy routing everything passes the node already.",
+  }),
+  network_policy_provider: key(choice(["iptables", "ebpf"]), {
+    type: "`iptables` or `ebpf`",
+    status: "planned",
+    meaning: "Who enforces NetworkPolicy.",
+  }),
+  disable_host_peer: key(flag, { type: "boolean", status: "planned", meaning: "Exclusive ENI: no link to the node." }),
+  vlan_strip_type: key(choice(["filter", "vlan"]), {
+    type: "`filter` or `vlan`",
+    status: "planned",
+    inert: "filter",
+    meaning: "Trunk: how tags are handled.",
+  }),
+  bandwidth_mode: key(choice(["edt", "tc"]), { type: "`edt` or `tc`", status: "planned", meaning: "Who shapes what a pod sends." }),
+  enable_network_priority: key(flag, {
+    type: "boolean",
+    status: "planned",
+    meaning: "Pod annotation `k8s.aliyun.com/network-priority` counts.",
+  }),
+  symmetric_routing: key(flag, {
+    type: "boolean",
+    status: "planned",
+    meaning: "Answers leave the node by the interface where the question came in.",
+  }),
+  symmetric_routing_config: key(
+    z
+      .object({
+        interface: text,
+        mark: z.int().min(0).optional(),
+        mask: z.int().min(0).optional(),
+        table_id: z.int().min(1).optional(),
+        rule_priority: z.int().min(1).max(32_765).optional(),
+        comment: text,
+        backend: choice(["iptables", "nftables"]),
+      })
+      .optional(),
+    { type: "object", status: "planned", meaning: "Interface, mark, mask, table, priority and back end of that." },
+  ),
+  debug: key(flag, { type: "boolean", status: "planned", meaning: "More log lines of the executable." }),
+  veth_prefix: key(text, { type: "text", status: "ignored", inert: "cali", meaning: "Host interfaces are always named `cali…`." }),
+  cilium_enable_hubble: key(text, { type: "text", status: "planned", inert: "false", meaning: "`true`: flow events of the node." }),
+  cilium_hubble_metrics: key(text, { type: "text", status: "planned", meaning: "Metrics made of flow events." }),
+  cilium_hubble_listen_address: key(text, { type: "address", status: "planned", meaning: "Where flow events are served." }),
+  cilium_hubble_metrics_server: key(text, { type: "address", status: "planned", meaning: "Where metrics of flow events are served." }),
+  cilium_args: key(text, { type: "text", status: "ignored", meaning: "No Cilium agent runs here." }),
+  trunk_on: key(flag, { type: "boolean", status: "planned", meaning: "Synonym of `enable_eni_trunking` of `eni_conf`." }),
+});
+type CniConfFile = z.infer<typeof cniConfFileSchema>;
+
+/** The network configuration with defaults filled in. Holds only what is implemented. */
+export interface CniConf {
+  readonly cniVersion?: string;
+  readonly name?: string;
+  /** Absent: the node's own with `autoMtu`, else 1500. */
+  readonly mtu?: number;
+  readonly autoMtu: boolean;
+  /** Absent: as `eni_conf` says. What is not implemented yet reads as `veth`. */
+  readonly virtualType?: "veth";
+  readonly hostStackCidrs: readonly string[];
+  readonly prevResult?: Readonly<Record<string, unknown>>;
+  /** Only for GC; absent when the runtime did not say, which must not be read as "none". */
+  readonly validAttachments?: readonly { readonly containerId: string; readonly ifName: string }[];
+}
+
+export type CniConfResult =
+  | { readonly ok: true; readonly config: CniConf; readonly warnings: readonly ConfigIssue[] }
+  | { readonly ok: false; readonly errors: readonly ConfigIssue[]; readonly warnings: readonly ConfigIssue[] };
+
+/** Reads the network configuration of a CNI request. Errors are CNI code 7; warnings are worth one log line for each new configuration. */
+export function parseCniConf(value: unknown): CniConfResult {
+  const parsed = cniConfFileSchema.safeParse(value);
+  const warnings = [...unknownKeys(cniConfFileSchema, value), ...notImplemented(cniConfFileSchema, value)];
+  if (!parsed.success) return { ok: false, errors: issuesOf(parsed.error, value, () => false), warnings };
+  return { ok: true, config: normalize(parsed.data), warnings };
+}
+
+function normalize(file: CniConfFile): CniConf {
+  const valid = file["cni.dev/valid-attachments"] ?? file["cni.dev/attachments"];
+  return {
+    ...(file.cniVersion ? { cniVersion: file.cniVersion } : {}),
+    ...(file.name ? { name: file.name } : {}),
+    ...(file.mtu === undefined ? {} : { mtu: file.mtu }),
+    autoMtu: file.auto_mtu ?? false,
+    ...(file.eniip_virtual_type ? { virtualType: "veth" as const } : {}),
+    hostStackCidrs: (file.host_stack_cidrs ?? []).flatMap((cidr) => canonicalCidr(cidr) ?? []),
+    ...(file.prevResult ? { prevResult: file.prevResult } : {}),
+    ...(valid ? { validAttachments: valid.map(({ containerID, ifname }) => ({ containerId: containerID, ifName: ifname })) } : {}),
+  };
+}
