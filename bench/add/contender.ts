@@ -47,3 +47,27 @@ export function ptpContender(folder: string, dataDir: string): Contender {
   const call = (verb: string) => (pod: BenchPod) => ({ argv: [`${folder}/ptp`], env: environment(verb, pod, folder), stdin });
   return { name: "ptp", add: call("ADD"), del: call("DEL") };
 }
+
+export interface FloorOptions {
+  readonly program: string;
+  readonly socket: string;
+  /** The interface that stands for the ENI, its VPC gateway, and the address of a pod by its index. */
+  readonly eni: string;
+  readonly gateway: string;
+  readonly address: (index: number) => string;
+}
+
+/** The floor: the same kernel objects, one echo, one fdatasync, and nothing around them. */
+export function floorContender({ program, socket, eni, gateway, address }: FloorOptions): Contender {
+  const call = (verb: "add" | "del") => (pod: BenchPod) => ({
+    argv: [
+      program,
+      verb,
+      ...["--socket", socket, "--netns", pod.netns, "--ifname", "eth0", "--host-if", `flr${pod.index}`],
+      ...["--ipv4", address(pod.index), "--gw4", gateway, "--eni", eni],
+    ],
+    env: {},
+    stdin: "",
+  });
+  return { name: "floor", add: call("add"), del: call("del") };
+}
