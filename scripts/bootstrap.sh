@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what a fresh Debian 12 machine with Go, Rust (rustup), Node 20 and npm still lacks. Does nothing when all is there.
+# bootstrap.sh [demo]: installs what a fresh Debian 12 machine with Go, Rust (rustup), Node 20 and npm still lacks; with `demo` only what the
+# demo needs. Does nothing when all is there.
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 cd "$ROOT"
@@ -53,4 +54,9 @@ if [ "$(cat node_modules/.cache/lock-hash 2>/dev/null)" != "$(hash_of package-lo
 fi
 [ -z "$(missing_debian_packages)" ] || step "Debian packages" debian_packages
 if rust_targets_missing; then step "Rust targets" rust_targets; fi
-if [ -f test/tools/fetch.sh ]; then bash test/tools/fetch.sh; fi
+runtimes=ts/lab/src/node/install-runtimes.sh
+if [ "${1:-}" = demo ]; then
+  step "CRI protocol (Go module)" bash $runtimes --proto-only
+else
+  step "containerd 2.x and runc (Go modules)" bash $runtimes
+fi

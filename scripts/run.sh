@@ -6,10 +6,8 @@ cd "$ROOT"
 task=$1
 shift
 
-if [ "$task" = demo ] && [[ " $* " =~ " --help " ]]; then :; else
-  echo "Preparing (installed and built once, then reused):"
-fi
-bash scripts/bootstrap.sh
+echo "Preparing (installed and built once, then reused):"
+bash scripts/bootstrap.sh "$task"
 case $task in
   demo)
     bash scripts/build.sh
