@@ -1,0 +1,181 @@
+import type { FabricPort, PluggedEni } from "../cloud/fabric-port.ts";
+import { run } from "../host/command.ts";
+import { namespacePrefix } from "../host/leftovers.ts";
+import { Mutex } from "../host/mutex.ts";
+import { createNetNamespace, deleteNetNamespace, inNetNamespace, listNetNamespaces, type NetNamespace, setSysctls } from "../host/netns.ts";
+import { metadataAddress, openApiAddress } from "./addresses.ts";
+import { createEniLink, deleteEniLink, ipBatch, listLinks, nextInterfaceName } from "./link.ts";
+import { startResponder } from "./responder.ts";
+import { blackholeLines, neighbourLines, routeLines, type VpcPort } from "./routes.ts";
+import { baseRuleset, sourceElements } from "./source-check.ts";
+
+export interface VpcOptions {
+  /** The lab's run id; the names of all namespaces start with `tw-<id>-`. */
+  readonly id: string;
+  /** Name of an instance's namespace below that prefix; asked when its first ENI is plugged. Default: the instance id. */
+  readonly hostName?: (instanceId: string) => string;
+  /** The program `lab-agent`, whose responder answers ARP and Neighbour Solicitations. */
+  readonly agent: string;
+  /** Where the responder's output goes. */
+  readonly log: string;
+  readonly mtu?: number;
+}
+
+interface Plugged extends VpcPort {
+  readonly host: NetNamespace;
+  readonly ifName: string;
+  readonly addresses: Set<string>;
+}
+
+export function vpcNamespaceName(id: string): string {
+  return `${namespacePrefix(id)}vpc`;
+}
+
+/**
+ * A VPC out of network namespaces. It behaves like a VPC and not like a switch: one MAC answers for every address, packets are delivered by
+ * address only, a source that does not belong to the ENI is dropped, and so is everything that is not unicast or assigned to nobody.
+ */
+export class VpcFabric implements FabricPort {
+  readonly netns: NetNamespace;
+  readonly #options: VpcOptions;
+  readonly #enis = new Map<string, Plugged>();
+  readonly #mutex = new Mutex();
+
+  private constructor(options: VpcOptions, netns: NetNamespace) {
+    this.#options = options;
+    this.netns = netns;
+  }
+
+  /**
+   * Makes the VPC's namespace, unless the caller has made it (the simulator's process lives in it, and so comes after it), gives it its services'
+   * addresses and starts the responder.
+   */
+  static async create(options: VpcOptions): Promise<VpcFabric> {
+    const netns = await existingOrNew(vpcNamespaceName(options.id));
+    const fabric = new VpcFabric(options, netns);
+    await setSysctls(netns.path, routerSysctls);
+    await ipBatch(netns.path, [...blackholeLines, `address add ${metadataAddress}/32 dev lo`, `address add ${openApiAddress}/32 dev lo`]);
+    await run(inNetNamespace(netns.path, ["nft", "-f", "-"]), { input: baseRuleset() });
+    await startResponder({ agent: options.agent, netns: netns.path, log: options.log, id: options.id });
+    return fabric;
+  }
+
+  plug(eni: PluggedEni): Promise<void> {
+    return this.#mutex.run(() => this.#plug(eni));
+  }
+
+  async #plug(eni: PluggedEni): Promise<void> {
+    const vpc = this.netns.path;
+    const name = portName(eni.eniId);
+    if (this.#enis.has(eni.eniId)) {
+      if ((await listLinks(vpc)).some((link) => link.name === name)) return;
+      // The instance's namespace died and took the pair along: plug in anew, as after a hot plug.
+      await this.#unplug(eni.eniId);
+    }
+    const host = await this.#hostNamespace(eni.instanceId);
+    const links = await listLinks(host.path);
+    const ifName = nextInterfaceName(
+      eni.type === "Primary",
+      links.map((link) => link.name),
+    );
+    const port: VpcPort = { name, mac: eni.mac, primaryIpv4: eni.primaryIpv4 };
+    const addresses = [...new Set([eni.primaryIpv4, ...eni.ipv4, ...eni.ipv6])];
+    await createEniLink({ vpcNetns: vpc, port: name, hostNetns: host.path, ifName, mac: eni.mac, mtu: this.#options.mtu ?? 1500 });
+    this.#enis.set(eni.eniId, { ...port, host, ifName, addresses: new Set() });
+    try {
+      await ipBatch(vpc, neighbourLines(port));
+      await this.#assign(eni.eniId, addresses);
+    } catch (error) {
+      // Half an ENI would pass for a whole one when the plug is tried again.
+      await this.#unplug(eni.eniId);
+      throw error;
+    }
+  }
+
+  unplug(eniId: string): Promise<void> {
+    return this.#mutex.run(() => this.#unplug(eniId));
+  }
+
+  async #unplug(eniId: string): Promise<void> {
+    const plugged = this.#enis.get(eniId);
+    if (plugged === undefined) return;
+    // Routes and neighbours of the port go with it; only the set's elements have a life of their own.
+    await deleteEniLink(this.netns.path, plugged.name);
+    await this.#nft(sourceElements("delete", plugged.name, plugged.mac, [...plugged.addresses]));
+    this.#enis.delete(eniId);
+  }
+
+  assign(eniId: string, addresses: string[]): Promise<void> {
+    return this.#mutex.run(() => this.#assign(eniId, addresses));
+  }
+
+  async #assign(eniId: string, addresses: readonly string[]): Promise<void> {
+    const plugged = this.#enis.get(eniId);
+    // An ENI that is not plugged gets its addresses with the plug.
+    if (plugged === undefined) return;
+    const added = addresses.filter((address) => !plugged.addresses.has(address));
+    await this.#nft(sourceElements("add", plugged.name, plugged.mac, added));
+    await ipBatch(this.netns.path, routeLines("replace", plugged, added));
+    for (const address of added) plugged.addresses.add(address);
+  }
+
+  unassign(eniId: string, addresses: string[]): Promise<void> {
+    return this.#mutex.run(async () => {
+      const plugged = this.#enis.get(eniId);
+      if (plugged === undefined) return;
+      const removed = addresses.filter((address) => plugged.addresses.has(address));
+      await ipBatch(this.netns.path, routeLines("del", plugged, removed), { gone: "allowed" });
+      await this.#nft(sourceElements("delete", plugged.name, plugged.mac, removed));
+      for (const address of removed) plugged.addresses.delete(address);
+    });
+  }
+
+  /** Where an ENI is plugged in now. */
+  interfaceOf(eniId: string): { netns: string; ifName: string } | undefined {
+    const plugged = this.#enis.get(eniId);
+    return plugged === undefined ? undefined : { netns: plugged.host.path, ifName: plugged.ifName };
+  }
+
+  /** The namespace that stands for an instance; made when it is first asked for. */
+  async #hostNamespace(instanceId: string): Promise<NetNamespace> {
+    return existingOrNew(namespacePrefix(this.#options.id) + (this.#options.hostName?.(instanceId) ?? instanceId));
+  }
+
+  /** The instance is released: its interfaces and its namespace go. */
+  removeHost(instanceId: string): Promise<void> {
+    return this.#mutex.run(async () => {
+      const { path, name } = await this.#hostNamespace(instanceId);
+      for (const [eniId, plugged] of [...this.#enis]) if (plugged.host.path === path) await this.#unplug(eniId);
+      await deleteNetNamespace(name);
+    });
+  }
+
+  async #nft(commands: string): Promise<void> {
+    if (commands !== "") await run(inNetNamespace(this.netns.path, ["nft", "-f", "-"]), { input: commands });
+  }
+}
+
+async function existingOrNew(name: string): Promise<NetNamespace> {
+  const existing = (await listNetNamespaces(name)).find((netns) => netns.name === name);
+  return existing ?? createNetNamespace(name);
+}
+
+/** An interface's name has 15 characters at most; the end of an ENI's id tells more than its start. */
+export function portName(eniId: string): string {
+  return `p-${eniId.replace(/[^A-Za-z0-9]/g, "").slice(-13)}`;
+}
+
+const routerSysctls = {
+  "net/ipv4/ip_forward": 1,
+  "net/ipv6/conf/all/forwarding": 1,
+  "net/ipv6/conf/default/forwarding": 1,
+  // The responder answers, and only the responder.
+  "net/ipv4/conf/default/arp_ignore": 8,
+  "net/ipv6/conf/default/addr_gen_mode": 1,
+  "net/ipv6/conf/default/accept_ra": 0,
+  "net/ipv4/conf/all/rp_filter": 0,
+  "net/ipv4/conf/default/rp_filter": 0,
+  "net/ipv4/conf/all/send_redirects": 0,
+  "net/ipv4/conf/default/send_redirects": 0,
+  "net/ipv4/conf/all/accept_redirects": 0,
+} as const;

@@ -1,0 +1,25 @@
+import { rm } from "node:fs/promises";
+import { labCgroup, removeCgroups } from "./cgroup.ts";
+import { LabDirectory } from "./lab-directory.ts";
+import { findLeftovers, type Leftover, labProcesses, namespacePrefix } from "./leftovers.ts";
+import { deleteNetNamespace, listNetNamespaces } from "./netns.ts";
+import { signal, waitForEnd } from "./process.ts";
+
+/**
+ * Removes everything that carries the run id, whatever state it is in: after a clean end nothing is found, after a crash all of it is. Order:
+ * processes first (a node's mounts, and the pods' namespaces in them, die with its process 1), then groups, namespaces (links, routes, rules and
+ * filters live in them) and files. Answers what could not be removed.
+ */
+export async function sweep(id: string): Promise<Leftover[]> {
+  // A killed process may have started another one that was not there when the list was made.
+  for (let round = 0; round < 5; round += 1) {
+    const processes = await labProcesses(id);
+    if (processes.length === 0) break;
+    for (const record of processes) await signal(record, "SIGKILL");
+    for (const record of processes) await waitForEnd(record, 5_000);
+  }
+  await removeCgroups(labCgroup(id), 5_000);
+  for (const netns of await listNetNamespaces(namespacePrefix(id))) await deleteNetNamespace(netns.name);
+  await rm(new LabDirectory(id).path, { recursive: true, force: true });
+  return findLeftovers(id);
+}
