@@ -1,2 +1,51 @@
-//! Placeholder until the first module lands.
-fn main() {}
+//! `lab-agent`, the lab's own program: what runs in its pods, what probes between them, and what plays the VPC's neighbours.
+
+use std::process::ExitCode;
+
+use crate::arguments::Arguments;
+
+mod arguments;
+mod frame;
+mod init;
+mod listen;
+mod pause;
+mod probe;
+mod respond;
+mod send_raw;
+mod serve;
+mod sys;
+
+const USAGE: &str = "\
+usage: lab-agent COMMAND
+  serve [--tcp PORT] [--udp PORT]      echo server; every answer begins with a JSON line {pod, client, clientPort}
+  pause                                waits for SIGTERM, reaps children
+  probe                                JSON list on stdin [{id, proto: tcp|udp|icmp, addr, port?, timeoutMs?, source?}],
+                                       JSON list on stdout [{id, ok, rttUs?, reply?, error?}]
+  respond [--netns-less]               answers ARP and Neighbour Solicitations in this network namespace;
+                                       JSON lines on stdin {op: port, ifname, own: [ADDR]} | {op: remove, ifname}
+  send-raw udp --interface IF --source A --destination B --port N [--source-mac M] [--destination-mac M] [--count N] [--payload TEXT]
+  send-raw arp-request --interface IF --source A --target B [--source-mac M] [--destination-mac M] [--count N] [--wait MS]
+  send-raw gratuitous-arp --interface IF --source A [--source-mac M] [--destination-mac M] [--count N]
+  send-raw neighbour-solicitation --interface IF --source A --target B [--source-mac M] [--count N] [--wait MS]
+  listen --udp PORT --ms N [--expect N] counts UDP packets: a line {listening}, then {packets, bytes, sources}";
+
+fn main() -> ExitCode {
+    let mut words = std::env::args().skip(1);
+    let command = words.next().unwrap_or_default();
+    let result = Arguments::parse(words).and_then(|arguments| match command.as_str() {
+        "serve" => serve::run(&arguments),
+        "pause" => pause::run(&arguments),
+        "probe" => probe::run(&arguments),
+        "respond" => respond::run(&arguments),
+        "send-raw" => send_raw::run(&arguments),
+        "listen" => listen::run(&arguments),
+        _ => Err(USAGE.to_owned()),
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("lab-agent {command}: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
