@@ -1,0 +1,39 @@
+import { expect, test } from "vitest";
+import { helpText, readFlags } from "./flags.ts";
+
+test("defaults are Terway's places", () => {
+  expect(readFlags([], { NODE_NAME: "node-1" })).toMatchObject({
+    kind: "run",
+    flags: {
+      config: "/etc/eni/eni_conf",
+      runDir: "/var/run/eni",
+      stateDir: "/var/lib/cni/terway",
+      cniConfDir: "/etc/cni/net.d",
+      nodeName: "node-1",
+    },
+  });
+});
+
+test("a flag wins over the environment", () => {
+  const env = { LOG_LEVEL: "warn", NODE_NAME: "env" };
+  expect(readFlags(["--log-level", "debug", "--node-name", "flag"], env)).toMatchObject({ flags: { logLevel: "debug", nodeName: "flag" } });
+  expect(readFlags([], env)).toMatchObject({ flags: { logLevel: "warn", nodeName: "env" } });
+});
+
+test("all problems at once", () => {
+  const result = readFlags(["--rule-form", "loose", "--cool-down=soon"], { LOG_LEVEL: "loud", TERWAY_ECS_ENDPOINT: "ecs.example" });
+  expect(result.kind === "error" && result.problems.map((line) => line.split(":")[0])).toEqual([
+    "--cool-down",
+    "LOG_LEVEL",
+    "TERWAY_ECS_ENDPOINT",
+    "--rule-form",
+  ]);
+  expect(readFlags(["--nope"], {})).toMatchObject({ kind: "error" });
+});
+
+test("--help names every flag", () => {
+  expect(readFlags(["--help"], {})).toEqual({ kind: "help" });
+  for (const flag of ["config", "cni-conf", "cni-conf-dir", "run-dir", "state-dir", "node-name", "rule-form", "cool-down", "log-level"]) {
+    expect(helpText).toContain(`--${flag} `);
+  }
+});

@@ -1,0 +1,109 @@
+import { hostname } from "node:os";
+import { parseArgs } from "node:util";
+import { type LogLevel, logLevels } from "./log.ts";
+
+export interface Flags {
+  readonly config: string;
+  readonly cniConf: string;
+  readonly cniConfDir: string;
+  readonly runDir: string;
+  readonly stateDir: string;
+  readonly nodeName: string;
+  readonly ruleForm: "compact" | "per_pod";
+  readonly coolDownMs: number;
+  /** From flag or environment; undefined leaves it to `eni_conf`. */
+  readonly logLevel?: LogLevel;
+  readonly endpoints: { readonly ecs?: string; readonly vpc?: string; readonly metadata?: string };
+  /** Test hook. */
+  readonly failpoint?: string;
+}
+
+export type FlagsResult =
+  | { readonly kind: "run"; readonly flags: Flags }
+  | { readonly kind: "help" }
+  | { readonly kind: "error"; readonly problems: readonly string[] };
+
+export const helpText = `terwayd - the node daemon of Terway
+
+Usage: terwayd [flags]
+
+  --config PATH         eni_conf file                                    (/etc/eni/eni_conf)
+  --cni-conf PATH       10-terway.conf; PATHlist beside it wins          (/etc/eni/10-terway.conf)
+  --cni-conf-dir DIR    where the runtime reads its conflist             (/etc/cni/net.d)
+  --run-dir DIR         sockets and tombstones                           (/var/run/eni)
+  --state-dir DIR       journal                                          (/var/lib/cni/terway)
+  --node-name NAME      name of this node                                (NODE_NAME, else the host name)
+  --rule-form FORM      compact: one rule 512 for all pods; per_pod: one for each, as older releases  (compact)
+  --cool-down SECONDS   rest of a released address before it is given out again  (30)
+  --log-level LEVEL     ${logLevels.join(", ")}   (LOG_LEVEL, else log_level of eni_conf, else info)
+  --help
+
+Environment:
+  NODE_NAME, LOG_LEVEL
+  TERWAY_ECS_ENDPOINT, TERWAY_VPC_ENDPOINT   URL of the OpenAPI, instead of the region's own
+  TERWAY_METADATA_ENDPOINT                   URL of the instance metadata (http://100.100.100.200)
+  TERWAY_FAILPOINT                           test hook: the daemon kills itself at this step
+
+Exit status: 0 after SIGTERM or SIGINT, 1 when it cannot run, 2 when flags or configuration are wrong.
+`;
+
+const options = {
+  config: { type: "string" },
+  "cni-conf": { type: "string" },
+  "cni-conf-dir": { type: "string" },
+  "run-dir": { type: "string" },
+  "state-dir": { type: "string" },
+  "node-name": { type: "string" },
+  "rule-form": { type: "string" },
+  "cool-down": { type: "string" },
+  "log-level": { type: "string" },
+  help: { type: "boolean" },
+} as const;
+
+/** All problems at once. Reads nothing but what is handed in and the host name. */
+export function readFlags(args: readonly string[], env: Readonly<Record<string, string | undefined>>): FlagsResult {
+  let values: ReturnType<typeof parseArgs<{ options: typeof options }>>["values"];
+  try {
+    ({ values } = parseArgs({ args: [...args], options, strict: true, allowPositionals: false }));
+  } catch (error) {
+    return { kind: "error", problems: [error instanceof Error ? error.message : String(error)] };
+  }
+  if (values.help) return { kind: "help" };
+  const problems: string[] = [];
+  const oneOf = <T extends string>(name: string, value: string | undefined, allowed: readonly T[]): T | undefined => {
+    if (value === undefined || value === "") return undefined;
+    const found = allowed.find((one) => one === value.toLowerCase());
+    if (found === undefined) problems.push(`${name}: ${JSON.stringify(value)} is none of ${allowed.join(", ")}`);
+    return found;
+  };
+  const url = (name: string): string | undefined => {
+    const value = env[name];
+    if (!value) return undefined;
+    if (!/^https?:$/.test(URL.parse(value)?.protocol ?? "")) problems.push(`${name}: ${JSON.stringify(value)} is no http or https URL`);
+    return value;
+  };
+  const coolDown = Number(values["cool-down"] ?? "30");
+  if (!Number.isFinite(coolDown) || coolDown < 0)
+    problems.push(`--cool-down: ${JSON.stringify(values["cool-down"])} is no number of seconds`);
+  const logLevel = oneOf("--log-level", values["log-level"], logLevels) ?? oneOf("LOG_LEVEL", env.LOG_LEVEL, logLevels);
+  const [ecs, vpc, metadata] = [url("TERWAY_ECS_ENDPOINT"), url("TERWAY_VPC_ENDPOINT"), url("TERWAY_METADATA_ENDPOINT")];
+  const ruleForm = oneOf("--rule-form", values["rule-form"], ["compact", "per_pod"] as const) ?? "compact";
+  const failpoint = env.TERWAY_FAILPOINT;
+  if (problems.length > 0) return { kind: "error", problems };
+  return {
+    kind: "run",
+    flags: {
+      config: values.config ?? "/etc/eni/eni_conf",
+      cniConf: values["cni-conf"] ?? "/etc/eni/10-terway.conf",
+      cniConfDir: values["cni-conf-dir"] ?? "/etc/cni/net.d",
+      runDir: values["run-dir"] ?? "/var/run/eni",
+      stateDir: values["state-dir"] ?? "/var/lib/cni/terway",
+      nodeName: values["node-name"] || env.NODE_NAME || hostname(),
+      ruleForm,
+      coolDownMs: coolDown * 1000,
+      ...(logLevel === undefined ? {} : { logLevel }),
+      endpoints: { ...(ecs ? { ecs } : {}), ...(vpc ? { vpc } : {}), ...(metadata ? { metadata } : {}) },
+      ...(failpoint ? { failpoint } : {}),
+    },
+  };
+}

@@ -1,0 +1,127 @@
+import type { AddressPool, Datapath } from "@terway/model";
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+
+/** Buckets of Terway's histograms, so that its dashboards keep their shape; two small ones in front, because calls here take milliseconds. */
+const rpcBuckets = [
+  1, 5, 10, 25, 50, 100, 200, 400, 800, 1600, 3200, 6400, 12_800, 25_600, 26_600, 27_600, 29_600, 33_600, 41_600, 57_600, 89_600, 110_000,
+  120_000,
+];
+const openApiBuckets = [50, 100, 200, 400, 800, 1600, 3200, 6400, 12_800, 13_800, 14_800, 16_800, 20_800, 28_800, 44_800];
+const metadataBuckets = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
+const phaseBuckets = [0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256, 1000, 10_000];
+
+/** Prometheus metrics, under Terway's names where it has them. */
+export class Metrics {
+  readonly registry = new Registry();
+  readonly #rpc: Histogram<"rpc_api" | "error">;
+  readonly #openApi: Histogram<"api" | "error">;
+  readonly #metadata: Histogram<"url" | "error">;
+  readonly #phase: Histogram<"phase">;
+  readonly #repairs: Counter<"trigger" | "outcome">;
+  readonly #disposed: Counter<"type" | "ipStack">;
+  readonly #tombstones: Counter;
+  readonly #journalCommits: Counter;
+
+  constructor() {
+    const registers = [this.registry];
+    collectDefaultMetrics({ register: this.registry });
+    const histogram = <L extends string>(name: string, help: string, labelNames: readonly L[], buckets: number[]) =>
+      new Histogram<L>({ name, help, labelNames: [...labelNames], buckets, registers });
+    this.#rpc = histogram("terway_rpc_latency", "CNI call latency in ms", ["rpc_api", "error"], rpcBuckets);
+    this.#openApi = histogram("aliyun_openapi_latency", "OpenAPI call latency in ms", ["api", "error"], openApiBuckets);
+    this.#metadata = histogram("aliyun_metadata_latency", "Instance metadata latency in ms", ["url", "error"], metadataBuckets);
+    this.#phase = histogram("terway_add_phase_duration_ms", "Time of one phase of ADD in ms", ["phase"], phaseBuckets);
+    this.#repairs = new Counter({
+      name: "terway_datapath_repairs_total",
+      help: "Differences between kernel and attachments that were found",
+      labelNames: ["trigger", "outcome"],
+      registers,
+    });
+    this.#disposed = new Counter({
+      name: "terway_resource_pool_disposed_count",
+      help: "Addresses given back to the cloud",
+      labelNames: ["type", "ipStack"],
+      registers,
+    });
+    this.#tombstones = new Counter({ name: "terway_tombstones_total", help: "DELs found as tombstones", registers });
+    this.#journalCommits = new Counter({ name: "terway_journal_commits_total", help: "Durable writes of the journal", registers });
+  }
+
+  /** Gauges read their objects when they are scraped. */
+  observe(pool: AddressPool, datapath: Datapath, ipStack: () => string): void {
+    const registers = [this.registry];
+    const poolGauge = (name: string, help: string, read: (view: ReturnType<AddressPool["view"]>) => number) =>
+      new Gauge({
+        name,
+        help,
+        labelNames: ["type", "ipStack"],
+        registers,
+        collect() {
+          this.set({ type: "LocalIP", ipStack: ipStack() }, read(pool.view()));
+        },
+      });
+    poolGauge("terway_resource_pool_total_count", "Addresses of the pool", (view) => view.total);
+    poolGauge("terway_resource_pool_idle_count", "Addresses that an ADD would get at once", (view) => view.free);
+    poolGauge("terway_resource_pool_allocated_count", "Addresses in use", (view) => view.used);
+    poolGauge("terway_resource_pool_cooling_count", "Released addresses that rest", (view) => view.cooling);
+    poolGauge("terway_resource_pool_waiting_count", "ADDs that wait for an address", (view) => view.waiting);
+    new Gauge({
+      name: "terway_eniip_factory_eni_count",
+      help: "ENIs of the pool",
+      labelNames: ["name", "max_eni"],
+      registers,
+      collect() {
+        this.set({ name: "default", max_eni: "" }, pool.view().enis.filter((eni) => eni.ours).length);
+      },
+    });
+    new Gauge({
+      name: "terway_datapath_attachments",
+      help: "Attachments that are guarded",
+      registers,
+      collect() {
+        this.set(datapath.status().attachments);
+      },
+    });
+    new Gauge({
+      name: "terway_datapath_delete_backlog",
+      help: "Renamed devices that wait for the batch deleter",
+      registers,
+      collect() {
+        this.set(datapath.status().deleteBacklog);
+      },
+    });
+  }
+
+  rpc(api: string, failed: boolean, ms: number): void {
+    this.#rpc.observe({ rpc_api: api, error: String(failed) }, ms);
+  }
+
+  openApi(api: string, failed: boolean, ms: number): void {
+    this.#openApi.observe({ api, error: String(failed) }, ms);
+  }
+
+  /** `path` without MAC addresses: an unbounded label is a leak. */
+  metadata(path: string, failed: boolean, ms: number): void {
+    this.#metadata.observe({ url: path.replace(/([0-9a-f]{2}:){5}[0-9a-f]{2}/gi, "{mac}"), error: String(failed) }, ms);
+  }
+
+  addPhase(phase: "pool" | "kernel", ms: number): void {
+    this.#phase.observe({ phase }, ms);
+  }
+
+  repaired(trigger: string, failed: boolean): void {
+    this.#repairs.inc({ trigger, outcome: failed ? "failed" : "repaired" });
+  }
+
+  disposed(family: string, count: number): void {
+    this.#disposed.inc({ type: "LocalIP", ipStack: family }, count);
+  }
+
+  tombstone(): void {
+    this.#tombstones.inc();
+  }
+
+  journalCommitted(): void {
+    this.#journalCommits.inc();
+  }
+}

@@ -1,0 +1,52 @@
+import type { AddressPool, Clock, Datapath, EventSink } from "@terway/model";
+import type { NodeNetwork } from "./attachment.ts";
+import type { Deadline } from "./deadline.ts";
+import type { Logger } from "./log.ts";
+import type { Metrics } from "./metrics.ts";
+import type { PluginConf } from "./plugin-conf.ts";
+import type { PodSource } from "./pods.ts";
+import type { SingleFlight } from "./single-flight.ts";
+
+/** What the verbs work with: the parts of this node's daemon. */
+export interface Node {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly events: EventSink;
+  readonly pods: PodSource;
+  readonly pool: AddressPool;
+  readonly datapath: Datapath;
+  readonly flight: SingleFlight;
+  /** What is known of the node's own interface at this moment. */
+  network(): NodeNetwork;
+  /** Why addresses cannot be managed at all yet, as a complete sentence: the instance or its limits are unknown. */
+  unready(): string | undefined;
+  /** Test hook: kills the process when the environment names this step. */
+  failpoint(step: DaemonStep): void;
+}
+
+/** Steps between the journal's own failpoints at which a crash test stops the daemon. */
+export const daemonSteps = [
+  "add.allocated",
+  "add.attached",
+  "add.answered",
+  "del.begun",
+  "del.detached",
+  "del.answered",
+  "tombstone.released",
+  "recover.adopted",
+] as const;
+export type DaemonStep = (typeof daemonSteps)[number];
+
+/** One call about one interface of one container. */
+export interface ContainerCall {
+  readonly containerId: string;
+  readonly ifName: string;
+  /** Empty when the runtime gave none. */
+  readonly netns: string;
+  readonly args?: string;
+  readonly conf: PluginConf;
+  readonly deadline: Deadline;
+}
+
+export const leaseId = (call: { readonly containerId: string; readonly ifName: string }) => `${call.containerId}/${call.ifName}`;

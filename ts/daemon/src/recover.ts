@@ -1,0 +1,114 @@
+import { access, readFile, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Attachment, Lease } from "@terway/model";
+import { readAttachment } from "./attachment.ts";
+import type { Node } from "./node.ts";
+import { release } from "./release.ts";
+
+export interface Recovery {
+  /** Bound leases that are guarded again. */
+  readonly adopted: number;
+  /** Intents whose attachment was finished. */
+  readonly completed: number;
+  /** Leases that went: half released, or of a sandbox that cannot live any more. */
+  readonly released: number;
+  /** Bound leases whose namespace is not to be seen; kept until DEL or GC says so. */
+  readonly orphaned: number;
+  readonly collected: number;
+  readonly problems: readonly string[];
+}
+
+/** How many leases are worked on at a time; each waits for the journal and the kernel, not for the processor. */
+const parallel = 16;
+const attachDeadlineMs = 5_000;
+
+/**
+ * Brings kernel and journal together after whatever ended the last run: bound leases are guarded, open intents attached, half released ones
+ * released. Needs neither the cloud nor the runtime, so that running pods are safe first. Comes before the first call is accepted (I6).
+ */
+export async function recover(node: Node, bootId: { readonly changed: boolean }): Promise<Recovery> {
+  const problems: string[] = [];
+  const leases = node.pool.leases();
+  const alive = bootId.changed ? new Set<Lease>() : await withNamespace(leases);
+  // After a reboot no sandbox of the journal can live, whatever stands at its path.
+  const doomed = leases.filter((lease) => lease.state === "releasing" || bootId.changed || (lease.state === "intent" && !alive.has(lease)));
+  const guarded: Attachment[] = [];
+  const unreadable: Lease[] = [];
+  for (const lease of alive) {
+    if (lease.state === "releasing") continue;
+    const attachment = readAttachment(lease);
+    if (attachment === undefined) unreadable.push(lease);
+    else guarded.push(attachment);
+  }
+  for (const lease of unreadable) problems.push(`the attachment of ${lease.id} cannot be read; it is kept, but not repaired`);
+  await node.datapath.adopt(guarded);
+  node.failpoint("recover.adopted");
+
+  let released = 0;
+  await each(doomed, async (lease) => {
+    const { failures } = await node.flight.run(lease.id, "DEL", () => release(node, lease.id));
+    if (failures.length === 0) released++;
+    problems.push(...failures);
+  });
+
+  let completed = 0;
+  const intents = guarded.filter((attachment) => node.pool.lease(attachment.id)?.state === "intent");
+  await each(intents, async (attachment) => {
+    const outcome = await node.datapath.attach(attachment, attachDeadlineMs);
+    if (outcome.ok) {
+      await node.pool.bound(attachment.id);
+      completed++;
+      return;
+    }
+    problems.push(outcome.error.message);
+    await node.flight.run(attachment.id, "DEL", () => release(node, attachment.id));
+    released++;
+  });
+
+  const collected = await node.datapath.collect();
+  problems.push(...collected.failures.map((failure) => failure.message));
+  const orphaned = leases.filter((lease) => lease.state === "bound" && !bootId.changed && !alive.has(lease)).length;
+  return { adopted: guarded.length - intents.length, completed, released, orphaned, collected: collected.removed.length, problems };
+}
+
+/** Leases whose namespace still stands at its path. */
+async function withNamespace(leases: readonly Lease[]): Promise<Set<Lease>> {
+  const alive = new Set<Lease>();
+  await each(leases, async (lease) => {
+    const there = await access(lease.sandbox.netns).then(
+      () => true,
+      () => false,
+    );
+    if (there) alive.add(lease);
+  });
+  return alive;
+}
+
+async function each<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const queue = items.values();
+  const worker = async () => {
+    for (const item of queue) await work(item);
+  };
+  await Promise.all(Array.from({ length: Math.min(parallel, items.length) }, worker));
+}
+
+/**
+ * Whether the machine has been booted since the last run. The first run counts as no change: there is nothing to release then, and a journal that
+ * was carried over without its boot id belongs to live pods.
+ */
+export async function readBootId(stateDir: string, source = "/proc/sys/kernel/random/boot_id"): Promise<{ readonly changed: boolean }> {
+  const path = join(stateDir, "boot-id");
+  const current = (await readFile(source, "utf8")).trim();
+  const last = await readFile(path, "utf8").then(
+    (text) => text.trim(),
+    () => undefined,
+  );
+  return { changed: last !== undefined && last !== "" && last !== current };
+}
+
+/** Written only after recovery, so that a crash during it recovers for the same change again. */
+export async function writeBootId(stateDir: string, source = "/proc/sys/kernel/random/boot_id"): Promise<void> {
+  const path = join(stateDir, "boot-id");
+  await writeFile(`${path}.new`, await readFile(source, "utf8"));
+  await rename(`${path}.new`, path);
+}

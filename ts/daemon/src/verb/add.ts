@@ -1,0 +1,118 @@
+import { access } from "node:fs/promises";
+import { type Attachment, type AttachResult, cniCode, type Lease, type Sandbox } from "@terway/model";
+import { buildAttachment, readAttachment } from "../attachment.ts";
+import { CniError } from "../failure.ts";
+import { type ContainerCall, leaseId, type Node } from "../node.ts";
+import { allocationRefusal, datapathRefusal } from "../refusal.ts";
+import { release } from "../release.ts";
+import { buildResult, type CniResult } from "../result.ts";
+
+interface Attached {
+  readonly attachment: Attachment;
+  readonly kernel: AttachResult;
+}
+
+/** One interface for one sandbox. The same call again, also at the same instant, gets the same result and no second address (I8). */
+export async function add(node: Node, call: ContainerCall): Promise<CniResult> {
+  const pod = node.pods.identify(call.containerId, call.args);
+  const sandbox: Sandbox = {
+    containerId: call.containerId,
+    ifName: call.ifName,
+    netns: call.netns,
+    podNamespace: pod.namespace,
+    podName: pod.name,
+    ...(pod.uid === undefined ? {} : { podUid: pod.uid }),
+  };
+  const subject = { kind: "Pod", namespace: pod.namespace, name: pod.name, ...(pod.uid === undefined ? {} : { uid: pod.uid }) } as const;
+  const started = node.clock.monotonicMs();
+  try {
+    const id = leaseId(call);
+    const { attachment, kernel } = await call.deadline.race(
+      node.flight.run(id, `ADD ${call.netns}`, () => attach(node, call, sandbox)),
+      () =>
+        new CniError(
+          cniCode.tryAgainLater,
+          `attaching ${pod.namespace}/${pod.name} takes longer than the caller waits`,
+          `attachment ${id}`,
+        ),
+    );
+    const { dns, prevResult, cniVersion } = call.conf;
+    const result = buildResult({
+      cniVersion,
+      attachment,
+      attached: kernel,
+      ...(dns === undefined ? {} : { dns }),
+      ...(prevResult === undefined ? {} : { previous: prevResult }),
+    });
+    const addresses = [attachment.ipv4?.address, attachment.ipv6?.address].filter((address) => address !== undefined).join(",");
+    const ms = Math.round((node.clock.monotonicMs() - started) * 10) / 10;
+    node.log.info({ verb: "ADD", id, pod: `${pod.namespace}/${pod.name}`, addresses, hostIfName: kernel.hostIfName, ms }, "attached");
+    node.events.emit("AllocIPSucceed", subject, `Alloc IP ${addresses} took ${ms} ms`);
+    return result;
+  } catch (error) {
+    if (error instanceof CniError) node.events.emit("AllocIPFailed", subject, error.message);
+    throw error;
+  }
+}
+
+async function attach(node: Node, call: ContainerCall, sandbox: Sandbox): Promise<Attached> {
+  const id = leaseId(call);
+  await clearTheWay(node, id, sandbox);
+  const started = node.clock.monotonicMs();
+  const allocated = await node.pool.allocate(sandbox, {
+    deadlineMs: call.deadline.remainingMs(),
+    payload: (lease) => attachmentFor(node, call, lease),
+  });
+  if (!allocated.ok) throw allocationRefusal(allocated.failure, node.unready());
+  const { lease } = allocated;
+  node.failpoint("add.allocated");
+  const leased = node.clock.monotonicMs();
+  const attachment = readAttachment(lease) ?? attachmentFor(node, call, lease);
+  const outcome = await node.datapath.attach(attachment, call.deadline.remainingMs());
+  if (!outcome.ok) {
+    // A lease that was bound before belongs to a sandbox that may still live; only what this call began is rolled back.
+    if (lease.state !== "bound") await release(node, id);
+    throw datapathRefusal(outcome.error);
+  }
+  node.failpoint("add.attached");
+  node.metrics.addPhase("pool", leased - started);
+  node.metrics.addPhase("kernel", node.clock.monotonicMs() - leased);
+  // Nothing depends on this record: without it, recovery attaches again, which changes nothing.
+  if (lease.state !== "bound") node.pool.bound(id).catch((error: unknown) => node.log.warn({ id, error }, "bound record not written"));
+  return { attachment, kernel: outcome.value };
+}
+
+function attachmentFor(node: Node, call: ContainerCall, lease: Lease): Attachment {
+  const network = node.network();
+  const mtu = call.conf.mtu ?? (call.conf.autoMtu ? network.uplinkMtu : undefined);
+  return buildAttachment(lease, network, {
+    ...(mtu === undefined ? {} : { mtu }),
+    // Further interfaces of a pod (Multus) leave the default route where it is.
+    defaultRoute: call.ifName === "eth0",
+    extraRoutes: [],
+  });
+}
+
+/** An earlier hold under the same id: half released, or for a namespace that is gone. */
+async function clearTheWay(node: Node, id: string, sandbox: Sandbox): Promise<void> {
+  const lease = node.pool.lease(id);
+  if (lease === undefined) return;
+  const moved = lease.sandbox.netns !== sandbox.netns;
+  if (moved && lease.state !== "releasing" && (await exists(lease.sandbox.netns))) {
+    throw new CniError(
+      cniCode.invalidEnvironment,
+      `CNI_NETNS: ${id} is attached in ${lease.sandbox.netns} already, not in ${sandbox.netns}`,
+      "send DEL for it first",
+    );
+  }
+  if (!moved && lease.state !== "releasing") return;
+  const { failures } = await release(node, id);
+  if (failures.length > 0) throw new CniError(cniCode.tryAgainLater, `what is left of ${id} cannot be removed: ${failures.join("; ")}`);
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,33 @@
+import { cniCode } from "@terway/model";
+import type { Deadline } from "../deadline.ts";
+import { CniError } from "../failure.ts";
+import type { Node } from "../node.ts";
+import type { PluginConf } from "../plugin-conf.ts";
+import { release } from "../release.ts";
+
+/**
+ * Releases every lease that the runtime does not list, then removes what carries our mark and belongs to no lease. Goes on after a failure and
+ * reports all of them at the end. A lease younger than the call is left alone: its ADD may have begun after the list was made.
+ */
+export async function gc(node: Node, call: { readonly conf: PluginConf; readonly deadline: Deadline }): Promise<void> {
+  const valid = call.conf.validAttachments;
+  if (valid === undefined) throw new CniError(cniCode.invalidConfig, "network configuration: cni.dev/valid-attachments: is missing");
+  const stale = node.pool.leases().filter((lease) => !valid.has(lease.id) && !node.flight.busy(lease.id));
+  const problems: string[] = [];
+  const work = async () => {
+    for (const { id } of stale) {
+      try {
+        const { failures } = await node.flight.run(id, "DEL", () => release(node, id));
+        problems.push(...failures.map((failure) => `${id}: ${failure}`));
+        node.log.info({ verb: "GC", id }, "released, the runtime does not know it");
+      } catch (error) {
+        problems.push(`${id}: ${error instanceof Error ? error.message : String(error)}`);
+      }
+    }
+    const collected = await node.datapath.collect();
+    if (collected.removed.length > 0) node.log.info({ verb: "GC", removed: collected.removed }, "removed what belonged to no attachment");
+    problems.push(...collected.failures.map((failure) => failure.message));
+  };
+  await call.deadline.race(work(), () => new CniError(cniCode.tryAgainLater, "collection takes longer than the caller waits and goes on"));
+  if (problems.length > 0) throw new CniError(cniCode.ioFailure, `${problems.length} objects could not be removed`, problems.join("\n"));
+}
