@@ -1,1 +1,6 @@
-export {};
+export type { CallRecord } from "./call.ts";
+export { type CloudOptions, clientTokenTag, openCloud } from "./cloud.ts";
+export { type AccessCredentials, type CredentialOptions, type CredentialSource, CredentialsError, openCredentials } from "./credentials.ts";
+export { cloudEndpoints } from "./endpoints.ts";
+export { type MetadataOptions, openMetadata } from "./metadata.ts";
+export { type Action, type Operation, operations, type Product } from "./operations.ts";
