@@ -1,2 +1,11 @@
-export {};
 export type { FabricPort, PluggedEni } from "./cloud/fabric-port.ts";
+export { VpcFabric, vpcNamespaceName } from "./fabric/vpc.ts";
+export { type Probe, type ProbeOutcome, probe, serveArguments } from "./host/agent.ts";
+export { type CommandResult, run } from "./host/command.ts";
+export { LabDirectory } from "./host/lab-directory.ts";
+export { findLeftovers } from "./host/leftovers.ts";
+export { createNetNamespace, deleteNetNamespace, inNetNamespace } from "./host/netns.ts";
+export { isAlive, type ProcessRecord, signal, waitForEnd } from "./host/process.ts";
+export { sweep } from "./host/sweep.ts";
+export { LabNode, repositoryRoot } from "./node/node.ts";
+export { configurePrimaryInterface } from "./node/primary-interface.ts";

@@ -18,6 +18,8 @@ export function baseRuleset(): string {
     type filter hook prerouting priority raw; policy drop;
     iifname "lo" accept
     ether daddr != ${gatewayMac} counter name not_for_gateway drop
+    ip daddr { 224.0.0.0/4, 255.255.255.255 } counter name not_unicast drop
+    ip6 daddr { ff00::/8, fe80::/10 } counter name not_unicast drop
     iifname . ether saddr . ip saddr @source4 accept
     iifname . ether saddr . ip6 saddr @source6 accept
     counter name wrong_source drop
@@ -27,11 +29,6 @@ export function baseRuleset(): string {
     iifname "lo" accept
     ip daddr { ${metadataAddress}, ${openApiAddress} } accept
     counter name not_a_service drop
-  }
-  chain carry {
-    type filter hook forward priority filter; policy accept;
-    ip daddr { 224.0.0.0/4, 255.255.255.255 } counter name not_unicast drop
-    ip6 daddr { ff00::/8, fe80::/10 } counter name not_unicast drop
   }
   chain silent {
     type filter hook output priority filter; policy accept;

@@ -5,7 +5,7 @@ import { Mutex } from "../host/mutex.ts";
 import { createNetNamespace, deleteNetNamespace, inNetNamespace, listNetNamespaces, type NetNamespace, setSysctls } from "../host/netns.ts";
 import { metadataAddress, openApiAddress } from "./addresses.ts";
 import { createEniLink, deleteEniLink, ipBatch, listLinks, nextInterfaceName } from "./link.ts";
-import { startResponder } from "./responder.ts";
+import { Responder } from "./responder.ts";
 import { blackholeLines, neighbourLines, routeLines, type VpcPort } from "./routes.ts";
 import { baseRuleset, sourceElements } from "./source-check.ts";
 
@@ -40,10 +40,12 @@ export class VpcFabric implements FabricPort {
   readonly #options: VpcOptions;
   readonly #enis = new Map<string, Plugged>();
   readonly #mutex = new Mutex();
+  readonly #responder: Responder;
 
   private constructor(options: VpcOptions, netns: NetNamespace) {
     this.#options = options;
     this.netns = netns;
+    this.#responder = new Responder({ agent: options.agent, netns: netns.path, log: options.log });
   }
 
   /**
@@ -52,12 +54,10 @@ export class VpcFabric implements FabricPort {
    */
   static async create(options: VpcOptions): Promise<VpcFabric> {
     const netns = await existingOrNew(vpcNamespaceName(options.id));
-    const fabric = new VpcFabric(options, netns);
     await setSysctls(netns.path, routerSysctls);
     await ipBatch(netns.path, [...blackholeLines, `address add ${metadataAddress}/32 dev lo`, `address add ${openApiAddress}/32 dev lo`]);
     await run(inNetNamespace(netns.path, ["nft", "-f", "-"]), { input: baseRuleset() });
-    await startResponder({ agent: options.agent, netns: netns.path, log: options.log, id: options.id });
-    return fabric;
+    return new VpcFabric(options, netns);
   }
 
   plug(eni: PluggedEni): Promise<void> {
@@ -99,6 +99,7 @@ export class VpcFabric implements FabricPort {
   async #unplug(eniId: string): Promise<void> {
     const plugged = this.#enis.get(eniId);
     if (plugged === undefined) return;
+    await this.#responder.forget(plugged.name);
     // Routes and neighbours of the port go with it; only the set's elements have a life of their own.
     await deleteEniLink(this.netns.path, plugged.name);
     await this.#nft(sourceElements("delete", plugged.name, plugged.mac, [...plugged.addresses]));
@@ -117,6 +118,7 @@ export class VpcFabric implements FabricPort {
     await this.#nft(sourceElements("add", plugged.name, plugged.mac, added));
     await ipBatch(this.netns.path, routeLines("replace", plugged, added));
     for (const address of added) plugged.addresses.add(address);
+    await this.#responder.answerOn(plugged.name, plugged.addresses);
   }
 
   unassign(eniId: string, addresses: string[]): Promise<void> {
@@ -127,6 +129,7 @@ export class VpcFabric implements FabricPort {
       await ipBatch(this.netns.path, routeLines("del", plugged, removed), { gone: "allowed" });
       await this.#nft(sourceElements("delete", plugged.name, plugged.mac, removed));
       for (const address of removed) plugged.addresses.delete(address);
+      await this.#responder.answerOn(plugged.name, plugged.addresses);
     });
   }
 
@@ -148,6 +151,11 @@ export class VpcFabric implements FabricPort {
       for (const [eniId, plugged] of [...this.#enis]) if (plugged.host.path === path) await this.#unplug(eniId);
       await deleteNetNamespace(name);
     });
+  }
+
+  /** Ends the responder. Namespaces and what is in them stay until they are deleted. */
+  stop(): Promise<void> {
+    return this.#mutex.run(() => this.#responder.stop());
   }
 
   async #nft(commands: string): Promise<void> {

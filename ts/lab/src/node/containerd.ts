@@ -1,9 +1,9 @@
 import { mkdir, writeFile } from "node:fs/promises";
-import { setTimeout as sleep } from "node:timers/promises";
 import { isAlive, type ProcessRecord } from "../host/process.ts";
 import { CriClient } from "./cri.ts";
 import type { LabNode } from "./node.ts";
 import type { ContainerRuntime } from "./runtime.ts";
+import { until } from "./until.ts";
 
 export const pauseImage = "registry.terway.test/pause:1";
 export const agentImage = "registry.terway.test/lab-agent:1";
@@ -99,13 +99,4 @@ export async function startContainerd(node: LabNode, runtime: ContainerRuntime, 
     return known.every(Boolean);
   });
   return { process, cri };
-}
-
-/** Asks every 20 ms; throws when `what` is not so after `timeoutMs`. */
-export async function until(what: string, timeoutMs: number, condition: () => Promise<boolean>): Promise<void> {
-  const end = performance.now() + timeoutMs;
-  while (!(await condition())) {
-    if (performance.now() > end) throw new Error(`after ${timeoutMs / 1000} s still not so: ${what}`);
-    await sleep(20);
-  }
 }

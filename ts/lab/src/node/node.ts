@@ -1,4 +1,4 @@
-import { access, mkdir } from "node:fs/promises";
+import { access, mkdir, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -79,10 +79,22 @@ export class LabNode {
     return run(this.command(argv), options);
   }
 
-  /** Starts a daemon on the node, in the node's own group, with its output in the lab's log directory. */
+  /** Starts a daemon on the node, in the node's own group, with its output in the lab's log directory. Answers the daemon itself. */
   async start(name: string, argv: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<ProcessRecord> {
     const groups = await systemGroups(this.#lab.id, this.name);
-    return this.#lab.start(`${this.name}-${name}`, [script("enter.sh"), ...this.command(argv)], { ...env, TERWAY_CGROUPS: groups });
+    const outer = await this.#lab.start(`${this.name}-${name}`, [script("enter.sh"), ...this.command(argv)], {
+      ...env,
+      TERWAY_CGROUPS: groups,
+    });
+    // nsenter cannot enter a pid namespace itself: it starts the daemon as its child and waits for it. Signals must go to the child.
+    while (await isAlive(outer)) {
+      const program = await readlink(`/proc/${outer.pid}/exe`).catch(() => "");
+      const [child] = program.endsWith("/nsenter") ? await childrenOf(outer.pid) : [];
+      const inner = child === undefined ? undefined : await identify(child);
+      if (inner !== undefined) return inner;
+      await sleep(1);
+    }
+    return outer;
   }
 
   log(name: string): string {
