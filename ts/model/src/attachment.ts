@@ -104,6 +104,15 @@ export interface CollectResult {
   readonly failures: readonly DatapathError[];
 }
 
+/** A host end that carries our mark, as the kernel shows it. */
+export interface SurveyedLink {
+  /** From the link's alias `terway:<id>`. */
+  readonly id: string;
+  readonly hostIfName: string;
+  /** Pod addresses routed to it, without prefix. */
+  readonly addresses: readonly string[];
+}
+
 export interface Repair {
   readonly attachmentId: string;
   /** What set it off. */
@@ -132,6 +141,11 @@ export interface Datapath {
   detach(target: DetachTarget): Promise<DetachResult>;
   /** Starts to guard these attachments without changing anything now (after a restart). */
   adopt(attachments: readonly Attachment[]): Promise<void>;
+  /**
+   * Every host end with our mark, guarded or not; devices that wait for the batch deleter are not among them. With a damaged journal it is the only
+   * witness of which pods live. Changes nothing.
+   */
+  survey(): Promise<Outcome<readonly SurveyedLink[]>>;
   /** Removes every object with our mark in the host namespace that belongs to none of the guarded attachments. */
   collect(): Promise<CollectResult>;
   /** Repairs on netlink notifications and every `scanIntervalMs`; `pods: false` leaves pod namespaces alone. */
