@@ -1,1 +1,1 @@
-export {};
+export { exitStatus, run, type Streams } from "./program.ts";
