@@ -15,7 +15,15 @@ export default defineConfig({
         },
       },
       { test: { name: "netns", include: ["ts/*/src/**/*.netns.test.ts"], ...serial } },
-      { test: { name: "cloud", include: ["test/conformance-cloud/**/*.test.ts"], testTimeout: 60_000 } },
+      {
+        test: {
+          name: "cloud",
+          include: ["test/conformance-cloud/**/*.test.ts"],
+          testTimeout: 60_000,
+          // The vendor's CommonJS clients must be imported as Node itself imports them.
+          deps: { interopDefault: false },
+        },
+      },
       { test: { name: "daemon", include: ["test/daemon/**/*.test.ts"], ...serial } },
       { test: { name: "node", include: ["test/node/**/*.test.ts"], ...serial, testTimeout: 300_000, hookTimeout: 300_000 } },
     ],

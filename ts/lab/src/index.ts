@@ -1,4 +1,4 @@
-export type { FabricPort, PluggedEni } from "./cloud/fabric-port.ts";
+export * from "./cloud/index.ts";
 export { VpcFabric, vpcNamespaceName } from "./fabric/vpc.ts";
 export { type Probe, type ProbeOutcome, probe, serveArguments } from "./host/agent.ts";
 export { type CommandResult, run } from "./host/command.ts";

@@ -1,0 +1,16 @@
+export { AdminError } from "./admin/command.ts";
+export { ApiError } from "./api-error.ts";
+export type { FabricPort, PluggedEni } from "./fabric-port.ts";
+export { type CatalogueEntry, faultCatalogue } from "./fault/catalogue.ts";
+export type { FaultEffectInput } from "./fault/effect.ts";
+export type { FaultMatch, FaultRule } from "./fault/rule.ts";
+export type { ActionCount, HistoryEntry } from "./history.ts";
+export { instanceTypes } from "./instance-types.ts";
+export { checkInvariants } from "./invariants.ts";
+export type { HostPort, Listening, ListenOptions } from "./listen.ts";
+export type * from "./records.ts";
+export { ScriptedClock } from "./scripted-clock.ts";
+export { seededRandom } from "./seeded-random.ts";
+export { delayProfiles, type Settings, type SettingsPatch } from "./settings.ts";
+export { CloudSimulator, type RecordedStep, replay, type SimulatorOptions } from "./simulator.ts";
+export type { CloudState } from "./state.ts";

@@ -1,0 +1,70 @@
+import type { Server } from "node:http";
+import { startControl } from "./control.ts";
+import { startGateway } from "./gateway.ts";
+import { startMetadata } from "./metadata-server.ts";
+import type { CloudSimulator } from "./simulator.ts";
+
+export interface HostPort {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface ListenOptions {
+  /** ECS and VPC, told apart by the API version of the request. */
+  readonly openapi?: HostPort;
+  readonly metadata?: HostPort;
+  /** Path of a unix socket, or a loopback address. */
+  readonly control?: string | HostPort;
+}
+
+export interface Listening {
+  readonly openapi?: HostPort;
+  readonly metadata?: HostPort;
+  readonly control?: string | HostPort;
+  close(): Promise<void>;
+}
+
+/** A server that can be closed, with all its connections. */
+export interface Door {
+  readonly server: Server;
+  close(): Promise<void>;
+}
+
+export async function listen(simulator: CloudSimulator, options: ListenOptions): Promise<Listening> {
+  const doors: Door[] = [];
+  const close = async () => {
+    await Promise.all(doors.map((door) => door.close()));
+  };
+  const open = async (door: Promise<Door>) => {
+    const opened = await door;
+    doors.push(opened);
+    return opened;
+  };
+  try {
+    const { openapi, metadata, control } = options;
+    return {
+      ...(openapi === undefined ? {} : { openapi: addressOf(await open(startGateway(simulator, openapi))) }),
+      ...(metadata === undefined ? {} : { metadata: addressOf(await open(startMetadata(simulator, metadata))) }),
+      ...(control === undefined ? {} : { control: await openControl(simulator, control, open) }),
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function openControl(
+  simulator: CloudSimulator,
+  where: string | HostPort,
+  open: (door: Promise<Door>) => Promise<Door>,
+): Promise<string | HostPort> {
+  const door = await open(startControl(simulator, where));
+  return typeof where === "string" ? where : addressOf(door);
+}
+
+function addressOf({ server }: Door): HostPort {
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("the server has no port");
+  return { host: address.address, port: address.port };
+}

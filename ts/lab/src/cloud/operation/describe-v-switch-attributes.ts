@@ -1,0 +1,26 @@
+import { z } from "zod";
+import { apiError } from "../api-error.ts";
+import { text } from "../parameters.ts";
+import { renderVSwitch } from "./describe-v-switches.ts";
+import { operation } from "./operation.ts";
+
+const schema = z.object({ VSwitchId: text });
+
+/** One vSwitch, flat. */
+export const describeVSwitchAttributes = operation({
+  action: "DescribeVSwitchAttributes",
+  product: "Vpc",
+  writes: false,
+  delay: "describe",
+  schema,
+  resources: (wire) => [`vswitch/${wire.VSwitchId ?? "*"}`],
+  run({ VSwitchId: id }, { view }) {
+    const vSwitch = view.vSwitches.get(id);
+    if (vSwitch === undefined) throw apiError("InvalidVSwitchId.NotFound", { id });
+    const ecs = [...view.instances.values()].filter((instance) => instance.vSwitchId === id).map((instance) => instance.id);
+    return {
+      ...renderVSwitch(view, vSwitch),
+      CloudResources: { CloudResourceSetType: [{ ResourceType: "VM", ResourceCount: ecs.length }] },
+    };
+  },
+});

@@ -1,0 +1,41 @@
+import { z } from "zod";
+import { findEni, requireIdle, requireStatus } from "../eni.ts";
+import { flag, list, text } from "../parameters.ts";
+import { checkCapacity, checkSecurityGroups } from "../security-groups.ts";
+import { eniResource, operation } from "./operation.ts";
+
+const schema = z.object({
+  NetworkInterfaceId: text,
+  /** Replaces the whole set. */
+  SecurityGroupId: list(16).optional(),
+  NetworkInterfaceName: z.string().min(2).max(128).optional(),
+  Description: z.string().min(2).max(255).optional(),
+  DeleteOnRelease: flag.optional(),
+  SourceDestCheck: flag.optional(),
+});
+
+export const modifyNetworkInterfaceAttribute = operation({
+  action: "ModifyNetworkInterfaceAttribute",
+  product: "Ecs",
+  writes: true,
+  delay: "other",
+  schema,
+  resources: eniResource,
+  run(parameters, { tx }) {
+    const eni = findEni(tx, parameters.NetworkInterfaceId);
+    requireStatus(eni, "Available", "InUse");
+    requireIdle(eni);
+    const { SecurityGroupId: groups } = parameters;
+    if (groups !== undefined) checkSecurityGroups(tx, groups, eni.vpcId);
+    tx.putEni({
+      ...eni,
+      securityGroupIds: groups ?? eni.securityGroupIds,
+      name: parameters.NetworkInterfaceName ?? eni.name,
+      description: parameters.Description ?? eni.description,
+      deleteOnRelease: parameters.DeleteOnRelease ?? eni.deleteOnRelease,
+      sourceDestCheck: parameters.SourceDestCheck ?? eni.sourceDestCheck,
+    });
+    checkCapacity(tx.state, groups ?? []);
+    return {};
+  },
+});
