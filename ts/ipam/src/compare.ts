@@ -1,0 +1,90 @@
+import type { Eni } from "@terway/model";
+import type { Inventory } from "./inventory.ts";
+import type { KnownEni } from "./journal/record.ts";
+import { knownEni } from "./operation/context.ts";
+
+/** What an observation of the cloud says against what is known. Plain data: what to believe of it is decided by {@link Suspicions}. */
+export interface Difference {
+  /** Ours and unknown so far. */
+  readonly adopted: readonly KnownEni[];
+  /** Known, with what the cloud has more (addresses) or otherwise (status). */
+  readonly changed: readonly KnownEni[];
+  /** Unassigns that are seen to be done. */
+  readonly unassigned: readonly string[];
+  /** Known addresses that the answer does not contain, by ENI. */
+  readonly missing: ReadonlyMap<string, readonly string[]>;
+  /** Known, attached ENIs that the answer does not contain. */
+  readonly absent: readonly string[];
+  /** Attached to the instance, not ours, and taking a slot. */
+  readonly foreign: readonly KnownEni[];
+  /** Ours, attached to this instance and in the answer. */
+  readonly seen: readonly string[];
+}
+
+/** State of the inventory when the question was sent: what we changed meanwhile is not compared, because the answer may be older or younger. */
+export type Epochs = ReadonlyMap<string, number>;
+
+export function epochsOf(inventory: Inventory): Epochs {
+  return new Map([...inventory.ledger.enis.keys()].map((id) => [id, inventory.epochOf(id)]));
+}
+
+export interface Question {
+  readonly epochs: Epochs;
+  readonly instanceId: string;
+  /** ENIs that must be in the answer when they exist; undefined: all that are attached. */
+  readonly asked?: ReadonlySet<string>;
+}
+
+export function compare(inventory: Inventory, answer: readonly Eni[], question: Question): Difference {
+  const shown = new Map(answer.map((eni) => [eni.id, eni]));
+  const adopted: KnownEni[] = [];
+  const changed: KnownEni[] = [];
+  const unassigned: string[] = [];
+  const missing = new Map<string, readonly string[]>();
+  const foreign: KnownEni[] = [];
+  const seen: string[] = [];
+  for (const eni of shown.values()) {
+    if (eni.type === "Primary" || eni.type === "Member") continue;
+    const known = inventory.ledger.enis.get(eni.id);
+    if (!known) {
+      if (isOurs(inventory, eni)) adopted.push(knownEni(eni));
+      else foreign.push(knownEni(eni));
+      continue;
+    }
+    if (eni.status === "InUse" && eni.instanceId === question.instanceId) seen.push(eni.id);
+    if (!isQuiet(inventory, known, question.epochs)) continue;
+    const pending = inventory.operationsOn(eni.id).filter((operation) => operation.kind === "unassign");
+    for (const operation of pending)
+      if (!operation.addresses.some((address) => eni[operation.family].includes(address))) unassigned.push(operation.id);
+    const leaving = new Set(pending.flatMap((operation) => operation.addresses));
+    const ipv4 = merge(known.ipv4, eni.ipv4, leaving);
+    const ipv6 = merge(known.ipv6, eni.ipv6, leaving);
+    if (ipv4.missing.length + ipv6.missing.length > 0) missing.set(eni.id, [...ipv4.missing, ...ipv6.missing]);
+    if (eni.status !== known.status || ipv4.all.length > known.ipv4.length || ipv6.all.length > known.ipv6.length) {
+      changed.push({ ...known, status: eni.status, ipv4: ipv4.all, ipv6: ipv6.all });
+    }
+  }
+  const absent: string[] = [];
+  for (const known of inventory.ledger.enis.values()) {
+    const expected = question.asked ? question.asked.has(known.id) : known.status === "InUse";
+    if (expected && !shown.has(known.id) && isQuiet(inventory, known, question.epochs)) absent.push(known.id);
+  }
+  return { adopted, changed, unassigned, missing, absent, foreign, seen };
+}
+
+/** Ours are those that carry all our tags. Without tags in the configuration nothing is ours but what the journal knows. */
+export function isOurs(inventory: Inventory, eni: Eni): boolean {
+  const tags = Object.entries(inventory.config.eniTags);
+  return eni.type === "Secondary" && tags.length > 0 && tags.every(([key, value]) => eni.tags[key] === value);
+}
+
+/** No operation of ours works on it, and none began or ended since the question was sent. */
+function isQuiet(inventory: Inventory, known: KnownEni, epochs: Epochs): boolean {
+  if (epochs.get(known.id) !== inventory.epochOf(known.id)) return false;
+  return inventory.operationsOn(known.id).every((operation) => operation.kind === "unassign" && inventory.isAnswered(known, operation));
+}
+
+function merge(known: readonly string[], shown: readonly string[], leaving: ReadonlySet<string>) {
+  const extra = shown.filter((address) => !known.includes(address) && !leaving.has(address));
+  return { all: [...known, ...extra], missing: known.filter((address) => !shown.includes(address)) };
+}

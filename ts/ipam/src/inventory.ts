@@ -1,0 +1,233 @@
+import type { FamilyAddress, PoolConfig } from "@terway/model";
+import { gatewayOf, prefixLengthOf } from "@terway/model";
+import type { Ledger } from "./journal/ledger.ts";
+import type { KnownEni, Operation } from "./journal/record.ts";
+import type { Family, PlanAddress, PlanAddressState, PlanEni } from "./plan/index.ts";
+import type { Quarantine } from "./quarantine.ts";
+
+/** One address of each wanted family, of one ENI. */
+export interface Allocation {
+  readonly eniId: string;
+  readonly eniMac: string;
+  readonly ipv4?: FamilyAddress;
+  readonly ipv6?: FamilyAddress;
+}
+
+/**
+ * What the ledger says plus what is going on in this process and needs no durability: which operations run, which addresses are being journaled for
+ * a lease, which the kernel shows in use without a lease, and what the cloud has contradicted since.
+ */
+export class Inventory {
+  readonly ledger: Ledger;
+  config: PoolConfig;
+  /** Begun operations, also while their intent is on its way to the disk. */
+  readonly running = new Map<string, Operation>();
+  /** Addresses given to a lease whose record is on its way to the disk. */
+  readonly reserved = new Set<string>();
+  /** In use in the kernel without a lease of ours (the journal was lost): not given out while it is so. */
+  readonly occupied = new Set<string>();
+  /** ENIs that the cloud, or the metadata service, has shown since this process started. */
+  readonly confirmed = new Set<string>();
+  /** May unconfirmed ENIs be used? Only after the first look at the cloud has failed; see docs in recover.ts. */
+  trustJournal = false;
+  /** ENIs and addresses that one observation missed and no second one has confirmed yet. */
+  readonly suspects = new Set<string>();
+  /** ENIs attached to this instance that are not ours. */
+  foreign: readonly KnownEni[] = [];
+  private readonly quarantine: Quarantine;
+  /** Changes with every change of an ENI by us, so that an observation made meanwhile is not compared. */
+  private readonly epochs = new Map<string, number>();
+
+  constructor(ledger: Ledger, quarantine: Quarantine, config: PoolConfig) {
+    this.ledger = ledger;
+    this.quarantine = quarantine;
+    this.config = config;
+    for (const operation of ledger.operations.values()) this.running.set(operation.id, operation);
+  }
+
+  epochOf(eniId: string): number {
+    return this.epochs.get(eniId) ?? 0;
+  }
+
+  touch(eniId: string): void {
+    this.epochs.set(eniId, this.epochOf(eniId) + 1);
+  }
+
+  operationsOn(eniId: string): Operation[] {
+    return [...this.running.values()].filter((operation) => operation.kind !== "create" && operation.eniId === eniId);
+  }
+
+  /** Held by a lease, about to be, or seen in use in the kernel. */
+  isInUse(address: string): boolean {
+    return this.ledger.holders.has(address) || this.reserved.has(address) || this.occupied.has(address);
+  }
+
+  /** Nothing on it is used or rests (I4): it may be detached. */
+  isIdle(eni: KnownEni): boolean {
+    return [...eni.ipv4, ...eni.ipv6].every((address) => !this.isInUse(address) && this.restRemainingMs(address) === 0);
+  }
+
+  restRemainingMs(address: string): number {
+    const rest = this.ledger.resting.get(address);
+    return rest ? this.quarantine.remainingMs(rest, this.config.coolDownMs) : 0;
+  }
+
+  stateOf(eni: KnownEni, address: string, operations = this.operationsOn(eni.id)): PlanAddressState {
+    if (this.isInUse(address)) return "used";
+    const leaving = operations.some((o) => o.kind === "remove" || (o.kind === "unassign" && o.addresses.includes(address)));
+    if (leaving) return "leaving";
+    if (this.restRemainingMs(address) > 0) return "resting";
+    if (eni.status !== "InUse") return "arriving";
+    const seen = this.confirmed.has(eni.id) || this.trustJournal;
+    // Without its vSwitch's CIDR nobody knows the address's prefix and gateway.
+    const usable = seen && this.ledger.vSwitches.has(eni.vSwitchId) && !this.suspects.has(eni.id) && !this.suspects.has(address);
+    return usable ? "free" : "withheld";
+  }
+
+  /** Chooses an allocation and reserves its addresses: by ENI as the policy says, within it the address released longest ago. */
+  take(): Allocation | undefined {
+    let best: { eni: KnownEni; used: number; ipv4: string | undefined; ipv6: string | undefined } | undefined;
+    for (const eni of this.ledger.enis.values()) {
+      const free = this.freeOn(eni);
+      const ipv4 = this.config.ipv4 ? free.ipv4[0] : undefined;
+      const ipv6 = this.config.ipv6 ? free.ipv6[0] : undefined;
+      if ((this.config.ipv4 && ipv4 === undefined) || (this.config.ipv6 && ipv6 === undefined) || (ipv4 ?? ipv6) === undefined) continue;
+      const fuller = !best || (this.config.eniPolicy === "most_ips" ? free.used > best.used : free.used < best.used);
+      if (fuller) best = { eni, used: free.used, ipv4, ipv6 };
+    }
+    if (!best) return undefined;
+    const vSwitch = this.ledger.vSwitches.get(best.eni.vSwitchId);
+    const ipv4 = familyAddress(best.ipv4, vSwitch?.cidr);
+    const ipv6 = familyAddress(best.ipv6, vSwitch?.ipv6Cidr);
+    if (ipv4) this.reserved.add(ipv4.address);
+    if (ipv6) this.reserved.add(ipv6.address);
+    return { eniId: best.eni.id, eniMac: best.eni.mac, ...(ipv4 && { ipv4 }), ...(ipv6 && { ipv6 }) };
+  }
+
+  /** Its lease is in the ledger, or will not be. */
+  unreserve(allocation: Allocation): void {
+    if (allocation.ipv4) this.reserved.delete(allocation.ipv4.address);
+    if (allocation.ipv6) this.reserved.delete(allocation.ipv6.address);
+  }
+
+  /** Allocations that could be taken now. */
+  get free(): number {
+    let count = 0;
+    for (const eni of this.ledger.enis.values()) {
+      const free = this.freeOn(eni);
+      const counts = [...(this.config.ipv4 ? [free.ipv4.length] : []), ...(this.config.ipv6 ? [free.ipv6.length] : [])];
+      count += counts.length > 0 ? Math.min(...counts) : 0;
+    }
+    return count;
+  }
+
+  /** Rests that will be over, as milliseconds from now, soonest first. */
+  restsMs(): number[] {
+    const rests: number[] = [];
+    for (const eni of this.ledger.enis.values()) {
+      if (eni.status !== "InUse") continue;
+      for (const address of this.config.ipv4 ? eni.ipv4 : eni.ipv6) {
+        const remainingMs = this.restRemainingMs(address);
+        if (remainingMs > 0 && !this.isInUse(address)) rests.push(remainingMs);
+      }
+    }
+    return rests.sort((a, b) => a - b);
+  }
+
+  /** Everything that takes a slot of the instance, as the planner sees it. */
+  planEnis(refusals: { mayGrow(eni: KnownEni): boolean; mayShrink(eni: KnownEni): boolean }): PlanEni[] {
+    const enis: PlanEni[] = [];
+    for (const eni of this.ledger.enis.values()) enis.push(this.planEni(eni, refusals));
+    for (const operation of this.running.values()) {
+      if (operation.kind !== "create") continue;
+      enis.push({
+        ...nothing,
+        id: operation.id,
+        phase: "coming",
+        vSwitchId: operation.vSwitchId,
+        arrivingIpv4: 1 + operation.secondaryIpv4Count,
+        arrivingIpv6: operation.ipv6Count,
+        mayGrow: true,
+      });
+    }
+    for (const eni of this.foreign) enis.push({ ...nothing, id: eni.id, ours: false, phase: "inUse", vSwitchId: eni.vSwitchId });
+    return enis;
+  }
+
+  private planEni(eni: KnownEni, refusals: { mayGrow(eni: KnownEni): boolean; mayShrink(eni: KnownEni): boolean }): PlanEni {
+    const operations = this.operationsOn(eni.id);
+    const address = (text: string): PlanAddress => {
+      const rest = this.ledger.resting.get(text);
+      return { address: text, state: this.stateOf(eni, text, operations), ...(rest && { releasedOrder: rest.order }) };
+    };
+    const arriving = (family: Family) => {
+      let count = 0;
+      for (const operation of operations) if (operation.kind === "assign" && operation.family === family) count += operation.count;
+      return count;
+    };
+    return {
+      id: eni.id,
+      ours: true,
+      phase: phaseOf(eni, operations),
+      vSwitchId: eni.vSwitchId,
+      primaryIpv4: eni.primaryIpv4,
+      ipv4: eni.ipv4.map(address),
+      ipv6: eni.ipv6.map(address),
+      arrivingIpv4: arriving("ipv4"),
+      arrivingIpv6: arriving("ipv6"),
+      busy: operations.some(
+        (operation) => operation.kind === "assign" || (operation.kind === "unassign" && !this.isAnswered(eni, operation)),
+      ),
+      mayGrow: refusals.mayGrow(eni) && !this.suspects.has(eni.id),
+      mayShrink: refusals.mayShrink(eni) && !this.suspects.has(eni.id) && this.confirmed.has(eni.id),
+    };
+  }
+
+  /** The cloud has taken the addresses away; the intent stays open until an observation shows it too, so that a late one cannot bring them back. */
+  isAnswered(eni: KnownEni, operation: Operation & { kind: "unassign" }): boolean {
+    const list = operation.family === "ipv4" ? eni.ipv4 : eni.ipv6;
+    return operation.addresses.every((address) => !list.includes(address));
+  }
+
+  private freeOn(eni: KnownEni): { ipv4: string[]; ipv6: string[]; used: number } {
+    if (eni.status !== "InUse" || eni.type !== "Secondary") return { ipv4: [], ipv6: [], used: 0 };
+    const operations = this.operationsOn(eni.id);
+    const vSwitch = this.ledger.vSwitches.get(eni.vSwitchId);
+    let used = 0;
+    const freeIn = (addresses: readonly string[], cidr: string | undefined) => {
+      const free = addresses.filter((address) => {
+        const state = this.stateOf(eni, address, operations);
+        if (state === "used") used += 1;
+        return state === "free" && cidr !== undefined;
+      });
+      return free.sort((a, b) => (this.ledger.resting.get(a)?.order ?? -1) - (this.ledger.resting.get(b)?.order ?? -1));
+    };
+    return { ipv4: freeIn(eni.ipv4, vSwitch?.cidr), ipv6: freeIn(eni.ipv6, vSwitch?.ipv6Cidr), used };
+  }
+}
+
+const nothing = {
+  ours: true,
+  ipv4: [],
+  ipv6: [],
+  arrivingIpv4: 0,
+  arrivingIpv6: 0,
+  busy: false,
+  mayGrow: false,
+  mayShrink: false,
+} as const;
+
+function phaseOf(eni: KnownEni, operations: readonly Operation[]): PlanEni["phase"] {
+  if (operations.some((operation) => operation.kind === "remove")) return "leaving";
+  if (operations.some((operation) => operation.kind === "attach")) return "coming";
+  if (eni.status === "InUse") return "inUse";
+  if (eni.status === "Available") return "unattached";
+  return eni.status === "Attaching" || eni.status === "Creating" ? "coming" : "leaving";
+}
+
+function familyAddress(address: string | undefined, cidr: string | undefined): FamilyAddress | undefined {
+  if (address === undefined || cidr === undefined) return undefined;
+  const prefixLength = prefixLengthOf(cidr);
+  const gateway = gatewayOf(cidr);
+  return prefixLength === undefined || gateway === undefined ? undefined : { address, prefixLength, gateway };
+}

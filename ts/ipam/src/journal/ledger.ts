@@ -1,0 +1,127 @@
+import type { Lease } from "@terway/model";
+import type { ForeignRecord, JournalRecord, KnownEni, KnownVSwitch, Operation, Rest } from "./record.ts";
+import { encodeCommit, encodeForeign, isForeign } from "./record.ts";
+
+/** A rest with its place in the order of releases; the smaller one rests longer. */
+export interface Resting extends Rest {
+  readonly order: number;
+}
+
+/** What the journal says: the state that a replay of all durable records gives, nothing else. Changed by {@link Ledger.apply} only. */
+export class Ledger {
+  instanceId: string | undefined;
+  generation = 0;
+  readonly leases = new Map<string, Lease>();
+  /** Address → id of the lease that holds it (I1: at most one). */
+  readonly holders = new Map<string, string>();
+  /** By address; an entry stays after its rest is over, until the address is leased again, for the order of reuse. */
+  readonly resting = new Map<string, Resting>();
+  readonly enis = new Map<string, KnownEni>();
+  readonly vSwitches = new Map<string, KnownVSwitch>();
+  readonly operations = new Map<string, Operation>();
+  readonly foreign: ForeignRecord[] = [];
+  private order = 0;
+
+  apply(record: JournalRecord | ForeignRecord): void {
+    if (isForeign(record)) {
+      this.foreign.push(record);
+      return;
+    }
+    switch (record.t) {
+      case "node":
+        this.instanceId = record.instanceId;
+        this.generation = Math.max(this.generation, record.generation);
+        return;
+      case "lease":
+        this.putLease(record.lease);
+        return;
+      case "bound":
+      case "releasing": {
+        const lease = this.leaseOf(record);
+        // A lease on its way out is never bound again: the kernel may have lost it already.
+        if (lease && lease.state !== "releasing") this.leases.set(lease.id, { ...lease, state: record.t });
+        return;
+      }
+      case "released": {
+        const lease = this.leaseOf(record);
+        if (!lease) return;
+        this.dropLease(lease);
+        this.putToRest(addressesOf(lease), record.rest);
+        return;
+      }
+      case "rest":
+        this.putToRest(record.addresses, record.rest);
+        return;
+      case "eni":
+        this.enis.set(record.eni.id, record.eni);
+        return;
+      case "eni-gone":
+        this.enis.delete(record.id);
+        return;
+      case "vswitch":
+        this.vSwitches.set(record.vSwitch.id, record.vSwitch);
+        return;
+      case "begin":
+        this.operations.set(record.operation.id, record.operation);
+        return;
+      case "end":
+        this.operations.delete(record.id);
+        return;
+      default:
+        // Every known type is handled: the compiler objects here when one is added and forgotten.
+        record satisfies never;
+    }
+  }
+
+  /** Forgets rests that no longer matter, so that the journal stays bounded. */
+  prune(isOver: (rest: Rest) => boolean): void {
+    for (const [address, rest] of this.resting) if (isOver(rest)) this.resting.delete(address);
+  }
+
+  /** Frames from which a replay gives this state again, foreign records included. */
+  snapshot(): Uint8Array[] {
+    const records: JournalRecord[] = [];
+    if (this.instanceId !== undefined) records.push({ t: "node", instanceId: this.instanceId, generation: this.generation });
+    for (const vSwitch of this.vSwitches.values()) records.push({ t: "vswitch", vSwitch });
+    for (const eni of this.enis.values()) records.push({ t: "eni", eni });
+    for (const [address, { order: _, ...rest }] of this.resting) records.push({ t: "rest", addresses: [address], rest });
+    for (const lease of this.leases.values()) records.push({ t: "lease", lease });
+    for (const operation of this.operations.values()) records.push({ t: "begin", operation });
+    return [...records.map((record) => encodeCommit([record])), ...this.foreign.map(encodeForeign)];
+  }
+
+  private leaseOf(key: { id: string; generation: number }): Lease | undefined {
+    const lease = this.leases.get(key.id);
+    return lease?.generation === key.generation ? lease : undefined;
+  }
+
+  private putLease(lease: Lease): void {
+    const before = this.leases.get(lease.id);
+    if (before) this.dropLease(before);
+    this.leases.set(lease.id, lease);
+    this.generation = Math.max(this.generation, lease.generation);
+    for (const address of addressesOf(lease)) {
+      this.holders.set(address, lease.id);
+      this.resting.delete(address);
+    }
+  }
+
+  private dropLease(lease: Lease): void {
+    this.leases.delete(lease.id);
+    for (const address of addressesOf(lease)) if (this.holders.get(address) === lease.id) this.holders.delete(address);
+  }
+
+  private putToRest(addresses: readonly string[], rest: Rest): void {
+    for (const address of addresses) {
+      this.resting.delete(address);
+      this.resting.set(address, { ...rest, order: this.order++ });
+    }
+  }
+}
+
+export function addressesOf(lease: Pick<Lease, "ipv4" | "ipv6">): string[] {
+  const addresses: string[] = [];
+  if (lease.ipv4) addresses.push(lease.ipv4.address);
+  if (lease.ipv6) addresses.push(lease.ipv6.address);
+  return addresses;
+}

@@ -1,0 +1,198 @@
+import type { Clock, Cloud, Eni, Metadata, PoolEvent, Random, VSwitch } from "@terway/model";
+import { backoffMs } from "./backoff.ts";
+import type { Difference, Epochs } from "./compare.ts";
+import { compare, epochsOf } from "./compare.ts";
+import type { Inventory } from "./inventory.ts";
+import { addressesOf } from "./journal/ledger.ts";
+import type { JournalRecord, KnownEni, KnownVSwitch } from "./journal/record.ts";
+import type { Attempt } from "./operation/context.ts";
+import { keys, knownEni } from "./operation/context.ts";
+import type { Problems } from "./problems.ts";
+import { problemOf } from "./problems.ts";
+import { proofMs, Suspicions } from "./suspicion.ts";
+
+/** Waits after a look that failed, until the first one has succeeded. */
+const firstLookSteps = { firstMs: 1_000, maxMs: 60_000 };
+/** vSwitch counts and ENIs that nobody attached are looked for this rarely (I5: what we made is found within 10 minutes). */
+const rareMs = 600_000;
+/** The tag that says which instance an ENI was created for: it finds those that were never attached. */
+export const instanceTag = "terway-instance";
+
+export interface ObserverContext {
+  readonly cloud: Cloud;
+  readonly metadata: Metadata | undefined;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly instanceId: string;
+  readonly inventory: Inventory;
+  readonly problems: Problems;
+  emit(event: PoolEvent): void;
+  record(records: readonly JournalRecord[]): Promise<void>;
+  /** One cloud call as a value; throws when the pool closes. */
+  attempt<T>(action: string, call: () => Promise<T>): Promise<Attempt<T>>;
+}
+
+/** Looks at the cloud: once at start, then one describe a period, more only when an answer contradicts what is known. */
+export class Observer {
+  /** Free addresses of each vSwitch as last heard; a hint. */
+  readonly availableIpv4 = new Map<string, number>();
+  readonly suspicions: Suspicions;
+  private readonly context: ObserverContext;
+  private rareAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(context: ObserverContext) {
+    this.context = context;
+    this.suspicions = new Suspicions(context.clock);
+  }
+
+  /** Milliseconds until the next look: a jittered period, earlier when something is suspected or nothing has ever been seen. */
+  delayMs(failures: number, seenOnce: boolean): number {
+    const { random, inventory } = this.context;
+    const periodMs = inventory.config.syncPeriodMs * (0.8 + 0.4 * random.next());
+    if (failures > 0) return seenOnce ? periodMs : Math.min(periodMs, backoffMs(firstLookSteps, failures - 1, random));
+    return [...this.suspicions.names()].length > 0 ? Math.min(periodMs, proofMs) : periodMs;
+  }
+
+  /** One look. False when the cloud did not answer. */
+  async look(): Promise<boolean> {
+    const { cloud, instanceId, inventory } = this.context;
+    const epochs = epochsOf(inventory);
+    const answer = await this.describe(() => cloud.describeEnis({ instanceId }));
+    if (!answer.ok) return false;
+    const difference = compare(inventory, answer.value, { epochs, instanceId });
+    inventory.foreign = difference.foreign;
+    await this.believe(difference);
+    await this.confirm(difference, epochs);
+    const rare = this.context.clock.monotonicMs() >= this.rareAtMs;
+    if (rare) await this.findOrphans();
+    await this.readVSwitches(rare);
+    if (rare) this.rareAtMs = this.context.clock.monotonicMs() + rareMs;
+    return true;
+  }
+
+  /** The cloud does not answer: what the instance itself says of its ENIs is a second witness against the journal. */
+  async askMetadata(): Promise<void> {
+    const { metadata, inventory } = this.context;
+    if (!metadata) return;
+    const enis = await metadata.enis().catch(() => undefined);
+    if (!enis) return;
+    for (const known of inventory.ledger.enis.values()) {
+      const shown = enis.find((eni) => eni.mac === known.mac);
+      if (known.status === "InUse" && !shown) inventory.suspects.add(known.id);
+      if (!shown) continue;
+      for (const address of known.ipv4) if (!shown.ipv4.includes(address)) inventory.suspects.add(address);
+      for (const address of known.ipv6) if (!shown.ipv6.includes(address)) inventory.suspects.add(address);
+    }
+  }
+
+  /** What an answer shows may be believed at once; only what it lacks has to be proven. */
+  private async believe(difference: Difference): Promise<void> {
+    const { inventory } = this.context;
+    const records: JournalRecord[] = [];
+    const detached = difference.changed.filter((eni) => eni.status !== "InUse" && inventory.ledger.enis.get(eni.id)?.status === "InUse");
+    for (const eni of [...difference.adopted, ...difference.changed]) records.push({ t: "eni", eni });
+    for (const id of difference.unassigned) records.push({ t: "end", id });
+    if (records.length > 0) await this.context.record(records);
+    for (const id of difference.unassigned) inventory.running.delete(id);
+    for (const eni of difference.adopted) if (eni.status === "InUse") inventory.confirmed.add(eni.id);
+    for (const eni of detached) this.reportVanished(eni.id, [...eni.ipv4, ...eni.ipv6]);
+    const missing = new Set([...difference.missing.values()].flat());
+    for (const id of difference.seen) {
+      inventory.confirmed.add(id);
+      this.clear(id);
+      const eni = inventory.ledger.enis.get(id);
+      for (const address of eni ? [...eni.ipv4, ...eni.ipv6] : []) if (!missing.has(address)) this.clear(address);
+    }
+  }
+
+  private clear(name: string): void {
+    this.suspicions.cleared(name);
+    this.context.inventory.suspects.delete(name);
+  }
+
+  /** Asks again, by id, for what the first answer lacked, and decides what is gone. */
+  private async confirm(first: Difference, epochs: Epochs): Promise<void> {
+    const asked = new Set([...first.absent, ...first.missing.keys()]);
+    if (asked.size === 0) return;
+    const { cloud, inventory, instanceId } = this.context;
+    const answer = await this.describe(() => cloud.describeEnis({ eniIds: [...asked] }));
+    if (!answer.ok) return;
+    // What was recorded since the first answer changed no ENI by an operation, so the same epochs hold.
+    const second = compare(inventory, answer.value, { epochs, instanceId, asked });
+    await this.believe(second);
+    for (const id of second.absent) await this.lose(id, undefined);
+    for (const [id, addresses] of second.missing) await this.lose(id, addresses);
+  }
+
+  private async lose(eniId: string, addresses: readonly string[] | undefined): Promise<void> {
+    const { inventory } = this.context;
+    const proven: string[] = [];
+    for (const name of addresses ?? [eniId]) {
+      const verdict = this.suspicions.missed(name);
+      if (verdict !== "young") inventory.suspects.add(name);
+      if (verdict === "proven") proven.push(name);
+    }
+    const known = inventory.ledger.enis.get(eniId);
+    if (!known || proven.length === 0) return;
+    const kept = (list: readonly string[]) => list.filter((address) => addresses !== undefined && !proven.includes(address));
+    const eni: KnownEni = { ...known, ipv4: kept(known.ipv4), ipv6: kept(known.ipv6) };
+    await this.context.record([addresses === undefined ? { t: "eni-gone", id: eniId } : { t: "eni", eni }]);
+    for (const name of proven) this.clear(name);
+    this.reportVanished(eniId, addresses === undefined ? [...known.ipv4, ...known.ipv6] : proven);
+  }
+
+  /** A pod uses an address that the cloud does not have any more: its lease stays, somebody has to know. */
+  private reportVanished(eniId: string, addresses: readonly string[]): void {
+    for (const lease of this.context.inventory.ledger.leases.values()) {
+      if (lease.eniId !== eniId) continue;
+      for (const address of addressesOf(lease)) {
+        if (addresses.includes(address)) this.context.emit({ type: "address-vanished", address, leaseId: lease.id });
+      }
+    }
+  }
+
+  /** ENIs that were created for this instance and never attached, and that no journaled operation knows (the journal was lost or cut). */
+  private async findOrphans(): Promise<void> {
+    const { cloud, inventory, instanceId } = this.context;
+    const creating = () => [...inventory.running.values()].some((operation) => operation.kind === "create");
+    if (creating()) return;
+    const answer = await this.describe(() => cloud.describeEnis({ tags: { [instanceTag]: instanceId } }));
+    if (!answer.ok || creating()) return;
+    const orphans = answer.value.filter(
+      (eni: Eni) => eni.instanceId === undefined && eni.type === "Secondary" && !inventory.ledger.enis.has(eni.id),
+    );
+    if (orphans.length > 0) await this.context.record(orphans.map((eni) => ({ t: "eni" as const, eni: knownEni(eni) })));
+  }
+
+  /** CIDRs never change and are journaled; counts are hints for the policy `most`. */
+  private async readVSwitches(refresh: boolean): Promise<void> {
+    const { cloud, inventory } = this.context;
+    const wanted = new Set([...inventory.config.vSwitchIds, ...[...inventory.ledger.enis.values()].map((eni) => eni.vSwitchId)]);
+    const ids = [...wanted].filter((id) => refresh || !inventory.ledger.vSwitches.has(id));
+    if (ids.length === 0) return;
+    const answer = await this.context.attempt("DescribeVSwitches", () => cloud.describeVSwitches(ids));
+    if (!answer.ok) {
+      this.context.problems.set("call:DescribeVSwitches", problemOf(answer.error, { instanceId: this.context.instanceId }));
+      return;
+    }
+    this.context.problems.clear("call:DescribeVSwitches");
+    for (const vSwitch of answer.value) this.availableIpv4.set(vSwitch.id, vSwitch.availableIpv4);
+    const fresh = answer.value.map(knownVSwitch).filter((vSwitch) => !isSame(inventory.ledger.vSwitches.get(vSwitch.id), vSwitch));
+    if (fresh.length > 0) await this.context.record(fresh.map((vSwitch) => ({ t: "vswitch" as const, vSwitch })));
+  }
+
+  private async describe<T>(call: () => Promise<T>): Promise<Attempt<T>> {
+    const answer = await this.context.attempt("DescribeNetworkInterfaces", call);
+    if (answer.ok) this.context.problems.clear(keys.observe);
+    else this.context.problems.set(keys.observe, problemOf(answer.error, { instanceId: this.context.instanceId }));
+    return answer;
+  }
+}
+
+function knownVSwitch({ id, zoneId, cidr, ipv6Cidr }: VSwitch): KnownVSwitch {
+  return { id, zoneId, cidr, ...(ipv6Cidr !== undefined && { ipv6Cidr }) };
+}
+
+function isSame(a: KnownVSwitch | undefined, b: KnownVSwitch): boolean {
+  return a?.cidr === b.cidr && a.ipv6Cidr === b.ipv6Cidr && a.zoneId === b.zoneId;
+}

@@ -1,0 +1,154 @@
+import type { AddressPool, Clock, Cloud, InstanceIdentity, Metadata, PoolConfig, PoolEvent, Random } from "@terway/model";
+import { Backoffs } from "./backoff.ts";
+import { Executor } from "./executor.ts";
+import type { Failpoint, FailpointHook } from "./failpoint.ts";
+import { Inventory } from "./inventory.ts";
+import { openFileStorage } from "./journal/file-storage.ts";
+import { Journal } from "./journal/journal.ts";
+import type { JournalStorage } from "./journal/storage.ts";
+import { Observer } from "./observer.ts";
+import type { Attempt } from "./operation/context.ts";
+import { attempt, Stopped } from "./operation/context.ts";
+import { Pool } from "./pool.ts";
+import { Problems } from "./problems.ts";
+import { Quarantine } from "./quarantine.ts";
+import { Replenisher } from "./replenisher.ts";
+
+export interface PoolOptions {
+  /** Directory of the journal, for example `/var/lib/terway`. Locked for this process as long as the pool is open. */
+  readonly journalDir: string;
+  readonly cloud: Cloud;
+  /** Second witness while the cloud cannot be reached at start. */
+  readonly metadata?: Metadata;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly config: PoolConfig;
+  /** `zoneId` keeps ENIs out of vSwitches of other zones. */
+  readonly identity: Pick<InstanceIdentity, "instanceId"> & Partial<Pick<InstanceIdentity, "zoneId">>;
+  readonly onEvent?: (event: PoolEvent) => void;
+  /** Text of `/proc/sys/kernel/random/boot_id`. With it, rests go on across restarts of the daemon; without it they begin again. */
+  readonly bootId?: string;
+  /**
+   * Pod addresses that the kernel routes on this node now, whoever holds them. Asked at start and with every look at the cloud: an address in use
+   * that no lease holds (the journal was damaged or lost) is not given out, and rests once it is not in use any more. A rejection at start fails
+   * the opening: nothing may be given out unseen.
+   */
+  readonly occupied?: () => Promise<readonly string[]>;
+  /** How long to wait for an older daemon to give the journal free. Default 10 s, the time kubelet's retried calls bridge. */
+  readonly lockWaitMs?: number;
+  readonly failpoint?: FailpointHook;
+  /** In the place of files, for tests that lose power. */
+  readonly storage?: JournalStorage;
+}
+
+/**
+ * Opens the node's pool: takes the journal's lock, replays it, and answers. Leases are there at once; the cloud is looked at in the background, so
+ * that a node whose cloud is away keeps its pods and can give out what it holds. Throws JournalLockedError and JournalError.
+ */
+export async function openPool(options: PoolOptions): Promise<AddressPool> {
+  const { clock, random, cloud, identity } = options;
+  const emit = (event: PoolEvent) => options.onEvent?.(event);
+  const failpoint = async (name: Failpoint) => {
+    await options.failpoint?.(name);
+  };
+  const storage =
+    options.storage ??
+    (await openFileStorage({
+      directory: options.journalDir,
+      clock,
+      lockWaitMs: options.lockWaitMs ?? 10_000,
+      failpoint: options.failpoint,
+    }));
+  try {
+    const quarantine = new Quarantine(clock, random, options.bootId);
+    let coolDownMs = () => options.config.coolDownMs;
+    const journal = await Journal.open({
+      storage,
+      instanceId: identity.instanceId,
+      failpoint: options.failpoint,
+      onEvent: emit,
+      isRestOver: (rest) => quarantine.remainingMs(rest, coolDownMs()) === 0,
+    });
+    await failpoint("recover.replayed");
+    // Numbers of leases that were lost with a damaged or removed journal must not come again: the kernel knows attachments by them.
+    const generationFloor = journal.fresh || journal.repaired ? Math.floor(clock.wallMs() / 1_000) : 0;
+    const inventory = new Inventory(journal.ledger, quarantine, options.config);
+    coolDownMs = () => inventory.config.coolDownMs;
+    if (journal.repaired) await dropDestructive(journal, inventory);
+    for (const address of (await options.occupied?.()) ?? []) if (!journal.ledger.holders.has(address)) inventory.occupied.add(address);
+
+    const problems = new Problems(clock, emit);
+    const backoffs = new Backoffs(clock, random);
+    let closed = false;
+    const context = {
+      cloud,
+      clock,
+      random,
+      instanceId: identity.instanceId,
+      inventory,
+      backoffs,
+      problems,
+      failpoint,
+      emit: (event: PoolEvent) => {
+        if (event.type === "assigned") observer.suspicions.made(event.addresses);
+        if (event.type === "eni-attached") {
+          const eni = journal.ledger.enis.get(event.eniId);
+          observer.suspicions.made([event.eniId, ...(eni ? [...eni.ipv4, ...eni.ipv6] : [])]);
+        }
+        emit(event);
+      },
+    };
+    const executor: Executor = new Executor(journal, context, () => pool.onChange());
+    const observer: Observer = new Observer({
+      ...context,
+      metadata: options.metadata,
+      record: (records) => executor.record(records),
+      attempt: <T>(action: string, call: () => Promise<T>): Promise<Attempt<T>> =>
+        attempt(
+          {
+            checkpoint: () => {
+              if (closed) throw new Stopped();
+            },
+          },
+          action,
+          call,
+        ),
+    });
+    const replenisher = new Replenisher({ clock, random, inventory, executor, backoffs, identity, availableIpv4: observer.availableIpv4 });
+    const pool: Pool = new Pool({
+      clock,
+      random,
+      journal,
+      inventory,
+      quarantine,
+      backoffs,
+      problems,
+      executor,
+      observer,
+      replenisher,
+      failpoint,
+      occupied: options.occupied,
+      generationFloor,
+      onClose: () => {
+        closed = true;
+      },
+    });
+    pool.run();
+    return pool;
+  } catch (error) {
+    await storage.close();
+    throw error;
+  }
+}
+
+/**
+ * After records were lost at the end, an intent to take something away may have been overtaken by leases that were lost with them. What the cloud
+ * shows and the kernel uses decides then; the planner will ask again for what is really idle.
+ */
+async function dropDestructive(journal: Journal, inventory: Inventory): Promise<void> {
+  for (const operation of [...inventory.running.values()]) {
+    if (operation.kind !== "unassign" && operation.kind !== "remove") continue;
+    await journal.commit([{ t: "end", id: operation.id }]);
+    inventory.running.delete(operation.id);
+  }
+}

@@ -1,0 +1,61 @@
+import type { Family, PlanAddress, PlanAddressState, PlanEni, PlanInput } from "./model.ts";
+
+/** The families an allocation takes. */
+export function wantedFamilies(policy: { ipv4: boolean; ipv6: boolean }): Family[] {
+  const families: Family[] = [];
+  if (policy.ipv4) families.push("ipv4");
+  if (policy.ipv6) families.push("ipv6");
+  return families;
+}
+
+export function addressesIn(eni: PlanEni, family: Family): readonly PlanAddress[] {
+  return family === "ipv4" ? eni.ipv4 : eni.ipv6;
+}
+
+export function countIn(eni: PlanEni, family: Family, ...states: readonly PlanAddressState[]): number {
+  let count = 0;
+  for (const address of addressesIn(eni, family)) if (states.includes(address.state)) count += 1;
+  return count;
+}
+
+function arriving(eni: PlanEni, family: Family): number {
+  return family === "ipv4" ? eni.arrivingIpv4 : eni.arrivingIpv6;
+}
+
+/** Addresses of the family on this ENI that are free or will be without anything more being asked for. */
+export function supply(eni: PlanEni, family: Family): number {
+  if (!eni.ours || eni.phase === "leaving" || eni.phase === "unattached") return 0;
+  return countIn(eni, family, "free", "arriving", "withheld") + arriving(eni, family);
+}
+
+/** Places of the family that the cloud counts as taken. */
+export function taken(eni: PlanEni, family: Family): number {
+  return addressesIn(eni, family).length + arriving(eni, family);
+}
+
+/** Over the wanted families, the smallest: what allocations can be made of. */
+export function leastOf(families: readonly Family[], count: (family: Family) => number): number {
+  let least: number | undefined;
+  for (const family of families) {
+    const value = count(family);
+    if (least === undefined || value < least) least = value;
+  }
+  return least ?? 0;
+}
+
+export function perEniLimit(input: PlanInput, family: Family): number {
+  return family === "ipv4" ? input.limits.ipv4PerEni : input.limits.ipv6PerEni;
+}
+
+/** The most allocations one ENI can serve. An IPv4 address is always there: the primary one. */
+export function allocationsPerEni(input: PlanInput): number {
+  return leastOf(wantedFamilies(input.policy), (family) => perEniLimit(input, family));
+}
+
+/** Allocations that the ENI could serve beyond its supply if it grew to its limits. */
+export function room(input: PlanInput, eni: PlanEni): number {
+  if (!eni.ours || !eni.mayGrow || (eni.phase !== "inUse" && eni.phase !== "coming")) return 0;
+  const families = wantedFamilies(input.policy);
+  const reachable = leastOf(families, (family) => supply(eni, family) + Math.max(0, perEniLimit(input, family) - taken(eni, family)));
+  return Math.max(0, reachable - leastOf(families, (family) => supply(eni, family)));
+}

@@ -1,0 +1,123 @@
+import { addressesIn, countIn, leastOf, supply, wantedFamilies } from "./count.ts";
+import type { Family, PlanAction, PlanAddress, PlanEni, PlanInput } from "./model.ts";
+
+/**
+ * Gives back what is idle beyond `maxIdle`, never below `minIdle`: first whole ENIs on which nothing is used or rests, then single addresses, those
+ * of the emptiest ENI first and among them the ones idle for longest. Never the primary ENI and never a foreign one (they are not in `ours`), never
+ * an ENI's primary address (only with the whole ENI), never an address that rests (I9) or is used (I3, I4).
+ */
+export function shrink(input: PlanInput): PlanAction[] {
+  const families = wantedFamilies(input.policy);
+  const ceiling = Math.max(input.policy.minIdle, input.policy.maxIdle);
+  const actions: PlanAction[] = [];
+  const gone = new Set<string>();
+
+  for (const eni of input.enis) {
+    if (eni.ours && eni.phase === "unattached" && eni.mayShrink) {
+      actions.push({ kind: "removeEni", eniId: eni.id });
+      gone.add(eni.id);
+    }
+  }
+
+  let excess = idleAllocations(input, families) - ceiling;
+  for (const eni of byRelease(input)) {
+    const size = leastOf(families, (family) => supply(eni, family));
+    if (size > excess || !isWhollyIdle(eni)) continue;
+    // An ENI that serves no allocation (its vSwitch has no IPv6, say) goes only when the stock does not need what it may grow to.
+    if (size === 0 && excess <= 0) continue;
+    actions.push({ kind: "removeEni", eniId: eni.id });
+    gone.add(eni.id);
+    excess -= size;
+  }
+
+  const kept = byRelease(input).filter((eni) => !gone.has(eni.id) && !eni.busy);
+  const released = new Map<string, number>();
+  const release = (eni: PlanEni, family: Family, count: number) => {
+    const key = `${eni.id} ${family}`;
+    const done = released.get(key) ?? 0;
+    const addresses = releasable(eni, family).slice(done, Math.min(done + count, input.limits.batch));
+    if (addresses.length === 0) return;
+    released.set(key, done + addresses.length);
+    actions.push({ kind: "unassign", eniId: eni.id, family, addresses: addresses.map(({ address }) => address) });
+  };
+
+  // Addresses without a partner serve nobody, so they go first, and no pair is broken for them.
+  for (const family of families) {
+    let surplus = idleAddresses(input, family, gone) - ceiling;
+    for (const eni of kept) {
+      const unpaired = Math.min(
+        surplus,
+        supply(eni, family) - leastOf(families, (other) => supply(eni, other)),
+        releasable(eni, family).length,
+      );
+      if (unpaired <= 0) continue;
+      release(eni, family, unpaired);
+      surplus -= unpaired;
+    }
+  }
+  for (const eni of kept) {
+    const count = Math.min(
+      excess,
+      leastOf(families, (family) => releasable(eni, family).length - (released.get(`${eni.id} ${family}`) ?? 0)),
+      leastOf(families, (family) => supply(eni, family)),
+    );
+    if (count <= 0) continue;
+    for (const family of families) release(eni, family, count);
+    excess -= count;
+  }
+  return merge(actions);
+}
+
+/** One call for each ENI and family: the addresses of a second action join the first, up to the batch size that {@link shrink} kept to. */
+function merge(actions: readonly PlanAction[]): PlanAction[] {
+  const merged = new Map<string, PlanAction>();
+  for (const action of actions) {
+    const key = action.kind === "unassign" ? `${action.eniId} ${action.family}` : `${merged.size}`;
+    const before = merged.get(key);
+    if (before?.kind === "unassign" && action.kind === "unassign") {
+      merged.set(key, { ...before, addresses: [...before.addresses, ...action.addresses] });
+    } else {
+      merged.set(key, action);
+    }
+  }
+  return [...merged.values()];
+}
+
+function idleAllocations(input: PlanInput, families: readonly Family[]): number {
+  let idle = 0;
+  for (const eni of input.enis) {
+    if (eni.ours) idle += leastOf(families, (family) => supply(eni, family) + countIn(eni, family, "resting"));
+  }
+  return idle;
+}
+
+function idleAddresses(input: PlanInput, family: Family, without: ReadonlySet<string>): number {
+  let idle = 0;
+  for (const eni of input.enis) if (eni.ours && !without.has(eni.id)) idle += supply(eni, family) + countIn(eni, family, "resting");
+  return idle;
+}
+
+function isWhollyIdle(eni: PlanEni): boolean {
+  const free = (address: PlanAddress) => address.state === "free";
+  return !eni.busy && eni.arrivingIpv4 === 0 && eni.arrivingIpv6 === 0 && eni.ipv4.every(free) && eni.ipv6.every(free);
+}
+
+function releasable(eni: PlanEni, family: Family): PlanAddress[] {
+  return addressesIn(eni, family)
+    .filter((address) => address.state === "free" && address.address !== eni.primaryIpv4)
+    .sort((a, b) => (a.releasedOrder ?? -1) - (b.releasedOrder ?? -1));
+}
+
+/** Emptiest first: it is the nearest to being given back whole. */
+function byRelease(input: PlanInput): PlanEni[] {
+  return input.enis
+    .filter((eni) => eni.ours && eni.phase === "inUse" && eni.mayShrink)
+    .map((eni, index) => ({
+      eni,
+      index,
+      used: countIn(eni, "ipv4", "used", "resting") + countIn(eni, "ipv6", "used", "resting"),
+      size: eni.ipv4.length,
+    }))
+    .sort((a, b) => a.used - b.used || a.size - b.size || b.index - a.index)
+    .map(({ eni }) => eni);
+}

@@ -1,0 +1,138 @@
+import type { Clock, PoolProblem, Random } from "@terway/model";
+import type { Backoffs } from "./backoff.ts";
+import type { Executor } from "./executor.ts";
+import { maxOperationsInFlight } from "./executor.ts";
+import type { Inventory } from "./inventory.ts";
+import type { KnownEni, Operation } from "./journal/record.ts";
+import { instanceTag } from "./observer.ts";
+import { keys } from "./operation/context.ts";
+import type { PlanAction, PlanInput } from "./plan/index.ts";
+import { plan } from "./plan/index.ts";
+
+/** Addresses in one cloud call, as Terway does (alicloud-api.md, 8.7). */
+const batch = 10;
+
+export interface ReplenisherContext {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly inventory: Inventory;
+  readonly executor: Executor;
+  readonly backoffs: Backoffs;
+  readonly identity: { readonly instanceId: string; readonly zoneId?: string };
+  readonly availableIpv4: ReadonlyMap<string, number>;
+}
+
+/** Turns the pool's state into the planner's input and its actions into operations. */
+export class Replenisher {
+  private readonly context: ReplenisherContext;
+
+  constructor(context: ReplenisherContext) {
+    this.context = context;
+  }
+
+  /** Plans, starts what may start now, and answers how many allocations beyond the free ones can still come. */
+  run(waiting: number, minIdle: number): { reach: number; started: number } {
+    const { backoffs } = this.context;
+    this.takeUpLoose();
+    const { actions, reach } = plan(this.input(waiting, minIdle));
+    let started = 0;
+    if (!backoffs.isWaiting("journal")) for (const action of actions) if (this.begin(action)) started += 1;
+    return { reach, started };
+  }
+
+  input(waiting: number, minIdle: number): PlanInput {
+    const { inventory, backoffs, executor, identity, availableIpv4, random } = this.context;
+    const { config } = inventory;
+    return {
+      enis: inventory.planEnis({
+        mayGrow: (eni) => this.mayGrow(eni),
+        mayShrink: () => !backoffs.isWaiting(keys.release),
+      }),
+      vSwitches: this.vSwitchIds().map((id) => {
+        const zoneId = inventory.ledger.vSwitches.get(id)?.zoneId;
+        const count = availableIpv4.get(id);
+        const here = zoneId === undefined || identity.zoneId === undefined || zoneId === identity.zoneId;
+        return { id, usable: here && !backoffs.isWaiting(keys.vSwitch(id)), ...(count !== undefined && { availableIpv4: count }) };
+      }),
+      limits: { maxEnis: config.maxEnis, ipv4PerEni: config.ipv4PerEni, ipv6PerEni: config.ipv6PerEni, batch },
+      policy: { ...config, minIdle },
+      waiting,
+      mayCreate: !backoffs.isWaiting(keys.create),
+      createSlots: Math.max(0, maxOperationsInFlight - executor.inFlight),
+      chance: () => random.next(),
+    };
+  }
+
+  private vSwitchIds(): readonly string[] {
+    return [...new Set(this.context.inventory.config.vSwitchIds)];
+  }
+
+  private mayGrow(eni: KnownEni): boolean {
+    const { backoffs } = this.context;
+    if (eni.status === "Available") return !backoffs.isWaiting(keys.attach) && !backoffs.isWaiting(keys.create);
+    return !backoffs.isWaiting(keys.grow(eni.id)) && !backoffs.isWaiting(keys.assign) && !backoffs.isWaiting(keys.vSwitch(eni.vSwitchId));
+  }
+
+  /** ENIs in the middle of a change that no operation of ours follows (an older process's, or somebody's hand): follow them to its end. */
+  private takeUpLoose(): void {
+    const { inventory, executor, random, backoffs } = this.context;
+    for (const eni of inventory.ledger.enis.values()) {
+      if (inventory.operationsOn(eni.id).length > 0 || executor.inFlight >= maxOperationsInFlight) continue;
+      if (eni.status === "Attaching" || eni.status === "Creating") executor.start({ id: random.uuid(), kind: "attach", eniId: eni.id });
+      const leaving = eni.status === "Detaching" || eni.status === "Deleting";
+      if (leaving && inventory.isIdle(eni) && !backoffs.isWaiting(keys.release))
+        executor.start({ id: random.uuid(), kind: "remove", eniId: eni.id });
+    }
+  }
+
+  private begin(action: PlanAction): boolean {
+    const { executor, inventory } = this.context;
+    if (executor.inFlight >= maxOperationsInFlight) return false;
+    // The second action on an ENI comes with the next plan, when the first has ended.
+    if ("eniId" in action && inventory.operationsOn(action.eniId).some((operation) => executor.isActive(operation.id))) return false;
+    executor.start(this.operationFor(action));
+    return true;
+  }
+
+  private operationFor(action: PlanAction): Operation {
+    const { random, inventory, identity } = this.context;
+    const { config } = inventory;
+    const id = random.uuid();
+    switch (action.kind) {
+      case "createEni":
+        return {
+          id,
+          kind: "create",
+          clientToken: random.uuid(),
+          vSwitchId: action.vSwitchId,
+          securityGroupIds: [...config.securityGroupIds],
+          secondaryIpv4Count: action.secondaryIpv4Count,
+          ipv6Count: action.ipv6Count,
+          tags: { ...config.eniTags, [instanceTag]: identity.instanceId },
+          ...(config.resourceGroupId !== undefined && { resourceGroupId: config.resourceGroupId }),
+        };
+      case "attachEni":
+        return { id, kind: "attach", eniId: action.eniId };
+      case "assign":
+        return { id, kind: "assign", eniId: action.eniId, family: action.family, count: action.count, clientToken: random.uuid() };
+      case "unassign":
+        return { id, kind: "unassign", eniId: action.eniId, family: action.family, addresses: [...action.addresses] };
+      case "removeEni":
+        return { id, kind: "remove", eniId: action.eniId };
+    }
+  }
+}
+
+/** The node's own limit, when no refusal explains why nothing comes. */
+export function fullProblem(inventory: Inventory, sinceMs: number): PoolProblem {
+  const { config, foreign } = inventory;
+  const slots = Math.max(0, config.maxEnis - foreign.length);
+  const others = foreign.length > 0 ? `, ${foreign.length} more taken by ENIs that are not ours` : "";
+  const perEni = config.ipv4 ? config.ipv4PerEni : config.ipv6PerEni;
+  return {
+    class: "full",
+    code: "NodeFull",
+    message: `all addresses of this node are in use: its limit is ${slots} ENIs with ${perEni} addresses each${others}; use a larger instance type, raise "max_eni" or "max_pool_size" in eni_conf, or place fewer pods here`,
+    sinceMs,
+  };
+}

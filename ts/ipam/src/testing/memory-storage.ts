@@ -1,0 +1,59 @@
+import type { JournalStorage } from "../journal/storage.ts";
+
+/** A disk for tests: what was synced survives {@link MemoryDisk.crash}, of what was not, any prefix may. */
+export class MemoryDisk {
+  /** What is on the platter. */
+  durable: Uint8Array = new Uint8Array();
+  readonly setAside: Uint8Array[] = [];
+  /** Thrown by writes while set, for example `Object.assign(new Error("…"), { code: "ENOSPC" })`. */
+  failure: Error | undefined;
+  /** Bytes handed to an append that is not durable yet. */
+  private pending: Uint8Array = new Uint8Array();
+  private holder = 0;
+
+  /** Opens it for a new process; whatever an older one still tries has no effect and never ends. */
+  open(): JournalStorage {
+    this.holder += 1;
+    const me = this.holder;
+    const disk = this;
+    const alive = async () => {
+      if (disk.holder !== me) await new Promise(() => {});
+    };
+    const write = async (change: () => void) => {
+      await alive();
+      if (disk.failure) throw disk.failure;
+      await Promise.resolve();
+      await alive();
+      change();
+    };
+    return {
+      name: "memory",
+      read: async () => disk.durable,
+      async append(bytes) {
+        disk.pending = bytes;
+        await write(() => {
+          disk.durable = Buffer.concat([disk.durable, bytes]);
+          disk.pending = new Uint8Array();
+        });
+      },
+      replace: (bytes) =>
+        write(() => {
+          disk.durable = bytes.slice();
+        }),
+      setAside: async (bytes) => {
+        disk.setAside.push(bytes.slice());
+        return `memory/${disk.setAside.length}`;
+      },
+      close: async () => {
+        if (disk.holder === me) disk.holder += 1;
+      },
+    };
+  }
+
+  /** Power loss. `tornFraction` of what was being written when it happened made it to the platter. */
+  crash(tornFraction = 0): void {
+    this.holder += 1;
+    this.durable = Buffer.concat([this.durable, this.pending.subarray(0, Math.floor(this.pending.length * tornFraction))]);
+    this.pending = new Uint8Array();
+  }
+}

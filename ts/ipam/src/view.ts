@@ -1,0 +1,92 @@
+import type { PoolAddressView, PoolEniView, PoolProblem, PoolView } from "@terway/model";
+import type { Inventory } from "./inventory.ts";
+import { addressesOf } from "./journal/ledger.ts";
+import type { KnownEni } from "./journal/record.ts";
+import type { PlanAddressState } from "./plan/index.ts";
+
+const shownAs: Record<PlanAddressState, PoolAddressView["state"]> = {
+  free: "free",
+  used: "used",
+  resting: "cooling",
+  arriving: "assigning",
+  leaving: "unassigning",
+  // The cloud contradicts itself about it: not given out until it is proven either way.
+  withheld: "vanished",
+};
+
+/** The pool for people and metrics. Counts are allocations: one address, or a pair in dual stack. */
+export function viewOf(inventory: Inventory, waiting: number, problems: readonly PoolProblem[]): PoolView {
+  const { ledger, config } = inventory;
+  const enis = [...ledger.enis.values()].map((eni) => eniView(inventory, eni));
+  const leases = [...ledger.leases.values()];
+  for (const operation of inventory.running.values()) {
+    if (operation.kind !== "create") continue;
+    enis.push({
+      id: operation.id,
+      mac: "",
+      type: "Secondary",
+      status: "Planned",
+      vSwitchId: operation.vSwitchId,
+      ours: true,
+      addresses: [],
+    });
+  }
+  for (const eni of inventory.foreign) enis.push({ ...shell(eni), ours: false, addresses: [] });
+  // Addresses in use that no ENI has any more: shown with the ENI they were on.
+  for (const lease of leases) {
+    const lost = addressesOf(lease).filter(
+      (address) => !enis.some((eni) => eni.id === lease.eniId && eni.addresses.some((a) => a.address === address)),
+    );
+    if (lost.length === 0) continue;
+    const addresses = lost.map((address) => addressView(inventory, lease.eniId, address, "vanished"));
+    const at = enis.findIndex((eni) => eni.id === lease.eniId);
+    const eni = enis[at];
+    if (eni) enis[at] = { ...eni, addresses: [...eni.addresses, ...addresses] };
+    else enis.push({ id: lease.eniId, mac: lease.eniMac, type: "Secondary", status: "Deleting", vSwitchId: "", ours: true, addresses });
+  }
+  const family = config.ipv4 ? "ipv4" : "ipv6";
+  const counted = enis.filter((eni) => eni.ours).flatMap((eni) => eni.addresses.filter((address) => address.family === family));
+  const count = (state: PoolAddressView["state"]) => counted.filter((address) => address.state === state).length;
+  const perEni = Math.min(
+    config.ipv4 ? config.ipv4PerEni : Number.POSITIVE_INFINITY,
+    config.ipv6 ? config.ipv6PerEni : Number.POSITIVE_INFINITY,
+  );
+  return {
+    enis,
+    leases,
+    total: counted.length,
+    used:
+      count("used") +
+      leases.filter((lease) => addressesOf(lease).some((a) => counted.some((c) => c.address === a && c.state === "vanished"))).length,
+    free: inventory.free,
+    cooling: count("cooling"),
+    waiting,
+    capacity: Number.isFinite(perEni) ? perEni * Math.max(0, config.maxEnis - inventory.foreign.length) : 0,
+    problems,
+  };
+}
+
+function eniView(inventory: Inventory, eni: KnownEni): PoolEniView {
+  const operations = inventory.operationsOn(eni.id);
+  const addresses = [...eni.ipv4, ...eni.ipv6].map((address) =>
+    addressView(inventory, eni.id, address, shownAs[inventory.stateOf(eni, address, operations)]),
+  );
+  return { ...shell(eni), ours: true, addresses };
+}
+
+function shell({ id, mac, type, status, vSwitchId }: KnownEni) {
+  return { id, mac, type, status, vSwitchId };
+}
+
+function addressView(inventory: Inventory, eniId: string, address: string, state: PoolAddressView["state"]): PoolAddressView {
+  const leaseId = inventory.ledger.holders.get(address);
+  const lease = leaseId === undefined ? undefined : inventory.ledger.leases.get(leaseId);
+  const family = address.includes(":") ? "ipv6" : "ipv4";
+  return {
+    address,
+    family,
+    eniId,
+    state,
+    ...(lease && { leaseId: lease.id, pod: `${lease.sandbox.podNamespace}/${lease.sandbox.podName}` }),
+  };
+}
