@@ -44,7 +44,12 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
         let socket = UdpSocket::from(bind(port, Type::DGRAM, Protocol::UDP)?);
         thread::spawn(move || answer_packets(&socket, pod));
     }
-    println!("{{\"listening\":true,\"pod\":{}}}", serde_json::json!(pod));
+    // Nobody has to listen to this.
+    drop(writeln!(
+        io::stdout(),
+        "{}",
+        serde_json::json!({ "listening": true, "pod": pod })
+    ));
     init::wait()
 }
 

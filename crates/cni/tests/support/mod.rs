@@ -256,3 +256,10 @@ pub fn config(verb: &str, version: &str) -> Value {
     }
     config
 }
+
+/// A configuration that is accepted but for `change`.
+pub fn with(verb: &str, change: impl FnOnce(&mut Value)) -> Vec<u8> {
+    let mut config = config(verb, "1.1.0");
+    change(&mut config);
+    config.to_string().into_bytes()
+}
