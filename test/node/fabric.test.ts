@@ -105,8 +105,8 @@ async function arrivedOnTheRight(forge: () => Promise<unknown>, destination = "1
   await forge();
   const honest = destination.includes(":") ? "fd00:1::10" : "10.0.1.10";
   await sendRaw(left, "udp", "--interface", "eth0", "--source", honest, "--destination", destination, "--port", String(port));
-  const { value } = await lines.next();
-  return Object.keys(JSON.parse(value).sources);
+  const report = await lines.next();
+  return Object.keys(z.object({ sources: z.record(z.string(), z.number()) }).parse(JSON.parse(report.value ?? "")).sources);
 }
 
 const forged = (...args: string[]) =>

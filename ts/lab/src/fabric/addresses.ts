@@ -11,8 +11,9 @@ export function isIpv6(address: string): boolean {
   return address.includes(":");
 }
 
-/** `10.0.1.7` → `10.0.1.7/32`, `fd00::7` → `fd00::7/128`. */
+/** `10.0.1.7` → `10.0.1.7/32`, `fd00::7` → `fd00::7/128`; a delegated prefix stays what it is. */
 export function hostPrefix(address: string): string {
+  if (address.includes("/")) return address;
   return isIpv6(address) ? `${address}/128` : `${address}/32`;
 }
 

@@ -8,8 +8,8 @@ import { gatewayMac, isIpv6, metadataAddress, openApiAddress } from "./addresses
  */
 export function baseRuleset(): string {
   return `table inet vpc {
-  set source4 { type ifname . ether_addr . ipv4_addr; }
-  set source6 { type ifname . ether_addr . ipv6_addr; }
+  set source4 { type ifname . ether_addr . ipv4_addr; flags interval; }
+  set source6 { type ifname . ether_addr . ipv6_addr; flags interval; }
   counter not_for_gateway { }
   counter wrong_source { }
   counter not_unicast { }

@@ -118,7 +118,7 @@ export class VpcFabric implements FabricPort {
     await this.#nft(sourceElements("add", plugged.name, plugged.mac, added));
     await ipBatch(this.netns.path, routeLines("replace", plugged, added));
     for (const address of added) plugged.addresses.add(address);
-    await this.#responder.answerOn(plugged.name, plugged.addresses);
+    await this.#responder.answerOn(plugged.name, ownAddresses(plugged));
   }
 
   unassign(eniId: string, addresses: string[]): Promise<void> {
@@ -129,7 +129,7 @@ export class VpcFabric implements FabricPort {
       await ipBatch(this.netns.path, routeLines("del", plugged, removed), { gone: "allowed" });
       await this.#nft(sourceElements("delete", plugged.name, plugged.mac, removed));
       for (const address of removed) plugged.addresses.delete(address);
-      await this.#responder.answerOn(plugged.name, plugged.addresses);
+      await this.#responder.answerOn(plugged.name, ownAddresses(plugged));
     });
   }
 
@@ -161,6 +161,11 @@ export class VpcFabric implements FabricPort {
   async #nft(commands: string): Promise<void> {
     if (commands !== "") await run(inNetNamespace(this.netns.path, ["nft", "-f", "-"]), { input: commands });
   }
+}
+
+/** A delegated prefix is left out: whoever asks for an address of it is a pod of another sandbox, not a duplicate. */
+function ownAddresses(plugged: Plugged): string[] {
+  return [...plugged.addresses].filter((address) => !address.includes("/"));
 }
 
 async function existingOrNew(name: string): Promise<NetNamespace> {

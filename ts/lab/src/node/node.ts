@@ -103,7 +103,8 @@ export class LabNode {
 
   /** A file of the node, as this process can open it. */
   path(pathOnNode: string): string {
-    return `/proc/${this.pid1.pid}/root${pathOnNode}`;
+    // /var/run is a link to /run, and an absolute link would lead back to this process's own root.
+    return `/proc/${this.pid1.pid}/root${pathOnNode.replace(/^\/var\/run\//, "/run/")}`;
   }
 
   /** A directory that the host and the node see under the same name. */

@@ -21,7 +21,7 @@ export interface TerwaydConfig {
   readonly extra?: Readonly<Record<string, unknown>>;
 }
 
-export const eniConfPath = "/etc/eni/eni.json";
+export const eniConfPath = "/etc/eni/eni_conf";
 export const conflistPath = "/etc/cni/net.d/10-terway.conflist";
 export const cniExecutable = "/opt/cni/bin/terway";
 

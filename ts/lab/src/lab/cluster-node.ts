@@ -1,0 +1,86 @@
+import { type Mapping, mappingSchema } from "@terway/model";
+import type { ProcessRecord } from "../host/process.ts";
+import { requestJson } from "../host/unix-http.ts";
+import type { Containerd } from "../node/containerd.ts";
+import type { LabNode } from "../node/node.ts";
+import { type PodSpec, type RunningPod, removePod, runPod } from "../node/pod.ts";
+import type { ContainerRuntime } from "../node/runtime.ts";
+import { installTerway, startTerwayd, stopTerwayd, type TerwaydConfig, waitForConflist } from "../node/terwayd.ts";
+import { until } from "../node/until.ts";
+import type { Lab } from "./lab.ts";
+import type { Machine, World } from "./world.ts";
+
+/** Path of the daemon's socket on the node. */
+export const daemonSocket = "/run/eni/terway.socket";
+
+/** A node as a cluster has it: a machine with a container runtime and terwayd. */
+export class ClusterNode {
+  readonly machine: Machine;
+  readonly node: LabNode;
+  readonly containerd: Containerd;
+  daemon: ProcessRecord | undefined;
+
+  constructor(machine: Machine, node: LabNode, containerd: Containerd) {
+    this.machine = machine;
+    this.node = node;
+    this.containerd = containerd;
+  }
+
+  static async start(lab: Lab, machine: Machine, runtime: ContainerRuntime): Promise<ClusterNode> {
+    const { node, containerd } = await lab.startNode(machine, runtime);
+    return new ClusterNode(machine, node, containerd);
+  }
+
+  get name(): string {
+    return this.machine.name;
+  }
+
+  async install(config: TerwaydConfig): Promise<void> {
+    await installTerway(this.node, config);
+  }
+
+  async startDaemon(env: Readonly<Record<string, string>> = {}): Promise<ProcessRecord> {
+    this.daemon = await startTerwayd(this.node, env);
+    return this.daemon;
+  }
+
+  /** Until the conflist is written and the runtime says that its network is ready. */
+  async warm(timeoutMs: number): Promise<void> {
+    if (this.daemon === undefined) throw new Error(`terwayd was not started on ${this.name}`);
+    await waitForConflist(this.node, this.daemon, timeoutMs);
+    await until(`the runtime on ${this.name} says NetworkReady`, 20_000, async () => (await this.containerd.cri.networkReady()).ready);
+  }
+
+  async stopDaemon(): Promise<void> {
+    if (this.daemon !== undefined) await stopTerwayd(this.node, this.daemon);
+    this.daemon = undefined;
+  }
+
+  runPod(spec: PodSpec): Promise<RunningPod> {
+    return runPod(this.node, this.containerd.cri, spec);
+  }
+
+  removePod(pod: RunningPod): Promise<void> {
+    return removePod(this.containerd.cri, pod.sandboxId);
+  }
+
+  /** What cloud, journal and kernel say of the node's addresses, by the daemon. */
+  async mapping(): Promise<Mapping> {
+    return mappingSchema.parse(await requestJson(this.node.path(daemonSocket), "GET", "/v1/admin/mapping"));
+  }
+}
+
+/** The `eni_conf` for a machine of this world: its own vSwitch, both families. */
+export function terwaydConfig(world: World, machine: Machine, pool: { min: number; max: number }): TerwaydConfig {
+  return {
+    accessKeyId: world.accessKeyId,
+    accessKeySecret: world.accessKeySecret,
+    zoneId: machine.zoneId,
+    vSwitchIds: [machine.vSwitchId],
+    securityGroupId: world.securityGroupId,
+    serviceCidr: "172.16.0.0/16,fd00:96::/112",
+    ipStack: "dual",
+    minPoolSize: pool.min,
+    maxPoolSize: pool.max,
+  };
+}
