@@ -5,8 +5,10 @@ const colour = process.stdout.isTTY === true && !process.env.NO_COLOR;
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(0);
 });
-process.exitCode = await run(process.argv.slice(2), {
+void run(process.argv.slice(2), {
   colour,
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
+}).then((status) => {
+  process.exitCode = status;
 });

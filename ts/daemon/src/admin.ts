@@ -4,8 +4,6 @@ import {
   type ExecuteRequest,
   type ExecuteResult,
   executeSchema,
-  type InstanceIdentity,
-  type InstanceLimits,
   type Mapping,
   type Metadata,
   type MetadataView,
@@ -15,6 +13,7 @@ import {
 } from "@terway/model";
 import type { FastifyInstance } from "fastify";
 import type { EventLog } from "./events.ts";
+import type { InstanceFacts } from "./instance.ts";
 import { compareMapping, observeKernel } from "./mapping.ts";
 import type { Node } from "./node.ts";
 
@@ -25,7 +24,7 @@ export interface AdminSources {
   readonly events: EventLog;
   readonly nodeName: string;
   poolConfig(): PoolConfig;
-  facts(): { readonly identity: InstanceIdentity; readonly limits: InstanceLimits } | undefined;
+  facts(): InstanceFacts | undefined;
 }
 
 type Entries = { key: string; value: string }[];

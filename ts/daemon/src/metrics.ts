@@ -48,7 +48,7 @@ export class Metrics {
   }
 
   /** Gauges read their objects when they are scraped. */
-  observe(pool: AddressPool, datapath: Datapath, ipStack: () => string): void {
+  observe(pool: () => AddressPool, datapath: Datapath, ipStack: () => string): void {
     const registers = [this.registry];
     const poolGauge = (name: string, help: string, read: (view: ReturnType<AddressPool["view"]>) => number) =>
       new Gauge({
@@ -57,7 +57,7 @@ export class Metrics {
         labelNames: ["type", "ipStack"],
         registers,
         collect() {
-          this.set({ type: "LocalIP", ipStack: ipStack() }, read(pool.view()));
+          this.set({ type: "LocalIP", ipStack: ipStack() }, read(pool().view()));
         },
       });
     poolGauge("terway_resource_pool_total_count", "Addresses of the pool", (view) => view.total);
@@ -71,7 +71,12 @@ export class Metrics {
       labelNames: ["name", "max_eni"],
       registers,
       collect() {
-        this.set({ name: "default", max_eni: "" }, pool.view().enis.filter((eni) => eni.ours).length);
+        this.set(
+          { name: "default", max_eni: "" },
+          pool()
+            .view()
+            .enis.filter((eni) => eni.ours).length,
+        );
       },
     });
     new Gauge({

@@ -27,7 +27,6 @@ const size = (conf: Record<string, unknown>, changed: Partial<InstanceLimits> = 
     identity,
     limits: { ...limits, ...changed },
     primarySecurityGroupIds: ["sg-primary"],
-    nodeName: "node-1",
     coolDownMs: 30_000,
   });
 
@@ -84,6 +83,5 @@ test("an operator's tags cannot take ours away", () => {
   expect(size({ eni_tags: { team: "net", creator: "me" } }).config.eniTags).toMatchObject({
     team: "net",
     creator: "terway",
-    "instance-id": "i-1",
   });
 });

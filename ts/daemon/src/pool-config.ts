@@ -16,7 +16,6 @@ export function poolConfig(input: {
   readonly limits: InstanceLimits;
   /** Groups of the primary ENI, for a configuration that names none. */
   readonly primarySecurityGroupIds: readonly string[];
-  readonly nodeName: string;
   readonly coolDownMs: number;
 }): PoolSizing {
   const { conf, identity, limits } = input;
@@ -60,7 +59,7 @@ export function poolConfig(input: {
       eniPolicy: conf.eniSelectionPolicy,
       securityGroupIds: conf.securityGroupIds.length > 0 ? conf.securityGroupIds : input.primarySecurityGroupIds,
       ...(conf.resourceGroupId === undefined ? {} : { resourceGroupId: conf.resourceGroupId }),
-      eniTags: { ...conf.eniTags, ...creatorTag, "node-name": input.nodeName, "instance-id": identity.instanceId },
+      eniTags: { ...conf.eniTags, ...creatorTag },
       coolDownMs: input.coolDownMs,
       syncPeriodMs: conf.ipPoolSyncPeriodMs,
     },

@@ -65,10 +65,30 @@ export async function recover(node: Node, bootId: { readonly changed: boolean })
     released++;
   });
 
-  const collected = await node.datapath.collect();
-  problems.push(...collected.failures.map((failure) => failure.message));
+  const collected = await collectUnlessOrphans(node, problems);
   const orphaned = leases.filter((lease) => lease.state === "bound" && !bootId.changed && !alive.has(lease)).length;
-  return { adopted: guarded.length - intents.length, completed, released, orphaned, collected: collected.removed.length, problems };
+  return { adopted: guarded.length - intents.length, completed, released, orphaned, collected, problems };
+}
+
+/**
+ * Every attachment's lease is durable before its link is made, so a marked link without a lease means that the journal lost records: the pod may live,
+ * and nothing is removed before DEL or GC has said so. Its address is not given out meanwhile (the pool sees it in use).
+ */
+async function collectUnlessOrphans(node: Node, problems: string[]): Promise<number> {
+  const surveyed = await node.datapath.survey();
+  if (!surveyed.ok) {
+    problems.push(surveyed.error.message);
+    return 0;
+  }
+  const strangers = surveyed.value.filter(({ id }) => node.pool.lease(id) === undefined);
+  if (strangers.length > 0) {
+    for (const { id, hostIfName, addresses } of strangers)
+      problems.push(`${hostIfName} of ${id} (${addresses.join(", ")}) has no lease and is left alone`);
+    return 0;
+  }
+  const { removed, failures } = await node.datapath.collect();
+  problems.push(...failures.map((failure) => failure.message));
+  return removed.length;
 }
 
 /** Leases whose namespace still stands at its path. */
@@ -96,14 +116,17 @@ async function each<T>(items: readonly T[], work: (item: T) => Promise<void>): P
  * Whether the machine has been booted since the last run. The first run counts as no change: there is nothing to release then, and a journal that
  * was carried over without its boot id belongs to live pods.
  */
-export async function readBootId(stateDir: string, source = "/proc/sys/kernel/random/boot_id"): Promise<{ readonly changed: boolean }> {
+export async function readBootId(
+  stateDir: string,
+  source = "/proc/sys/kernel/random/boot_id",
+): Promise<{ readonly current: string; readonly changed: boolean }> {
   const path = join(stateDir, "boot-id");
   const current = (await readFile(source, "utf8")).trim();
   const last = await readFile(path, "utf8").then(
     (text) => text.trim(),
     () => undefined,
   );
-  return { changed: last !== undefined && last !== "" && last !== current };
+  return { current, changed: last !== undefined && last !== "" && last !== current };
 }
 
 /** Written only after recovery, so that a crash during it recovers for the same change again. */

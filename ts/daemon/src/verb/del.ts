@@ -10,6 +10,8 @@ import { release } from "../release.ts";
 export async function del(node: Node, call: Pick<ContainerCall, "containerId" | "ifName" | "netns" | "deadline">): Promise<void> {
   const id = leaseId(call);
   const started = node.clock.monotonicMs();
+  // An ADD that still waits for an address is told so and ends; the DEL need not wait for its deadline.
+  if (node.flight.busy(id)) node.pool.beginRelease(id).catch((error: unknown) => node.log.warn({ id, err: error }, "release not begun"));
   const hint = { ifName: call.ifName, ...(call.netns ? { netns: call.netns } : {}) };
   const { lease, failures } = await call.deadline.race(
     node.flight.run(id, "DEL", () => release(node, id, hint)),

@@ -24,6 +24,15 @@ export async function gc(node: Node, call: { readonly conf: PluginConf; readonly
         problems.push(`${id}: ${error instanceof Error ? error.message : String(error)}`);
       }
     }
+    const surveyed = await node.datapath.survey();
+    if (!surveyed.ok) throw new Error(surveyed.error.message);
+    // Links without a lease: the journal lost them. Those that the runtime does not know go; while others are left, nothing else is collected.
+    const strangers = surveyed.value.filter(({ id }) => node.pool.lease(id) === undefined && !node.flight.busy(id));
+    for (const { id } of strangers.filter(({ id }) => !valid.has(id))) {
+      const { failures } = await node.flight.run(id, "DEL", () => release(node, id));
+      problems.push(...failures.map((failure) => `${id}: ${failure}`));
+    }
+    if (strangers.some(({ id }) => valid.has(id))) return;
     const collected = await node.datapath.collect();
     if (collected.removed.length > 0) node.log.info({ verb: "GC", removed: collected.removed }, "removed what belonged to no attachment");
     problems.push(...collected.failures.map((failure) => failure.message));
