@@ -34,6 +34,7 @@ export async function startControl(simulator: CloudSimulator, where: string | Ho
       const input = (body ?? {}) as never;
       if (name === "createInstance") return simulator.createInstance(input);
       if (name === "releaseInstance") return simulator.releaseInstance(input);
+      if (name === "reset") return simulator.reset();
       return simulator.admin(name, input);
     });
   }

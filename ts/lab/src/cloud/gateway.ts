@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Answer } from "./call.ts";
+import type { Answer } from "./answer.ts";
 import { listenOn, openDoor } from "./door.ts";
 import type { HttpRequest } from "./http-request.ts";
 import type { Door, HostPort } from "./listen.ts";

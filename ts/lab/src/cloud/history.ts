@@ -3,27 +3,24 @@ export interface HistoryEntry {
   readonly sequence: number;
   readonly atMs: number;
   readonly kind: "call" | "metadata" | "transition" | "second-actor" | "fabric";
-  /** Operation, metadata path, transition, or what the second actor did. */
+  /** Operation, metadata path, transition, admin command, or what the fabric should have done. */
   readonly action: string;
   /** Access key of a call, instance of a metadata request. */
   readonly caller?: string;
   readonly parameters: Readonly<Record<string, unknown>>;
-  readonly outcome: Outcome;
-  readonly requestId?: string;
-  /** Ids of the fault rules that had a hand in it. */
-  readonly faults: readonly string[];
-}
-
-export interface Outcome {
-  /** HTTP status as it would be without faults of transport; 0 for what is no request. */
-  readonly status: number;
-  /** Error code, or what happened. */
+  /** HTTP status; absent for what is no request, 0 when the connection was reset. */
+  readonly status?: number;
+  /** Error code of what was refused or failed. */
   readonly code?: string;
-  /** What the caller could see when it is not the whole answer. */
-  readonly delivery?: string;
-  /** Resources made, changed or answered, where that is one or a few. */
-  readonly resource?: string;
   readonly message?: string;
+  /** The ENI that was made or concerned. */
+  readonly resource?: string;
+  /** Where a transition ended. */
+  readonly result?: string;
+  readonly requestId?: string;
+  /** Ids of the fault rules that had a hand in it, and what they did to the answer's way. */
+  readonly faults: readonly string[];
+  readonly delivery?: string;
 }
 
 export interface ActionCount {
@@ -46,7 +43,7 @@ export class History {
   add(entry: Omit<HistoryEntry, "sequence">): void {
     this.#entries.push({ sequence: ++this.#sequence, ...entry });
     if (this.#entries.length > this.#limit * 1.1) this.#entries = this.#entries.slice(-this.#limit);
-    if (entry.kind === "call") this.#count(entry.action, entry.outcome);
+    if (entry.kind === "call") this.#count(entry.action, entry.code);
   }
 
   entries(): readonly HistoryEntry[] {
@@ -62,7 +59,7 @@ export class History {
     this.#counters.clear();
   }
 
-  #count(action: string, { code }: Outcome): void {
+  #count(action: string, code: string | undefined): void {
     const counter = this.#counters.get(action) ?? { calls: 0, failures: 0, byCode: {} };
     this.#counters.set(action, counter);
     counter.calls++;

@@ -1,5 +1,5 @@
 import { type AccessDeniedDetail, ApiError, apiErrors } from "./api-error.ts";
-import type { AccessKey, PolicyDocument } from "./records.ts";
+import type { AccessKey, PolicyDocument, Principal } from "./records.ts";
 
 export type Verdict = "Allow" | "ImplicitDeny" | "ExplicitDeny";
 
@@ -22,18 +22,22 @@ export function authorize(caller: AccessKey, accountId: string, action: string, 
   for (const resource of resources) {
     const verdict = evaluate(caller.policies, action, resource);
     if (verdict === "Allow") continue;
-    const detail: AccessDeniedDetail = {
-      AuthAction: action,
-      AuthPrincipalType: caller.principal.type,
-      AuthPrincipalDisplayName: caller.principal.name,
-      AuthPrincipalOwnerId: accountId,
-      NoPermissionType: verdict,
-      PolicyType: "AccountLevelIdentityBasedPolicy",
-      EncodedDiagnosticMessage: Buffer.from(JSON.stringify({ action, resource, verdict })).toString("base64"),
-    };
-    const [status, message] = apiErrors["Forbidden.RAM"];
-    throw new ApiError("Forbidden.RAM", status, message, detail);
+    throw accessDenied(caller.principal, accountId, action, verdict);
   }
+}
+
+export function accessDenied(principal: Principal, accountId: string, action: string, verdict: "ImplicitDeny" | "ExplicitDeny"): ApiError {
+  const detail: AccessDeniedDetail = {
+    AuthAction: action,
+    AuthPrincipalType: principal.type,
+    AuthPrincipalDisplayName: principal.name,
+    AuthPrincipalOwnerId: accountId,
+    NoPermissionType: verdict,
+    PolicyType: "AccountLevelIdentityBasedPolicy",
+    EncodedDiagnosticMessage: Buffer.from(JSON.stringify({ action, verdict })).toString("base64"),
+  };
+  const [status, message] = apiErrors["Forbidden.RAM"];
+  return new ApiError("Forbidden.RAM", status, message, detail);
 }
 
 function listed(value: string | readonly string[]): readonly string[] {

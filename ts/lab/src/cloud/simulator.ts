@@ -1,6 +1,7 @@
 import type { Clock, Random } from "@terway/model";
 import { systemClock } from "@terway/model";
 import type { AdminCommandName, AdminInput, AdminResult } from "./admin/index.ts";
+import { ApiError } from "./api-error.ts";
 import type { CallResult } from "./call.ts";
 import { effectEniId, type FabricEffect, perform } from "./fabric-effect.ts";
 import type { FabricPort } from "./fabric-port.ts";
@@ -80,6 +81,13 @@ export class CloudSimulator {
     const { admin, effects } = this.#step({ type: "admin", name: "createInstance", input });
     await this.#carryOut(effects, true);
     return admin as AdminResult<"createInstance">;
+  }
+
+  /** Tears everything down; resolves when the fabric has unplugged it all. */
+  async reset(): Promise<AdminResult<"reset">> {
+    const { admin, effects } = this.#step({ type: "admin", name: "reset", input: {} });
+    await this.#carryOut(effects, true);
+    return admin as AdminResult<"reset">;
   }
 
   async releaseInstance(input: AdminInput<"releaseInstance">): Promise<AdminResult<"releaseInstance">> {
@@ -194,10 +202,14 @@ export class CloudSimulator {
   async #call(command: Command): Promise<CallResult> {
     const { call, effects } = this.#step(command);
     if (call === undefined) throw new Error(`${command.type} gave no answer`);
-    await this.#carryOut(effects);
+    const failed = await this.#carryOut(effects);
     if (call.answer.delayMs > 0) await this.clock.sleep(call.answer.delayMs);
     if (call.busyEniIds.length > 0) this.#step({ type: "answered", busyEniIds: call.busyEniIds });
-    return call;
+    if (failed === undefined) return call;
+    // The cloud has done it and the fabric has not: the caller must not take it for done.
+    const error = new ApiError("InternalError", 500, `fabric: ${failed instanceof Error ? failed.message : String(failed)}`);
+    const body = JSON.stringify({ RequestId: call.requestId, Code: error.code, Message: error.message });
+    return { ...call, answer: { ...call.answer, status: error.status, body }, error };
   }
 
   #tick(): void {
@@ -205,11 +217,12 @@ export class CloudSimulator {
     void this.#carryOut(effects);
   }
 
-  /** One after the other for each ENI. What fails is written down; it rejects only when asked to. */
-  async #carryOut(effects: readonly FabricEffect[], strict = false): Promise<void> {
+  /** One after the other for each ENI. What fails is written down and answered; it rejects only when asked to. */
+  async #carryOut(effects: readonly FabricEffect[], strict = false): Promise<unknown> {
     const results = await Promise.allSettled(effects.map((effect) => this.#queue(effect)));
     const failed = results.find((result) => result.status === "rejected");
     if (strict && failed !== undefined) throw failed.reason;
+    return failed?.reason;
   }
 
   #queue(effect: FabricEffect): Promise<void> {

@@ -1,14 +1,16 @@
 import type { Random } from "@terway/model";
 import { type AdminCommandName, adminCommands } from "./admin/index.ts";
-import { type CallResult, handleHttp, handleTrusted, releaseBusy } from "./call.ts";
+import { type CallResult, handleHttp, handleTrusted } from "./call.ts";
 import type { FabricEffect } from "./fabric-effect.ts";
 import { History } from "./history.ts";
+import { adminEntry, callEntry, fabricEntry, metadataEntry, transitionEntry } from "./history-entry.ts";
 import type { HttpRequest } from "./http-request.ts";
 import { handleMetadata, type MetadataAnswer, type MetadataRequest } from "./metadata/handle.ts";
 import type { WireParameters } from "./parameters.ts";
+import { releaseBusy } from "./run-operation.ts";
 import { type Change, CloudState } from "./state.ts";
 import { Transaction } from "./transaction.ts";
-import { finishTransition, nextDueMs, runDueTransitions } from "./transition.ts";
+import { finishTransition, nextDueMs, runDueTransitions, stickTransition } from "./transition.ts";
 import { PastStates } from "./view.ts";
 
 /** Everything that the core works on. */
@@ -72,9 +74,7 @@ function run({ past, history }: World, tx: Transaction, command: Command): Pick<
     case "trusted": {
       const call =
         command.type === "http" ? handleHttp(tx, past, command.request) : handleTrusted(tx, past, command.action, command.parameters);
-      const { action, caller, parameters, requestId, faults, ...outcome } = call.record;
-      const kind = command.type === "http" ? "call" : "second-actor";
-      history.add({ atMs, kind, action, ...(caller === undefined ? {} : { caller }), parameters, outcome, requestId, faults });
+      history.add(callEntry(atMs, command.type === "http" ? "call" : "second-actor", call));
       return { call };
     }
     case "answered":
@@ -82,69 +82,30 @@ function run({ past, history }: World, tx: Transaction, command: Command): Pick<
       return {};
     case "metadata": {
       const metadata = handleMetadata(tx, past, command.request);
-      const { status, instanceId, faults } = metadata;
-      history.add({
-        atMs,
-        kind: "metadata",
-        action: `${command.request.method} ${command.request.path}`,
-        ...(instanceId === undefined ? {} : { caller: instanceId }),
-        parameters: {},
-        outcome: { status },
-        faults,
-      });
+      history.add(metadataEntry(atMs, command.request, metadata));
       return { metadata };
     }
     case "admin": {
-      const { name, recorded, run: runCommand } = adminCommands[command.name];
+      const { recorded, run: runCommand } = adminCommands[command.name];
       // Each command checks its own input; the table only loses the type.
       const admin = (runCommand as (tx: Transaction, input: unknown) => unknown)(tx, command.input);
-      if (recorded)
-        history.add({
-          atMs,
-          kind: "second-actor",
-          action: name,
-          parameters: { ...(command.input as object) },
-          outcome: { status: 0 },
-          faults: [],
-        });
+      if (recorded) history.add(adminEntry(atMs, command.name, command.input));
       return { admin };
     }
     case "tick":
       for (const { id, transition } of runDueTransitions(tx)) {
-        const done = transition?.kind === "delete" ? "gone" : transition?.fails === true ? "Available" : undefined;
-        if (done !== undefined)
-          history.add({
-            atMs,
-            kind: "transition",
-            action: `${transition?.kind}`,
-            parameters: {},
-            outcome: { status: 0, resource: id, delivery: done },
-            faults: [],
-          });
+        if (transition?.kind === "delete") history.add(transitionEntry(atMs, "delete", id, "gone"));
+        else if (transition?.fails === true) history.add(transitionEntry(atMs, "attach", id, "Available"));
       }
       return {};
     case "fabric-done": {
       const eni = finishTransition(tx, command.eniId, command.kind);
-      if (eni !== undefined)
-        history.add({
-          atMs,
-          kind: "transition",
-          action: command.kind,
-          parameters: {},
-          outcome: { status: 0, resource: eni.id, delivery: eni.status },
-          faults: [],
-        });
+      if (eni !== undefined) history.add(transitionEntry(atMs, command.kind, eni.id, eni.status));
       return {};
     }
     case "fabric-failed":
-      history.add({
-        atMs,
-        kind: "fabric",
-        action: command.effect,
-        parameters: {},
-        outcome: { status: 0, code: "FabricFailed", resource: command.eniId, message: command.message },
-        faults: [],
-      });
+      stickTransition(tx, command.eniId);
+      history.add(fabricEntry(atMs, command));
       return {};
   }
 }

@@ -67,3 +67,11 @@ export function finishTransition(tx: Transaction, eniId: string, kind: Transitio
   }
   return tx.eni(eniId);
 }
+
+/** The fabric could not do it: the ENI stays where it is until somebody calls again. */
+export function stickTransition(tx: Transaction, eniId: string): void {
+  const eni = tx.eni(eniId);
+  if (eni?.transition?.stage !== "fabric") return;
+  const { kind, fails } = eni.transition;
+  tx.putEni({ ...eni, transition: { kind, fails, stage: "waiting" } });
+}

@@ -1,6 +1,7 @@
 import { deleteAccessKey, putAccessKey, putRole } from "./access.ts";
 import { clearFaults, setFault, setSettings } from "./conditions.ts";
 import { createInstance, releaseInstance, setInstance, vanishEni } from "./instances.ts";
+import { reset } from "./reset.ts";
 import { createSecurityGroup, createVpc, createVSwitch, setSecurityGroup, setVSwitch } from "./topology.ts";
 
 /** Every command of the control port, by name. */
@@ -20,6 +21,7 @@ export const adminCommands = {
   setSettings,
   setFault,
   clearFaults,
+  reset,
 };
 export type AdminCommandName = keyof typeof adminCommands;
 export type AdminInput<N extends AdminCommandName> = Parameters<(typeof adminCommands)[N]["run"]>[1];

@@ -45,6 +45,11 @@ export interface FaultSubject {
   readonly parameters: WireParameters;
 }
 
+export interface Strike {
+  readonly ids: readonly string[];
+  readonly effects: readonly FaultEffect[];
+}
+
 /** The rules that strike this call, in the order they were set. Counts every match, so it is to be asked once a call. */
 export function strike(
   tx: Transaction,

@@ -73,8 +73,3 @@ function withUsedAddress(body: Body, address = "10.255.255.1"): Body {
 function isBody(value: unknown): value is Body {
   return typeof value === "object" && value !== null;
 }
-
-/** A page of a proxy in between; the same for everyone. */
-export function proxyPage(status: number): string {
-  return `<html>\r\n<head><title>${status} Bad Gateway</title></head>\r\n<body>\r\n<center><h1>${status} Bad Gateway</h1></center>\r\n<hr><center>proxy</center>\r\n</body>\r\n</html>\r\n`;
-}
