@@ -1,4 +1,5 @@
 import { type Clock, type Cloud, CloudError, type Eni, type EniFilter, type Random } from "@terway/model";
+import type { z } from "zod";
 import {
   assignIpv6AddressesAnswer,
   assignPrivateIpAddressesAnswer,
@@ -91,7 +92,7 @@ export function cloudOver(call: Caller): Cloud {
     eniId: string,
     count: number,
     query: Query,
-    answer: typeof assignPrivateIpAddressesAnswer,
+    answer: z.ZodType<string[]>,
     signal?: AbortSignal,
   ) {
     if (!Number.isInteger(count) || count < 0 || count > maxAddressesPerCall) {

@@ -13,7 +13,14 @@ export type Guard = <T>(call: GatedCall, next: () => Promise<T>) => Promise<T>;
 
 /** Guards as one, in the order in which a call meets them: rate limit, degradation, breaker, number of calls at once. */
 export function gate(guards: readonly Guard[]): Guard {
-  return (call, run) => guards.reduceRight((next, guard) => () => guard(call, next), run)();
+  return <T>(call: GatedCall, run: () => Promise<T>) => {
+    let next = run;
+    for (const guard of guards.toReversed()) {
+      const inner = next;
+      next = () => guard(call, inner);
+    }
+    return next();
+  };
 }
 
 export function rateGuard(limit: RateLimit): Guard {

@@ -14,7 +14,7 @@ import type { CallRecord } from "./call.ts";
 import { type HttpAnswer, httpRequest } from "./metadata-http.ts";
 
 export interface MetadataOptions {
-  /** Default: `http://100.100.100.200`. */
+  /** Default: `http://100.100.100.200`. Its query is kept: a simulator that serves several nodes at one address tells them apart by it. */
   readonly endpoint?: URL;
   readonly clock: Clock;
   readonly random: Random;
@@ -44,7 +44,9 @@ export function openMetadata(options: MetadataOptions): Metadata {
     const startedAtMs = clock.monotonicMs();
     let errorCode: string | undefined;
     try {
-      const answer = await httpRequest(new URL(path, base), { method, headers, clock, timeoutMs: options.timeoutMs ?? 5000, signal });
+      const url = new URL(path, base);
+      url.search = options.endpoint?.search ?? "";
+      const answer = await httpRequest(url, { method, headers, clock, timeoutMs: options.timeoutMs ?? 5000, signal });
       // 404 is an answer: "there is none".
       if (answer.status !== 200 && answer.status !== 404) errorCode = String(answer.status);
       return answer;

@@ -38,8 +38,8 @@ export function openSdk(options: SdkOptions): Send {
 
   async function load() {
     const sdk = await import("@alicloud/openapi-client");
-    // CommonJS with exports.default: the client class is one level deeper under ESM.
-    const Client = sdk.default.default;
+    // CommonJS with exports.default: the class is one level deeper under Node's own loader, but not under every bundler and test runner.
+    const Client = typeof sdk.default === "function" ? (sdk.default as unknown as typeof sdk.default.default) : sdk.default.default;
     const credential = {
       async getCredential() {
         const { accessKeyId, accessKeySecret, securityToken, provider } = await options.credentials.current();

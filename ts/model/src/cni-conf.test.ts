@@ -61,6 +61,7 @@ describe("accepted", () => {
   test("a runtime that does not list attachments has not said that there are none", () => {
     const result = parseCniConf(base);
     expect(result.ok && "validAttachments" in result.config).toBe(false);
+    expect(parseCniConf({ ...base, "cni.dev/valid-attachments": null })).toMatchObject({ config: { validAttachments: [] } });
     expect(parseCniConf({ ...base, "cni.dev/valid-attachments": [] })).toMatchObject({ config: { validAttachments: [] } });
   });
 });

@@ -10,7 +10,11 @@ const opaque = z.unknown().optional();
 const mtu = z.int().min(576).max(65_535).optional();
 const cidrs = z.array(z.string().refine((value) => parseCidr(value) !== undefined, "must be a CIDR")).optional();
 const rate = z.int().min(0).optional();
-const attachments = z.array(z.object({ containerID: z.string().min(1), ifname: z.string().min(1) })).optional();
+/** libcni writes null for an empty list. */
+const attachments = z
+  .array(z.object({ containerID: z.string().min(1), ifname: z.string().min(1) }))
+  .nullish()
+  .transform((list) => list ?? (list === null ? [] : undefined));
 const standard = (type: string, meaning: string) => ({ type, status: "active" as const, meaning });
 
 /**
