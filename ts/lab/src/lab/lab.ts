@@ -56,9 +56,14 @@ export class Lab {
     return lab;
   }
 
-  /** Starts a machine's node and its container runtime, with the lab's images. */
+  /** Boots a machine. */
+  boot(machine: Machine): Promise<LabNode> {
+    return LabNode.start({ lab: this.directory, name: machine.name, netns: machine.netns, agent: this.agent });
+  }
+
+  /** Boots a machine and starts its container runtime, with the lab's images. */
   async startNode(machine: Machine, runtime: ContainerRuntime): Promise<{ node: LabNode; containerd: Containerd }> {
-    const node = await LabNode.start({ lab: this.directory, name: machine.name, netns: machine.netns, agent: this.agent });
+    const node = await this.boot(machine);
     const images = [join(node.sharedDirectory, "pause.tar"), join(node.sharedDirectory, "agent.tar")] as const;
     await writeProgramImage(images[0], pauseImage, this.agent, ["pause"]);
     await writeProgramImage(images[1], agentImage, this.agent, serveArguments);
