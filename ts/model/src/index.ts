@@ -5,6 +5,7 @@ export * from "./cloud.ts";
 export * from "./cloud-error-table.ts";
 export * from "./cni.ts";
 export * from "./cni-conf.ts";
+export * from "./cni-error.ts";
 export * from "./config-issue.ts";
 export * from "./config-key.ts";
 export * from "./duration.ts";
