@@ -23,9 +23,9 @@ export interface Driver {
   close(): void;
 }
 
-/** Starts the driver inside a network namespace, where it stays for the whole run. */
-export function startDriver(program: string, netnsPath: string): Driver {
-  const child = spawn("nsenter", [`--net=${netnsPath}`, program], { stdio: ["pipe", "pipe", "inherit"] });
+/** Starts the driver by this command line; it stays for the whole run. */
+export function startDriver([command = "", ...args]: readonly string[]): Driver {
+  const child = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"] });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   return {
     async batch(parallel, calls) {

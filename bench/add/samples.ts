@@ -1,4 +1,4 @@
-import { median, percentile, ratioInterval, sorted } from "../statistics.ts";
+import { percentile, ratioInterval, sorted } from "../statistics.ts";
 import type { Contender } from "./contender.ts";
 
 export type Verb = "ADD" | "DEL";
@@ -79,5 +79,3 @@ export function slopeOfSecondHalf(values: readonly number[]): number {
   const [up, down] = half.reduce<[number, number]>(([a, b], value, x) => [a + (x - meanX) * (value - meanY), b + (x - meanX) ** 2], [0, 0]);
   return down === 0 ? 0 : up / down;
 }
-
-export { median };
