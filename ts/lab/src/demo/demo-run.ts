@@ -18,6 +18,8 @@ const pool = { min: 4, max: 8 };
 export class DemoRun {
   readonly #options: DemoOptions;
   readonly #progress: Progress;
+  /** Every address and MAC that was used, to look for afterwards. */
+  readonly used: string[] = [];
 
   constructor(options: DemoOptions, progress: Progress) {
     this.#options = options;
@@ -55,7 +57,11 @@ export class DemoRun {
       const started = await Promise.all(nodes.map((on) => startPods(on, podsPerNode)));
       return started.flat();
     });
-    for (const { name, netns } of lab.world.nodes) await lab.serve(name, netns);
+    for (const { name, netns, primary } of lab.world.nodes) {
+      await lab.serve(name, netns);
+      this.used.push(primary.mac, primary.ipv4, primary.ipv6);
+    }
+    for (const pod of pods) this.used.push(pod.ipv4, pod.ipv6);
     const endpoints = endpointsOf(lab, pods);
     const measurements = await progress.step("measure every path between them", async (note) => {
       const measured = await measureMatrix(lab.agent, endpoints);

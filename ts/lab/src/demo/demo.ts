@@ -1,4 +1,4 @@
-import { findLeftovers } from "../host/leftovers.ts";
+import { hostTraces } from "../host/leftovers.ts";
 import { sweep } from "../host/sweep.ts";
 import type { RuntimeName } from "../node/runtime.ts";
 import { DemoRun } from "./demo-run.ts";
@@ -33,8 +33,9 @@ export async function runDemo(options: DemoOptions, output: Output): Promise<num
     void remove(progress, id, "remove everything").then((status) => process.exit(status === 0 ? 130 : 1));
   });
   let held = false;
+  const run = new DemoRun(options, progress);
   try {
-    held = await new DemoRun(options, progress).run();
+    held = await run.run();
   } catch (error) {
     progress.say(`\n${error instanceof Error ? error.message : String(error)}`);
   }
@@ -42,24 +43,24 @@ export async function runDemo(options: DemoOptions, output: Output): Promise<num
     stopListening();
     return 0;
   }
-  const removed = (await remove(progress, id, "remove everything, look for remains")) === 0;
+  const removed = (await remove(progress, id, "remove everything, look for remains", run.used)) === 0;
   stopListening();
   if (held && removed) return say(progress, "\nAll of it held, and nothing is left.");
   progress.say(held ? "\nSomething is left, see above." : "\nThe demo failed, see above.");
   return 1;
 }
 
-async function remove(progress: Progress, id: string, name: string): Promise<number> {
+/** `used`: addresses that nothing on this machine may mention afterwards. */
+async function remove(progress: Progress, id: string, name: string, used: readonly string[] = []): Promise<number> {
   try {
     await progress.step(name, async (note) => {
-      const left = await sweep(id);
+      const left = [...(await sweep(id)), ...(await hostTraces(used))];
       if (left.length > 0) throw new Error(`left behind:\n  ${left.join("\n  ")}`);
-      note("no process, namespace, mount, cgroup or file left");
+      note("no process, namespace, link, route, rule, mount, cgroup or file left");
     });
     return 0;
   } catch (error) {
     progress.say(error instanceof Error ? error.message : String(error));
-    for (const one of await findLeftovers(id)) progress.say(`  ${one}`);
     return 1;
   }
 }

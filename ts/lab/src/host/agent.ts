@@ -3,8 +3,8 @@ import { run } from "./command.ts";
 import { inNetNamespace } from "./netns.ts";
 
 /** Ports that `lab-agent serve` has in pods, on nodes and elsewhere. */
-export const agentTcpPort = 7;
-export const agentUdpPort = 7;
+const agentTcpPort = 7;
+const agentUdpPort = 7;
 export const serveArguments = ["serve", "--tcp", String(agentTcpPort), "--udp", String(agentUdpPort)] as const;
 
 export interface Probe {

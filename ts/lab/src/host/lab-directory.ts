@@ -19,7 +19,7 @@ const recordSchema = z.object({
 });
 export type LabRecord = z.infer<typeof recordSchema>;
 
-export function labsRoot(): string {
+function labsRoot(): string {
   return process.env.TERWAY_LAB_STATE ?? "/var/lib/terway-lab";
 }
 

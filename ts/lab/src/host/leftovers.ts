@@ -41,33 +41,20 @@ export async function findLeftovers(id: string): Promise<Leftover[]> {
   return left;
 }
 
-/**
- * What the first network namespace of the machine holds, one line per object: links, addresses, routes and rules of both families. A lab makes
- * nothing there, so the lists before and after are equal.
- */
-export async function hostNetworkState(): Promise<string[]> {
-  const questions = [
-    ["ip", "-oneline", "link", "show"],
-    ["ip", "-oneline", "address", "show"],
-    ["ip", "route", "show", "table", "all"],
-    ["ip", "-6", "route", "show", "table", "all"],
-    ["ip", "rule", "show"],
-    ["ip", "-6", "rule", "show"],
-  ];
-  const answers = await Promise.all(questions.map((argv) => run(argv)));
-  return answers.flatMap(({ stdout }, index) => {
-    const kind = (questions[index] ?? []).slice(1).filter((word) => word !== "show" && word !== "-oneline");
-    return stdout
-      .split("\n")
-      .filter(Boolean)
-      .map((line) => `${kind.join(" ")}: ${stable(line)}`);
-  });
-}
+const listings = [
+  ["ip", "-oneline", "link", "show"],
+  ["ip", "-4", "route", "show", "table", "all"],
+  ["ip", "-6", "route", "show", "table", "all"],
+  ["ip", "-4", "rule", "show"],
+  ["ip", "-6", "rule", "show"],
+] as const;
 
-/** Without what changes by itself: remaining lifetimes, and the state of a link somebody else uses. */
-function stable(line: string): string {
-  return line
-    .replace(/\b(valid_lft|preferred_lft|expires|qlen) \S+/g, "")
-    .replace(/\s+/g, " ")
-    .trim();
+/** Links, routes and rules of the machine's own network namespace that mention one of these addresses. A lab makes nothing there. */
+export async function hostTraces(addresses: readonly string[]): Promise<Leftover[]> {
+  const wanted = new Set(addresses);
+  const answers = await Promise.all(listings.map((argv) => run(argv)));
+  const lines = answers.flatMap(({ stdout }) => stdout.split("\n"));
+  return lines
+    .filter((line) => line.split(/[\s/]+/).some((word) => wanted.has(word)))
+    .map((line) => `in the host's namespace: ${line.trim()}`);
 }

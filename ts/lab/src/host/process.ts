@@ -81,7 +81,7 @@ export async function childrenOf(pid: number): Promise<number[]> {
 }
 
 /** Every process that `matches` accepts. */
-export async function findProcesses(matches: (pid: number) => Promise<boolean>): Promise<ProcessRecord[]> {
+async function findProcesses(matches: (pid: number) => Promise<boolean>): Promise<ProcessRecord[]> {
   const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name)).map(Number);
   const found = await Promise.all(pids.map(async (pid) => ((await matches(pid)) ? identify(pid) : undefined)));
   return found.filter((record) => record !== undefined);

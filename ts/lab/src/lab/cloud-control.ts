@@ -11,7 +11,6 @@ const eniSchema = z.object({
   ipv6: z.array(z.string()),
 });
 const stateSchema = z.object({ enis: z.array(eniSchema), instances: z.array(z.object({ id: z.string() })) });
-export type CloudEni = z.infer<typeof eniSchema>;
 const countersSchema = z.record(z.string(), z.object({ calls: z.number(), failures: z.number() }));
 const violationsSchema = z.array(z.unknown());
 

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { vpcNamespaceName } from "../fabric/vpc.ts";
 import { serveArguments } from "../host/agent.ts";
 import { LabDirectory } from "../host/lab-directory.ts";
+import { logTail } from "../host/log-tail.ts";
 import { createNetNamespace, inNetNamespace } from "../host/netns.ts";
 import { identify, isAlive, type ProcessRecord } from "../host/process.ts";
 import { agentImage, type Containerd, pauseImage, startContainerd } from "../node/containerd.ts";
@@ -90,11 +91,16 @@ function agentOf(directory: LabDirectory): string {
 async function awaitWorld(directory: LabDirectory, server: ProcessRecord): Promise<World> {
   const file = join(directory.path, "world.json");
   let text: string | undefined;
-  await until(`the lab's server is ready (${directory.log("server")})`, 20_000, async () => {
-    if (!(await isAlive(server))) throw new Error(`the lab's server ended: see ${directory.log("server")}`);
-    text = await readFile(file, "utf8").catch(() => undefined);
-    return text !== undefined;
-  });
+  await until(
+    `the lab's server is ready`,
+    20_000,
+    async () => {
+      if (!(await isAlive(server))) throw new Error(`the lab's server ended: ${await logTail(directory.log("server"))}`);
+      text = await readFile(file, "utf8").catch(() => undefined);
+      return text !== undefined;
+    },
+    directory.log("server"),
+  );
   return worldSchema.parse(JSON.parse(text ?? ""));
 }
 

@@ -1,4 +1,5 @@
 import { mkdir, writeFile } from "node:fs/promises";
+import { logTail } from "../host/log-tail.ts";
 import { isAlive, type ProcessRecord } from "../host/process.ts";
 import { CriClient } from "./cri.ts";
 import type { LabNode } from "./node.ts";
@@ -12,7 +13,7 @@ export const agentImage = "registry.terway.test/lab-agent:1";
  * containerd's configuration. `restrict_oom_score_adj`: root in a container or a small virtual machine may lack CAP_SYS_RESOURCE, and no
  * sandbox would start. AppArmor profiles belong to the host, not to a node made of namespaces.
  */
-export function containerdConfig(runtime: ContainerRuntime): string {
+function containerdConfig(runtime: ContainerRuntime): string {
   const common = `root = "/var/lib/containerd"
 state = "/run/containerd"
 disabled_plugins = [${unused[runtime.generation].map((plugin) => JSON.stringify(plugin)).join(", ")}]
@@ -83,20 +84,30 @@ export async function startContainerd(node: LabNode, runtime: ContainerRuntime, 
   const process = await node.start("containerd", [runtime.containerd, "--config", "/etc/containerd/config.toml"], { PATH: path });
   const cri = new CriClient(node.path("/run/containerd/containerd.sock"));
   const alive = async () => {
-    if (!(await isAlive(process))) throw new Error(`containerd on ${node.name} ended: see ${node.log("containerd")}`);
+    if (!(await isAlive(process))) throw new Error(`containerd on ${node.name} ended: ${await logTail(node.log("containerd"))}`);
   };
-  await until(`containerd on ${node.name} answers (${node.log("containerd")})`, 30_000, async () => {
-    await alive();
-    return cri.version().then(
-      () => true,
-      () => false,
-    );
-  });
+  await until(
+    `containerd on ${node.name} answers`,
+    30_000,
+    async () => {
+      await alive();
+      return cri.version().then(
+        () => true,
+        () => false,
+      );
+    },
+    node.log("containerd"),
+  );
   for (const file of imageFiles) await node.run([runtime.ctr, "-n", "k8s.io", "images", "import", file]);
-  await until(`the CRI on ${node.name} knows the imported images`, 10_000, async () => {
-    await alive();
-    const known = await Promise.all([pauseImage, agentImage].map((image) => cri.hasImage(image)));
-    return known.every(Boolean);
-  });
+  await until(
+    `the CRI on ${node.name} knows the imported images`,
+    10_000,
+    async () => {
+      await alive();
+      const known = await Promise.all([pauseImage, agentImage].map((image) => cri.hasImage(image)));
+      return known.every(Boolean);
+    },
+    node.log("containerd"),
+  );
   return { process, cri };
 }

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { criProtoFile } from "./runtime.ts";
 
 /** The runtime refused a call. `code` is the gRPC status code; the message is the runtime's. */
-export class CriError extends Error {
+class CriError extends Error {
   override readonly name = "CriError";
   readonly call: string;
   readonly code: number;

@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -41,7 +42,7 @@ test("every blob of the layout has the digest and the size that name it", () => 
   expect(entry.annotations["org.opencontainers.image.ref.name"]).toBe("7");
   const manifest = JSON.parse(read(entry.digest).toString());
   for (const blob of [entry, manifest.config, ...manifest.layers]) {
-    const sum = execFileSync("sha256sum", { input: read(blob.digest), encoding: "utf8" }).split(" ")[0];
+    const sum = createHash("sha256").update(read(blob.digest)).digest("hex");
     expect(blob).toMatchObject({ digest: `sha256:${sum}`, size: read(blob.digest).length });
   }
   const config = JSON.parse(read(manifest.config.digest).toString());

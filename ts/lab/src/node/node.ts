@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { cgroupHierarchies, createCgroup, labCgroup } from "../host/cgroup.ts";
 import { type CommandOptions, type CommandResult, run } from "../host/command.ts";
 import type { LabDirectory } from "../host/lab-directory.ts";
+import { logTail } from "../host/log-tail.ts";
 import { inNetNamespace, setSysctls } from "../host/netns.ts";
 import { childrenOf, identify, isAlive, type ProcessRecord, signal, waitForEnd } from "../host/process.ts";
 import { cacheDirectory } from "./runtime.ts";
@@ -55,13 +56,13 @@ export class LabNode {
     );
     const end = performance.now() + 10_000;
     while (!(await exists(join(directory, "ready")))) {
-      if (!(await isAlive(shell))) throw new Error(`node ${name} did not come up: see ${lab.log(`node-${name}`)}`);
-      if (performance.now() > end) throw new Error(`node ${name} was not ready after 10 s: see ${lab.log(`node-${name}`)}`);
+      if (!(await isAlive(shell))) throw new Error(`node ${name} did not come up: ${await logTail(lab.log(`node-${name}`))}`);
+      if (performance.now() > end) throw new Error(`node ${name} was not ready after 10 s: ${await logTail(lab.log(`node-${name}`))}`);
       await sleep(10);
     }
     const [first] = await childrenOf(shell.pid);
     const pid1 = first === undefined ? undefined : await identify(first);
-    if (pid1 === undefined) throw new Error(`node ${name} has no process 1: see ${lab.log(`node-${name}`)}`);
+    if (pid1 === undefined) throw new Error(`node ${name} has no process 1: ${await logTail(lab.log(`node-${name}`))}`);
     return new LabNode({ lab, name, netns, pid1 });
   }
 

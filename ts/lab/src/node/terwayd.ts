@@ -2,6 +2,7 @@ import { access, chmod, copyFile, mkdir, readFile, writeFile } from "node:fs/pro
 import { join } from "node:path";
 import { z } from "zod";
 import { metadataAddress, openApiAddress } from "../fabric/addresses.ts";
+import { logTail } from "../host/log-tail.ts";
 import { isAlive, type ProcessRecord, signal, waitForEnd } from "../host/process.ts";
 import { type LabNode, repositoryRoot } from "./node.ts";
 import { until } from "./until.ts";
@@ -67,13 +68,18 @@ export function startTerwayd(
 
 /** The daemon writes the conflist when the pool holds its minimum; from then on a node that says Ready is ready. */
 export async function waitForConflist(node: LabNode, daemon: ProcessRecord, timeoutMs: number): Promise<void> {
-  await until(`terwayd on ${node.name} wrote ${conflistPath} (${node.log("terwayd")})`, timeoutMs, async () => {
-    if (!(await isAlive(daemon))) throw new Error(`terwayd on ${node.name} ended: see ${node.log("terwayd")}`);
-    return access(node.path(conflistPath)).then(
-      () => true,
-      () => false,
-    );
-  });
+  await until(
+    `terwayd on ${node.name} wrote ${conflistPath}`,
+    timeoutMs,
+    async () => {
+      if (!(await isAlive(daemon))) throw new Error(`terwayd on ${node.name} ended: ${await logTail(node.log("terwayd"))}`);
+      return access(node.path(conflistPath)).then(
+        () => true,
+        () => false,
+      );
+    },
+    node.log("terwayd"),
+  );
 }
 
 /** SIGTERM, and a clean end within 10 s. */

@@ -1,10 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { logTail } from "../host/log-tail.ts";
 
-/** Asks every 20 ms; throws when `what` is not so after `timeoutMs`. */
-export async function until(what: string, timeoutMs: number, condition: () => Promise<boolean>): Promise<void> {
+/** Asks every 20 ms; throws when `what` is not so after `timeoutMs`, with the end of the log that may tell why. */
+export async function until(what: string, timeoutMs: number, condition: () => Promise<boolean>, log?: string): Promise<void> {
   const end = performance.now() + timeoutMs;
   while (!(await condition())) {
-    if (performance.now() > end) throw new Error(`after ${timeoutMs / 1000} s still not so: ${what}`);
+    if (performance.now() > end) {
+      const why = log === undefined ? "" : `: ${await logTail(log)}`;
+      throw new Error(`after ${timeoutMs / 1000} s still not so: ${what}${why}`);
+    }
     await sleep(20);
   }
 }
