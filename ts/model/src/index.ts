@@ -11,6 +11,7 @@ export * from "./config-key.ts";
 export * from "./duration.ts";
 export * from "./eni-conf.ts";
 export * from "./eni-conf-keys.ts";
+export * from "./error-catalogue.ts";
 export * from "./events.ts";
 export * from "./json-text.ts";
 export * from "./lease.ts";

@@ -1,0 +1,38 @@
+/**
+ * Writes everything that is generated from TypeScript: `node scripts/generate.ts`. With `--check` nothing is written, and the exit status is 1
+ * when a file on disk differs.
+ */
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { eniConfPage } from "./generate-eni-conf.ts";
+import { errorsPage } from "./generate-errors.ts";
+import { ramPolicy, ramPolicyPage } from "./generate-ram-policy.ts";
+
+const files: Readonly<Record<string, string>> = {
+  "docs/reference/errors.md": errorsPage(),
+  "docs/reference/eni-conf.md": eniConfPage(),
+  "docs/reference/ram-policy.md": ramPolicyPage(),
+  "docs/reference/ram-policy.json": ramPolicy(),
+};
+
+const root = new URL("../", import.meta.url);
+const onDisk = (path: string) => {
+  try {
+    return readFileSync(new URL(path, root), "utf8");
+  } catch {
+    return undefined;
+  }
+};
+const stale = Object.entries(files).filter(([path, content]) => onDisk(path) !== content);
+
+if (process.argv.includes("--check")) {
+  for (const [path] of stale) console.error(`${path} is not what is generated now; run \`npm run generate\` and commit it`);
+  process.exitCode = stale.length === 0 ? 0 : 1;
+} else {
+  for (const [path, content] of stale) {
+    const file = new URL(path, root);
+    mkdirSync(dirname(file.pathname), { recursive: true });
+    writeFileSync(file, content);
+    console.log(`wrote ${path}`);
+  }
+}
