@@ -2,13 +2,16 @@ import type { Eni } from "@terway/model";
 import type { Inventory } from "./inventory.ts";
 import type { KnownEni } from "./journal/record.ts";
 import { knownEni } from "./operation/context.ts";
+import { proofMs } from "./suspicion.ts";
 
 /** What an observation of the cloud says against what is known. Plain data: what to believe of it is decided by {@link Suspicions}. */
 export interface Difference {
   /** Ours and unknown so far. */
   readonly adopted: readonly KnownEni[];
-  /** Known, with what the cloud has more (addresses) or otherwise (status). */
-  readonly changed: readonly KnownEni[];
+  /** Known, and in another status. */
+  readonly moved: readonly Pick<KnownEni, "id" | "status">[];
+  /** Addresses on known ENIs that nobody has recorded. */
+  readonly found: readonly { readonly id: string; readonly family: "ipv4" | "ipv6"; readonly addresses: readonly string[] }[];
   /** Unassigns that are seen to be done. */
   readonly unassigned: readonly string[];
   /** Known addresses that the answer does not contain, by ENI. */
@@ -30,6 +33,8 @@ export function epochsOf(inventory: Inventory): Epochs {
 
 export interface Question {
   readonly epochs: Epochs;
+  /** When it was sent, monotonic. */
+  readonly askedMs: number;
   readonly instanceId: string;
   /** ENIs that must be in the answer when they exist; undefined: all that are attached. */
   readonly asked?: ReadonlySet<string>;
@@ -38,7 +43,8 @@ export interface Question {
 export function compare(inventory: Inventory, answer: readonly Eni[], question: Question): Difference {
   const shown = new Map(answer.map((eni) => [eni.id, eni]));
   const adopted: KnownEni[] = [];
-  const changed: KnownEni[] = [];
+  const moved: Pick<KnownEni, "id" | "status">[] = [];
+  const found: { id: string; family: "ipv4" | "ipv6"; addresses: string[] }[] = [];
   const unassigned: string[] = [];
   const missing = new Map<string, readonly string[]>();
   const foreign: KnownEni[] = [];
@@ -53,23 +59,30 @@ export function compare(inventory: Inventory, answer: readonly Eni[], question: 
     }
     if (eni.status === "InUse" && eni.instanceId === question.instanceId) seen.push(eni.id);
     if (!isQuiet(inventory, known, question.epochs)) continue;
-    const pending = inventory.operationsOn(eni.id).filter((operation) => operation.kind === "unassign");
-    for (const operation of pending)
-      if (!operation.addresses.some((address) => eni[operation.family].includes(address))) unassigned.push(operation.id);
-    const leaving = new Set(pending.flatMap((operation) => operation.addresses));
-    const ipv4 = merge(known.ipv4, eni.ipv4, leaving);
-    const ipv6 = merge(known.ipv6, eni.ipv6, leaving);
-    if (ipv4.missing.length + ipv6.missing.length > 0) missing.set(eni.id, [...ipv4.missing, ...ipv6.missing]);
-    if (eni.status !== known.status || ipv4.all.length > known.ipv4.length || ipv6.all.length > known.ipv6.length) {
-      changed.push({ ...known, status: eni.status, ipv4: ipv4.all, ipv6: ipv6.all });
+    const leaving = new Set<string>();
+    for (const operation of inventory.operationsOn(eni.id)) {
+      if (operation.kind !== "unassign") continue;
+      const shows = operation.addresses.some((address) => eni[operation.family].includes(address));
+      const askedAfterMs = question.askedMs - (inventory.answeredAtMs(operation.id) ?? question.askedMs);
+      // Shown so long after it was taken away, it is there: a later assign whose answer was lost brought it back.
+      if (!shows || askedAfterMs >= proofMs) unassigned.push(operation.id);
+      else for (const address of operation.addresses) leaving.add(address);
     }
+    const lacking: string[] = [];
+    for (const family of ["ipv4", "ipv6"] as const) {
+      const extra = eni[family].filter((address) => !known[family].includes(address) && !leaving.has(address));
+      if (extra.length > 0) found.push({ id: eni.id, family, addresses: extra });
+      lacking.push(...known[family].filter((address) => !eni[family].includes(address)));
+    }
+    if (lacking.length > 0) missing.set(eni.id, lacking);
+    if (eni.status !== known.status) moved.push({ id: eni.id, status: eni.status });
   }
   const absent: string[] = [];
   for (const known of inventory.ledger.enis.values()) {
     const expected = question.asked ? question.asked.has(known.id) : known.status === "InUse";
     if (expected && !shown.has(known.id) && isQuiet(inventory, known, question.epochs)) absent.push(known.id);
   }
-  return { adopted, changed, unassigned, missing, absent, foreign, seen };
+  return { adopted, moved, found, unassigned, missing, absent, foreign, seen };
 }
 
 /** Ours are those that carry all our tags. Without tags in the configuration nothing is ours but what the journal knows. */
@@ -82,9 +95,4 @@ export function isOurs(inventory: Inventory, eni: Eni): boolean {
 function isQuiet(inventory: Inventory, known: KnownEni, epochs: Epochs): boolean {
   if (epochs.get(known.id) !== inventory.epochOf(known.id)) return false;
   return inventory.operationsOn(known.id).every((operation) => operation.kind === "unassign" && inventory.isAnswered(known, operation));
-}
-
-function merge(known: readonly string[], shown: readonly string[], leaving: ReadonlySet<string>) {
-  const extra = shown.filter((address) => !known.includes(address) && !leaving.has(address));
-  return { all: [...known, ...extra], missing: known.filter((address) => !shown.includes(address)) };
 }

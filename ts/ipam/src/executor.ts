@@ -19,6 +19,9 @@ const defectRetryMs = 30_000;
 /** Terway attaches at most 5 ENIs of an instance at a time; more calls in flight only meet the throttle. */
 export const maxOperationsInFlight = 5;
 
+/** Giving back is never urgent, and leaves the call budget (I11) to what is. */
+export const maxReleasesInFlight = 2;
+
 /** Runs the operations, several at a time, and keeps the order that makes them recoverable: intent, cloud, completion. */
 export class Executor {
   private readonly context: OperationContext;
@@ -48,6 +51,13 @@ export class Executor {
 
   get inFlight(): number {
     return this.active.size;
+  }
+
+  get releasing(): number {
+    let count = 0;
+    for (const { id, kind } of this.context.inventory.running.values())
+      if ((kind === "unassign" || kind === "remove") && this.active.has(id)) count += 1;
+    return count;
   }
 
   /** Those that may yet bring addresses. */

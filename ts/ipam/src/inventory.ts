@@ -35,6 +35,8 @@ export class Inventory {
   /** ENIs attached to this instance that are not ours. */
   foreign: readonly KnownEni[] = [];
   private readonly quarantine: Quarantine;
+  /** When the cloud accepted an unassign that has not been seen yet, by operation. */
+  private readonly answeredMs = new Map<string, number>();
   /** Changes with every change of an ENI by us, so that an observation made meanwhile is not compared. */
   private readonly epochs = new Map<string, number>();
 
@@ -179,7 +181,8 @@ export class Inventory {
         (operation) => operation.kind === "assign" || (operation.kind === "unassign" && !this.isAnswered(eni, operation)),
       ),
       mayGrow: refusals.mayGrow(eni) && !this.suspects.has(eni.id),
-      mayShrink: refusals.mayShrink(eni) && !this.suspects.has(eni.id) && this.confirmed.has(eni.id),
+      // One that was never attached has not been seen among the attached ones.
+      mayShrink: refusals.mayShrink(eni) && !this.suspects.has(eni.id) && (this.confirmed.has(eni.id) || eni.status === "Available"),
     };
   }
 
@@ -187,6 +190,16 @@ export class Inventory {
   isAnswered(eni: KnownEni, operation: Operation & { kind: "unassign" }): boolean {
     const list = operation.family === "ipv4" ? eni.ipv4 : eni.ipv6;
     return operation.addresses.every((address) => !list.includes(address));
+  }
+
+  answered(operation: Operation, atMs: number): void {
+    this.answeredMs.set(operation.id, atMs);
+    if (this.answeredMs.size > 1_000) for (const id of this.answeredMs.keys()) if (!this.running.has(id)) this.answeredMs.delete(id);
+  }
+
+  /** When the cloud accepted the unassign; undefined while it has not, as far as this process knows. */
+  answeredAtMs(operationId: string): number | undefined {
+    return this.answeredMs.get(operationId);
   }
 
   private freeOn(eni: KnownEni): { ipv4: string[]; ipv6: string[]; used: number } {

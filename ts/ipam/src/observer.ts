@@ -4,7 +4,7 @@ import type { Difference, Epochs } from "./compare.ts";
 import { compare, epochsOf } from "./compare.ts";
 import type { Inventory } from "./inventory.ts";
 import { addressesOf } from "./journal/ledger.ts";
-import type { JournalRecord, KnownEni, KnownVSwitch } from "./journal/record.ts";
+import type { JournalRecord, KnownVSwitch } from "./journal/record.ts";
 import type { Attempt } from "./operation/context.ts";
 import { keys, knownEni } from "./operation/context.ts";
 import type { Problems } from "./problems.ts";
@@ -57,9 +57,10 @@ export class Observer {
   async look(): Promise<boolean> {
     const { cloud, instanceId, inventory } = this.context;
     const epochs = epochsOf(inventory);
+    const askedMs = this.context.clock.monotonicMs();
     const answer = await this.describe(() => cloud.describeEnis({ instanceId }));
     if (!answer.ok) return false;
-    const difference = compare(inventory, answer.value, { epochs, instanceId });
+    const difference = compare(inventory, answer.value, { epochs, askedMs, instanceId });
     inventory.foreign = difference.foreign;
     await this.believe(difference);
     await this.confirm(difference, epochs);
@@ -89,13 +90,15 @@ export class Observer {
   private async believe(difference: Difference): Promise<void> {
     const { inventory } = this.context;
     const records: JournalRecord[] = [];
-    const detached = difference.changed.filter((eni) => eni.status !== "InUse" && inventory.ledger.enis.get(eni.id)?.status === "InUse");
-    for (const eni of [...difference.adopted, ...difference.changed]) records.push({ t: "eni", eni });
+    const detached = difference.moved.filter((eni) => eni.status !== "InUse").flatMap(({ id }) => inventory.ledger.enis.get(id) ?? []);
+    for (const eni of difference.adopted) records.push({ t: "eni", eni });
+    for (const { id, status } of difference.moved) records.push({ t: "eni-status", id, status });
+    for (const { addresses, ...where } of difference.found) records.push({ t: "assigned", ...where, addresses: [...addresses] });
     for (const id of difference.unassigned) records.push({ t: "end", id });
     if (records.length > 0) await this.context.record(records);
     for (const id of difference.unassigned) inventory.running.delete(id);
     for (const eni of difference.adopted) if (eni.status === "InUse") inventory.confirmed.add(eni.id);
-    for (const eni of detached) this.reportVanished(eni.id, [...eni.ipv4, ...eni.ipv6]);
+    for (const eni of detached) if (eni.status === "InUse") this.reportVanished(eni.id, [...eni.ipv4, ...eni.ipv6]);
     const missing = new Set([...difference.missing.values()].flat());
     for (const id of difference.seen) {
       inventory.confirmed.add(id);
@@ -115,10 +118,11 @@ export class Observer {
     const asked = new Set([...first.absent, ...first.missing.keys()]);
     if (asked.size === 0) return;
     const { cloud, inventory, instanceId } = this.context;
+    const askedMs = this.context.clock.monotonicMs();
     const answer = await this.describe(() => cloud.describeEnis({ eniIds: [...asked] }));
     if (!answer.ok) return;
     // What was recorded since the first answer changed no ENI by an operation, so the same epochs hold.
-    const second = compare(inventory, answer.value, { epochs, instanceId, asked });
+    const second = compare(inventory, answer.value, { epochs, askedMs, instanceId, asked });
     await this.believe(second);
     for (const id of second.absent) await this.lose(id, undefined);
     for (const [id, addresses] of second.missing) await this.lose(id, addresses);
@@ -134,9 +138,8 @@ export class Observer {
     }
     const known = inventory.ledger.enis.get(eniId);
     if (!known || proven.length === 0) return;
-    const kept = (list: readonly string[]) => list.filter((address) => addresses !== undefined && !proven.includes(address));
-    const eni: KnownEni = { ...known, ipv4: kept(known.ipv4), ipv6: kept(known.ipv6) };
-    await this.context.record([addresses === undefined ? { t: "eni-gone", id: eniId } : { t: "eni", eni }]);
+    const gone: JournalRecord[] = (["ipv4", "ipv6"] as const).map((family) => ({ t: "unassigned", id: eniId, family, addresses: proven }));
+    await this.context.record(addresses === undefined ? [{ t: "eni-gone", id: eniId }] : gone);
     for (const name of proven) this.clear(name);
     this.reportVanished(eniId, addresses === undefined ? [...known.ipv4, ...known.ipv6] : proven);
   }

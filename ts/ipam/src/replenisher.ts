@@ -1,7 +1,7 @@
 import type { Clock, PoolProblem, Random } from "@terway/model";
 import type { Backoffs } from "./backoff.ts";
 import type { Executor } from "./executor.ts";
-import { maxOperationsInFlight } from "./executor.ts";
+import { maxOperationsInFlight, maxReleasesInFlight } from "./executor.ts";
 import type { Inventory } from "./inventory.ts";
 import type { KnownEni, Operation } from "./journal/record.ts";
 import { instanceTag } from "./observer.ts";
@@ -57,7 +57,7 @@ export class Replenisher {
       limits: { maxEnis: config.maxEnis, ipv4PerEni: config.ipv4PerEni, ipv6PerEni: config.ipv6PerEni, batch },
       policy: { ...config, minIdle },
       waiting,
-      mayCreate: !backoffs.isWaiting(keys.create),
+      mayCreate: !backoffs.isWaiting(keys.create) && !backoffs.isWaiting(keys.attach),
       createSlots: Math.max(0, maxOperationsInFlight - executor.inFlight),
       chance: () => random.next(),
     };
@@ -69,7 +69,7 @@ export class Replenisher {
 
   private mayGrow(eni: KnownEni): boolean {
     const { backoffs } = this.context;
-    if (eni.status === "Available") return !backoffs.isWaiting(keys.attach) && !backoffs.isWaiting(keys.create);
+    if (eni.status === "Available") return !backoffs.isWaiting(keys.attach);
     return !backoffs.isWaiting(keys.grow(eni.id)) && !backoffs.isWaiting(keys.assign) && !backoffs.isWaiting(keys.vSwitch(eni.vSwitchId));
   }
 
@@ -88,6 +88,8 @@ export class Replenisher {
   private begin(action: PlanAction): boolean {
     const { executor, inventory } = this.context;
     if (executor.inFlight >= maxOperationsInFlight) return false;
+    const releasing = action.kind === "unassign" || action.kind === "removeEni";
+    if (releasing && executor.releasing >= maxReleasesInFlight) return false;
     // The second action on an ENI comes with the next plan, when the first has ended.
     if ("eniId" in action && inventory.operationsOn(action.eniId).some((operation) => executor.isActive(operation.id))) return false;
     executor.start(this.operationFor(action));

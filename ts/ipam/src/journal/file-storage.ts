@@ -37,6 +37,8 @@ class FileStorage implements JournalStorage {
   private readonly options: FileStorageOptions;
   private readonly lock: JournalLock;
   private handle: FileHandle;
+  /** Bytes that are durable. */
+  private size = 0;
 
   constructor(options: FileStorageOptions, lock: JournalLock, handle: FileHandle) {
     this.name = options.directory;
@@ -46,13 +48,21 @@ class FileStorage implements JournalStorage {
   }
 
   async read(): Promise<Uint8Array> {
-    return await readFile(join(this.options.directory, "journal"));
+    const bytes = await readFile(join(this.options.directory, "journal"));
+    this.size = bytes.length;
+    return bytes;
   }
 
   async append(bytes: Uint8Array): Promise<void> {
-    await writeFully(this.handle, bytes);
-    await this.options.failpoint?.("journal.append.written");
-    await this.handle.datasync();
+    try {
+      await writeFully(this.handle, bytes);
+      await this.options.failpoint?.("journal.append.written");
+      await this.handle.datasync();
+      this.size += bytes.length;
+    } catch (error) {
+      await this.handle.truncate(this.size).catch(() => undefined);
+      throw error;
+    }
   }
 
   async replace(bytes: Uint8Array): Promise<void> {
@@ -73,6 +83,7 @@ class FileStorage implements JournalStorage {
     // From here on the new file is the journal, whatever happens next.
     const old = this.handle;
     this.handle = handle;
+    this.size = bytes.length;
     await old.close();
     await this.options.failpoint?.("journal.snapshot.renamed");
     await syncDirectory(this.options.directory);

@@ -55,6 +55,18 @@ export class Ledger {
       case "eni":
         this.enis.set(record.eni.id, record.eni);
         return;
+      case "eni-status":
+        this.changeEni(record.id, (eni) => ({ ...eni, status: record.status }));
+        return;
+      case "assigned":
+        this.changeEni(record.id, (eni) => ({ ...eni, [record.family]: [...new Set([...eni[record.family], ...record.addresses])] }));
+        return;
+      case "unassigned":
+        this.changeEni(record.id, (eni) => ({
+          ...eni,
+          [record.family]: eni[record.family].filter((address) => !record.addresses.includes(address)),
+        }));
+        return;
       case "eni-gone":
         this.enis.delete(record.id);
         return;
@@ -88,6 +100,11 @@ export class Ledger {
     for (const lease of this.leases.values()) records.push({ t: "lease", lease });
     for (const operation of this.operations.values()) records.push({ t: "begin", operation });
     return [...records.map((record) => encodeCommit([record])), ...this.foreign.map(encodeForeign)];
+  }
+
+  private changeEni(id: string, change: (eni: KnownEni) => KnownEni): void {
+    const eni = this.enis.get(id);
+    if (eni) this.enis.set(id, change(eni));
   }
 
   private leaseOf(key: { id: string; generation: number }): Lease | undefined {

@@ -36,12 +36,15 @@ const restSchema = z.object({
 });
 export type Rest = z.infer<typeof restSchema>;
 
+const familySchema = z.enum(["ipv4", "ipv6"]);
+const eniStatusSchema = z.enum(["Creating", "Available", "Attaching", "InUse", "Detaching", "Deleting"]);
+
 const knownEniSchema = z.object({
   id: z.string(),
   mac: z.string(),
   type: z.enum(["Primary", "Secondary", "Trunk", "Member"]),
   /** `InUse` is the only one whose addresses are given out. */
-  status: z.enum(["Creating", "Available", "Attaching", "InUse", "Detaching", "Deleting"]),
+  status: eniStatusSchema,
   vSwitchId: z.string(),
   primaryIpv4: z.string(),
   ipv4: z.array(z.string()),
@@ -71,7 +74,7 @@ const operationSchema = z.discriminatedUnion("kind", [
     id: z.string(),
     kind: z.literal("assign"),
     eniId: z.string(),
-    family: z.enum(["ipv4", "ipv6"]),
+    family: familySchema,
     count: z.number(),
     clientToken: z.string(),
   }),
@@ -79,7 +82,7 @@ const operationSchema = z.discriminatedUnion("kind", [
     id: z.string(),
     kind: z.literal("unassign"),
     eniId: z.string(),
-    family: z.enum(["ipv4", "ipv6"]),
+    family: familySchema,
     addresses: z.array(z.string()),
   }),
   /** Detach, wait, delete. */
@@ -98,6 +101,10 @@ export const recordSchema = z.discriminatedUnion("t", [
   z.object({ t: z.literal("released"), id: z.string(), generation: z.number(), rest: restSchema }),
   z.object({ t: z.literal("rest"), addresses: z.array(z.string()), rest: restSchema }),
   z.object({ t: z.literal("eni"), eni: knownEniSchema }),
+  // Changes of an ENI are journaled as differences: two operations that overlap must not write back what the other one has just changed.
+  z.object({ t: z.literal("eni-status"), id: z.string(), status: eniStatusSchema }),
+  z.object({ t: z.literal("assigned"), id: z.string(), family: familySchema, addresses: z.array(z.string()) }),
+  z.object({ t: z.literal("unassigned"), id: z.string(), family: familySchema, addresses: z.array(z.string()) }),
   z.object({ t: z.literal("eni-gone"), id: z.string() }),
   z.object({ t: z.literal("vswitch"), vSwitch: knownVSwitchSchema }),
   z.object({ t: z.literal("begin"), operation: operationSchema }),

@@ -4,7 +4,10 @@ export interface JournalStorage {
   readonly name: string;
   /** All bytes; empty when there is no journal yet. Called once, first. */
   read(): Promise<Uint8Array>;
-  /** Adds bytes at the end and returns when they are durable. After a failure only {@link replace} may be called. */
+  /**
+   * Adds bytes at the end and returns when they are durable. A failure takes back what was written, as far as the disk still obeys, because the
+   * caller will be told that it did not happen; after it only {@link replace} may be called.
+   */
   append(bytes: Uint8Array): Promise<void>;
   /** Puts these bytes in the place of all others, atomically: after a crash at any moment either the old ones are there or the new ones. */
   replace(bytes: Uint8Array): Promise<void>;

@@ -1,5 +1,5 @@
 import type { CloudError, Eni } from "@terway/model";
-import type { KnownEni, OperationOf } from "../journal/record.ts";
+import type { OperationOf } from "../journal/record.ts";
 import type { OperationContext } from "./context.ts";
 import { attempt, exhaustionSteps, isFinal, keys, passed, pause, readEni, refusalSteps, refuse } from "./context.ts";
 
@@ -60,8 +60,8 @@ async function assigned(context: OperationContext, operation: OperationOf<"assig
   const fresh = addresses.filter((address) => !eni[family].includes(address));
   // The cloud may give an address again that an older unassign has not been seen to take away: the answer of assign is the newer fact.
   const reopened = context.inventory.operationsOn(eniId).filter((o) => o.kind === "unassign" && o.addresses.some((a) => fresh.includes(a)));
-  const grown: KnownEni = { ...eni, [family]: [...eni[family], ...fresh] };
-  await context.finish(operation, [{ t: "eni", eni: grown }, ...reopened.map((o) => ({ t: "end" as const, id: o.id }))]);
+  const grown = { t: "assigned" as const, id: eniId, family, addresses: fresh };
+  await context.finish(operation, [grown, ...reopened.map((o) => ({ t: "end" as const, id: o.id }))]);
   for (const other of reopened) context.inventory.running.delete(other.id);
   context.emit({ type: "assigned", eniId, addresses: fresh });
   await context.failpoint("assign.recorded");

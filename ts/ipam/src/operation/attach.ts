@@ -1,7 +1,7 @@
 import type { Eni } from "@terway/model";
 import type { OperationOf } from "../journal/record.ts";
 import type { OperationContext } from "./context.ts";
-import { attempt, exhaustionSteps, isFinal, keys, knownEni, passed, pause, readEni, refusalSteps, refuse, waitFor } from "./context.ts";
+import { attempt, exhaustionSteps, isFinal, keys, passed, pause, readEni, refusalSteps, refuse, waitFor } from "./context.ts";
 
 /** Terway waits 2 minutes for an ENI to become InUse (alicloud-api.md, 10.1). */
 const deadlineMs = 120_000;
@@ -47,7 +47,7 @@ export async function attachEni(context: OperationContext, operation: OperationO
 async function call(context: OperationContext, operation: OperationOf<"attach">, calls: number): Promise<"ended" | "poll"> {
   const answer = await attempt(context, "AttachNetworkInterface", () => context.cloud.attachEni(operation.eniId, context.instanceId));
   if (answer.ok) {
-    passed(context, operation, "AttachNetworkInterface", keys.attach);
+    passed(context, operation, "AttachNetworkInterface");
     await context.failpoint("attach.answered");
     return "poll";
   }
@@ -56,27 +56,19 @@ async function call(context: OperationContext, operation: OperationOf<"attach">,
     await pause(context, operation, error, calls);
     return "poll";
   }
-  if (error.class === "denied") {
-    // The ENI stays as it is, unattached, and is attached when the permission is there.
-    refuse(context, operation, error, keys.attach, refusalSteps);
-    await context.finish(operation, []);
-    return "ended";
-  }
-  if (error.class === "gone" && !concernsEni(error.code)) refuse(context, operation, error, keys.create, refusalSteps);
-  // The instance is full (F10) or the ENI does not fit it: nothing more is created for a while, and this one must not leak.
-  else refuse(context, operation, error, keys.create, error.class === "quota" ? exhaustionSteps : refusalSteps);
-  await replace(context, operation);
+  // Nothing more is created while what is created cannot be attached.
+  refuse(context, operation, error, keys.attach, error.class === "quota" ? exhaustionSteps : refusalSteps);
+  // Denied: the ENI stays as it is and is attached when the permission is there. Else the instance is full (F10) or the ENI does not fit it, and it
+  // must not leak.
+  if (error.class === "denied") await context.finish(operation, []);
+  else await replace(context, operation);
   return "ended";
-}
-
-function concernsEni(code: string): boolean {
-  return /eniid/i.test(code);
 }
 
 async function attached(context: OperationContext, operation: OperationOf<"attach">, eni: Eni): Promise<void> {
   context.inventory.confirmed.add(eni.id);
-  await context.finish(operation, [{ t: "eni", eni: knownEni(eni) }]);
-  context.problems.clear(keys.attach);
+  await context.finish(operation, [{ t: "eni-status", id: eni.id, status: "InUse" }]);
+  passed(context, operation, "AttachNetworkInterface", keys.attach);
   context.emit({ type: "eni-attached", eniId: eni.id });
   await context.failpoint("attach.recorded");
 }

@@ -1,7 +1,7 @@
 import type { Eni } from "@terway/model";
 import type { OperationOf } from "../journal/record.ts";
 import type { Attempt, OperationContext } from "./context.ts";
-import { attempt, isFinal, keys, knownEni, passed, pause, readEni, refusalSteps, refuse, waitFor } from "./context.ts";
+import { attempt, isFinal, keys, passed, pause, readEni, refusalSteps, refuse, waitFor } from "./context.ts";
 
 const firstPollMs = 2_000;
 const pollGrowth = 1.5;
@@ -36,7 +36,7 @@ export async function removeEni(context: OperationContext, operation: OperationO
         if (error.class === "gone") return removed(context, operation);
         if (isFinal(error)) {
           refuse(context, operation, error, keys.release, refusalSteps);
-          return context.finish(operation, [{ t: "eni", eni: knownEni(shown) }]);
+          return context.finish(operation, [{ t: "eni-status", id: eniId, status: shown.status }]);
         }
         await pause(context, operation, error, tries);
         continue;

@@ -1,4 +1,4 @@
-import type { KnownEni, OperationOf } from "../journal/record.ts";
+import type { OperationOf } from "../journal/record.ts";
 import type { OperationContext } from "./context.ts";
 import { attempt, isFinal, keys, passed, pause, refusalSteps, refuse } from "./context.ts";
 
@@ -8,6 +8,9 @@ import { attempt, isFinal, keys, passed, pause, refusalSteps, refuse } from "./c
  */
 export async function unassignAddresses(context: OperationContext, operation: OperationOf<"unassign">): Promise<void> {
   const { eniId, family, addresses } = operation;
+  const known = context.inventory.ledger.enis.get(eniId);
+  // Done by an older process and only to be seen yet. Never again: an assign may have brought the same address back since.
+  if (known && context.inventory.isAnswered(known, operation)) return context.inventory.answered(operation, context.clock.monotonicMs());
   for (let tries = 0; ; tries += 1) {
     // The one check that cannot come too late (I3): an operation that an older process began may have been overtaken.
     if (addresses.some((address) => context.inventory.isInUse(address))) return context.finish(operation, []);
@@ -18,11 +21,10 @@ export async function unassignAddresses(context: OperationContext, operation: Op
     if (answer.ok || answer.error.class === "gone") {
       await context.failpoint("unassign.answered");
       passed(context, operation, family === "ipv4" ? "UnassignPrivateIpAddresses" : "UnassignIpv6Addresses", keys.release);
-      const eni = context.inventory.ledger.enis.get(eniId);
-      if (!eni) return context.finish(operation, []);
-      const left: KnownEni = { ...eni, [family]: eni[family].filter((address) => !addresses.includes(address)) };
+      if (!context.inventory.ledger.enis.has(eniId)) return context.finish(operation, []);
       context.inventory.touch(eniId);
-      await context.record([{ t: "eni", eni: left }]);
+      await context.record([{ t: "unassigned", id: eniId, family, addresses }]);
+      context.inventory.answered(operation, context.clock.monotonicMs());
       context.emit({ type: "unassigned", eniId, addresses });
       await context.failpoint("unassign.recorded");
       return;

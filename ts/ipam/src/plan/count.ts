@@ -59,3 +59,9 @@ export function room(input: PlanInput, eni: PlanEni): number {
   const reachable = leastOf(families, (family) => supply(eni, family) + Math.max(0, perEniLimit(input, family) - taken(eni, family)));
   return Math.max(0, reachable - leastOf(families, (family) => supply(eni, family)));
 }
+
+/** ENIs of ours that are not attached and for which the instance has a slot. */
+export function attachable(input: PlanInput): PlanEni[] {
+  const attached = input.enis.filter((eni) => eni.phase !== "unattached").length;
+  return input.enis.filter((eni) => eni.ours && eni.phase === "unattached").slice(0, Math.max(0, input.limits.maxEnis - attached));
+}

@@ -1,4 +1,4 @@
-import { addressesIn, allocationsPerEni, countIn, leastOf, perEniLimit, room, supply, taken, wantedFamilies } from "./count.ts";
+import { addressesIn, allocationsPerEni, attachable, countIn, leastOf, perEniLimit, room, supply, taken, wantedFamilies } from "./count.ts";
 import type { PlanAction, PlanEni, PlanInput } from "./model.ts";
 import { chooseVSwitch } from "./vswitch.ts";
 
@@ -14,11 +14,10 @@ export function grow(input: PlanInput, need: number): { actions: PlanAction[] } 
     left -= gain;
     if (gain > 0 && eni.phase === "inUse" && !eni.busy) actions.push(...assign(input, eni, gain));
   }
-  for (const eni of input.enis) {
+  for (const eni of attachable(input)) {
     if (left <= 0) break;
-    if (!eni.ours || eni.phase !== "unattached" || !eni.mayGrow) continue;
-    actions.push({ kind: "attachEni", eniId: eni.id });
-    left -= allocationsPerEni(input);
+    if (eni.mayGrow) actions.push({ kind: "attachEni", eniId: eni.id });
+    left -= eni.mayGrow ? allocationsPerEni(input) : 0;
   }
   let slots = Math.min(input.createSlots, input.mayCreate ? input.limits.maxEnis - input.enis.length : 0);
   for (; left > 0 && slots > 0; slots -= 1) {

@@ -1,7 +1,7 @@
-import { allocationsPerEni, leastOf, room, supply, wantedFamilies } from "./count.ts";
+import { allocationsPerEni, attachable, leastOf, room, supply, wantedFamilies } from "./count.ts";
 import { grow } from "./grow.ts";
 import type { Plan, PlanInput } from "./model.ts";
-import { shrink } from "./shrink.ts";
+import { removeSurplus, shrink } from "./shrink.ts";
 import { usableVSwitches } from "./vswitch.ts";
 
 /**
@@ -21,8 +21,8 @@ export function plan(input: PlanInput): Plan {
   const topUp = Math.min(input.policy.minIdle, Math.max(0, idleCeiling - resting));
   const need = Math.max(0, input.waiting + topUp - supplied);
   const growth = grow(input, need);
-  const actions = growth.actions.length > 0 || input.waiting > 0 || need > 0 ? growth.actions : shrink(input);
-  return { actions, reach: reach(input) };
+  const keeping = growth.actions.length > 0 || input.waiting > 0 || need > 0;
+  return { actions: keeping ? [...growth.actions, ...removeSurplus(input)] : shrink(input), reach: reach(input) };
 }
 
 function restingOf(eni: PlanInput["enis"][number], family: "ipv4" | "ipv6"): number {
@@ -40,7 +40,7 @@ function reach(input: PlanInput): number {
   const onExisting = sum(input, (eni) => (growable(input, eni.vSwitchId) ? room(input, eni) : 0));
   const slots = input.mayCreate && usableVSwitches(input).length > 0 ? Math.max(0, input.limits.maxEnis - input.enis.length) : 0;
   // One of ours that was left unattached takes a slot and can be attached.
-  const unattached = input.enis.filter((eni) => eni.phase === "unattached" && eni.mayGrow).length;
+  const unattached = attachable(input).filter((eni) => eni.mayGrow).length;
   return onTheWay + onExisting + (slots + unattached) * allocationsPerEni(input);
 }
 

@@ -1,5 +1,12 @@
-import { addressesIn, countIn, leastOf, supply, wantedFamilies } from "./count.ts";
+import { addressesIn, attachable, countIn, leastOf, supply, wantedFamilies } from "./count.ts";
 import type { Family, PlanAction, PlanAddress, PlanEni, PlanInput } from "./model.ts";
+
+/** ENIs of ours that are not attached and for which the instance has no slot: they serve nobody, whatever is wanted. */
+export function removeSurplus(input: PlanInput): PlanAction[] {
+  const keep = new Set(attachable(input).map((eni) => eni.id));
+  const surplus = input.enis.filter((eni) => eni.ours && eni.phase === "unattached" && eni.mayShrink && !keep.has(eni.id));
+  return surplus.map((eni) => ({ kind: "removeEni", eniId: eni.id }));
+}
 
 /**
  * Gives back what is idle beyond `maxIdle`, never below `minIdle`: first whole ENIs on which nothing is used or rests, then single addresses, those

@@ -30,7 +30,8 @@ export class MemoryDisk {
       name: "memory",
       read: async () => disk.durable,
       async append(bytes) {
-        disk.pending = bytes;
+        // A refused append leaves nothing behind, see FileStorage.
+        if (!disk.failure) disk.pending = bytes;
         await write(() => {
           disk.durable = Buffer.concat([disk.durable, bytes]);
           disk.pending = new Uint8Array();
