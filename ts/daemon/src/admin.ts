@@ -115,7 +115,7 @@ async function mapping(sources: AdminSources): Promise<Mapping> {
     unknown: `the instance metadata cannot be read: ${error instanceof Error ? error.message : String(error)}`,
   }));
   const kernel = await observeKernel(sources.node.datapath, view.leases);
-  return compareMapping(view, kernel, await cloud);
+  return compareMapping(view, kernel, await cloud, sources.facts()?.identity.primaryMac);
 }
 
 function resourcesOf(sources: AdminSources): Resource[] {

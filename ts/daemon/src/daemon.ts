@@ -77,7 +77,7 @@ export async function runDaemon(options: DaemonOptions, stop: AbortSignal): Prom
   const failpoint = openFailpoint(flags.failpoint, options.kill);
   const current = { conf: options.config.conf, poolConfig: dormantPoolConfig(options.config.conf, flags.coolDownMs) };
 
-  const datapath = await openDatapath();
+  const datapath = openDatapath();
   const uplink = new Uplink(datapath, log, flags.ruleForm);
   await uplink.refresh();
   const metadata = openMetadata({
@@ -138,7 +138,7 @@ export async function runDaemon(options: DaemonOptions, stop: AbortSignal): Prom
     run("the link to the cloud", opened.link.run(signal));
     run(
       "the conflist",
-      publishWhenWarm(node, flags, signal, () => (published = true)),
+      publishWhenWarm(node, opened.link.settled, flags, signal, () => (published = true)),
     );
   };
   let published = false;
@@ -336,10 +336,13 @@ async function identify(
 }
 
 /** The runtime takes the node for ready when this file appears, so it appears when pods can be served, or when nothing more is to be had. */
-async function publishWhenWarm(node: Node, flags: Flags, signal: AbortSignal, done: () => void): Promise<void> {
+async function publishWhenWarm(node: Node, settled: Promise<void>, flags: Flags, signal: AbortSignal, done: () => void): Promise<void> {
   const rendered = renderConflist(await readConflistSource(flags.cniConf));
   if (!rendered.ok) throw new Error(rendered.problems.join("\n"));
   for (const issue of rendered.warnings) node.log.warn({ path: issue.path, code: issue.code }, formatIssue(issue));
+  // Before the bounds are known nothing may grow, and the pool would call itself as warm as can be.
+  await Promise.race([settled, aborted(signal)]);
+  if (signal.aborted) return;
   const { limited } = await node.pool.warm(signal);
   if (signal.aborted) return;
   if (limited !== undefined) {

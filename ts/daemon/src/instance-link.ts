@@ -17,6 +17,8 @@ export interface InstanceLinkOptions {
   readonly apply: (config: PoolConfig) => void;
 }
 
+const hopeless: ReadonlySet<CloudErrorClass> = new Set(["denied", "invalid", "gone"]);
+
 /** Keeps the pool's bounds equal to configuration and instance type, and says why they are unknown while they are. */
 export class InstanceLink {
   readonly #options: InstanceLinkOptions;
@@ -24,6 +26,7 @@ export class InstanceLink {
   #configured = false;
   #said: string | undefined;
   #wake: (() => void) | undefined;
+  readonly #settled = Promise.withResolvers<void>();
 
   constructor(facts: InstanceFacts, options: InstanceLinkOptions) {
     this.#facts = facts;
@@ -33,6 +36,11 @@ export class InstanceLink {
 
   get facts(): InstanceFacts {
     return this.#facts;
+  }
+
+  /** Resolves when the bounds are known, or when the cloud has refused to tell them for a cause that waiting does not cure. */
+  get settled(): Promise<void> {
+    return this.#settled.promise;
   }
 
   /** Complete sentence while the pool may neither grow nor shrink. */
@@ -57,6 +65,7 @@ export class InstanceLink {
       events.emit("ConfigError", { kind: "Node" }, reduction);
     }
     this.#configured = true;
+    this.#settled.resolve();
     apply(config);
     log.info(
       { minIdle: config.minIdle, maxIdle: config.maxIdle, maxEnis: config.maxEnis, vSwitchIds: config.vSwitchIds },
@@ -95,6 +104,7 @@ export class InstanceLink {
 
   /** Each cause once, however often it comes: a denied call repeats for hours. */
   #say(error: unknown): void {
+    if (error instanceof CloudError && hopeless.has(error.class)) this.#settled.resolve();
     const message = error instanceof Error ? error.message : String(error);
     if (message === this.#said) return;
     this.#said = message;

@@ -33,7 +33,13 @@ export async function observeKernel(datapath: Datapath, leases: readonly Lease[]
 }
 
 /** Cloud, journal and kernel side by side, and everything on which they disagree. Pure. */
-export function compareMapping(view: PoolView, kernel: KernelView, cloud: readonly MetadataEni[] | { readonly unknown: string }): Mapping {
+export function compareMapping(
+  view: PoolView,
+  kernel: KernelView,
+  cloud: readonly MetadataEni[] | { readonly unknown: string },
+  /** The node's own ENI is not the pool's business. */
+  primaryMac: string | undefined,
+): Mapping {
   const mismatches: { object: string; problem: string }[] = [];
   const known = "unknown" in cloud ? undefined : new Map(cloud.map((eni) => [eni.eniId, eni]));
   const leases = new Map(view.leases.map((lease) => [lease.id, lease]));

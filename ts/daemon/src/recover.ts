@@ -41,7 +41,8 @@ export async function recover(node: Node, bootId: { readonly changed: boolean })
     else guarded.push(attachment);
   }
   for (const lease of unreadable) problems.push(`the attachment of ${lease.id} cannot be read; it is kept, but not repaired`);
-  await node.datapath.adopt(guarded);
+  // What cannot be guarded is named; the others are.
+  await node.datapath.adopt(guarded).catch((error: unknown) => problems.push(error instanceof Error ? error.message : String(error)));
   node.failpoint("recover.adopted");
 
   let released = 0;

@@ -1,0 +1,249 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { access, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { request } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  createNetNamespace,
+  defaultPlan,
+  deleteNetNamespace,
+  inNetNamespace,
+  Lab,
+  repositoryRoot,
+  requestJson,
+  run,
+  sweep,
+  until,
+} from "@terway/lab";
+import { type Mapping, mappingSchema } from "@terway/model";
+import { metadataAddress, openApiAddress } from "../../../ts/lab/src/fabric/addresses.ts";
+import { type CniAnswer, type CniInput, callCni } from "./cni.ts";
+
+export interface Pod {
+  readonly containerId: string;
+  readonly name: string;
+  readonly netns: string;
+  readonly ifName: string;
+}
+
+export interface StartOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly args?: readonly string[];
+  /** Resolve as soon as the process runs; the test looks itself. */
+  readonly unawaited?: boolean;
+}
+
+/** One terwayd process. */
+export class Daemon {
+  readonly child: ChildProcess;
+  readonly ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+  log = "";
+
+  constructor(child: ChildProcess) {
+    this.child = child;
+    this.ended = new Promise((resolve) => child.on("close", (code, signal) => resolve({ code, signal })));
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.setEncoding("utf8").on("data", (text: string) => {
+        this.log += text;
+      });
+    }
+  }
+
+  lines(): Record<string, unknown>[] {
+    return this.log
+      .split("\n")
+      .filter((line) => line.startsWith("{"))
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+  }
+
+  async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
+    this.child.kill(signal);
+    return this.ended;
+  }
+}
+
+/** A machine of a simulated VPC with terwayd on it; pods are bare network namespaces. */
+export class TestNode {
+  readonly lab: Lab;
+  readonly id: string;
+  readonly directory: string;
+  #daemons: Daemon[] = [];
+  #pods = 0;
+
+  private constructor(lab: Lab, id: string, directory: string) {
+    this.lab = lab;
+    this.id = id;
+    this.directory = directory;
+  }
+
+  static async create(conf: Record<string, unknown> = {}): Promise<TestNode> {
+    const id = `d${randomBytes(4).toString("hex")}`;
+    const plan = defaultPlan();
+    const { elsewhere: _, ...rest } = plan;
+    const lab = await Lab.create(id, { ...rest, nodes: plan.nodes.slice(0, 1), delays: "fast" });
+    const node = new TestNode(lab, id, await mkdtemp(join(tmpdir(), `terway-${id}-`)));
+    for (const name of ["run", "state", "net.d", "eni"]) await mkdir(join(node.directory, name));
+    await node.writeConf(conf);
+    return node;
+  }
+
+  get machine() {
+    const [machine] = this.lab.world.nodes;
+    if (machine === undefined) throw new Error("the lab has no node");
+    return machine;
+  }
+
+  get socket(): string {
+    return join(this.directory, "run/terway.socket");
+  }
+
+  get conflist(): string {
+    return join(this.directory, "net.d/10-terway.conflist");
+  }
+
+  async writeConf(more: Record<string, unknown> = {}): Promise<void> {
+    const { world } = this.lab;
+    const conf = {
+      version: "1",
+      access_key: world.accessKeyId,
+      access_secret: world.accessKeySecret,
+      vswitches: { [this.machine.zoneId]: [this.machine.vSwitchId] },
+      security_group: world.securityGroupId,
+      min_pool_size: 2,
+      max_pool_size: 5,
+      ip_pool_sync_period: "2s",
+      ...more,
+    };
+    await writeFile(join(this.directory, "eni/eni_conf"), JSON.stringify(conf));
+  }
+
+  /** Starts a daemon; by default resolves when the pool is warm and the conflist is written. */
+  async start(options: StartOptions = {}): Promise<Daemon> {
+    const { directory } = this;
+    const argv = inNetNamespace(this.machine.netns, [
+      join(repositoryRoot, "dist/terwayd"),
+      ...["--config", join(directory, "eni/eni_conf"), "--cni-conf", join(directory, "eni/10-terway.conf")],
+      ...["--cni-conf-dir", join(directory, "net.d"), "--run-dir", join(directory, "run"), "--state-dir", join(directory, "state")],
+      ...["--node-name", this.id, "--cool-down", "1", ...(options.args ?? [])],
+    ]);
+    const env = {
+      ...process.env,
+      TERWAY_LAB_ID: this.id,
+      TERWAY_ECS_ENDPOINT: `http://${openApiAddress}`,
+      TERWAY_VPC_ENDPOINT: `http://${openApiAddress}`,
+      TERWAY_METADATA_ENDPOINT: `http://${metadataAddress}`,
+      LOG_LEVEL: "info",
+      ...options.env,
+    };
+    const [file = "", ...args] = argv;
+    const daemon = new Daemon(spawn(file, args, { env, stdio: ["ignore", "pipe", "pipe"] }));
+    this.#daemons.push(daemon);
+    if (options.unawaited !== true) await this.ready(daemon);
+    return daemon;
+  }
+
+  /** The daemon answers `/readyz` with 200. */
+  async ready(daemon: Daemon): Promise<void> {
+    let ended: unknown;
+    void daemon.ended.then((how) => {
+      ended = how;
+    });
+    await until(`terwayd is ready`, 30_000, async () => {
+      if (ended !== undefined) throw new Error(`terwayd ended: ${JSON.stringify(ended)}\n${daemon.log}`);
+      return (await this.get("/readyz")).status === 200;
+    }).catch((error: unknown) => {
+      throw new Error(`${String(error)}\n${daemon.log}`);
+    });
+  }
+
+  /** One GET over the daemon's socket; status 0 when nobody answers. */
+  get(path: string): Promise<{ status: number; text: string }> {
+    return new Promise((resolve) => {
+      const call = request({ socketPath: this.socket, path, agent: false, timeout: 5_000 }, (answer) => {
+        let text = "";
+        answer.setEncoding("utf8").on("data", (part: string) => {
+          text += part;
+        });
+        answer.on("end", () => resolve({ status: answer.statusCode ?? 0, text }));
+      });
+      call.on("timeout", () => call.destroy(new Error("no answer")));
+      call.on("error", () => resolve({ status: 0, text: "" }));
+      call.end();
+    });
+  }
+
+  async mapping(): Promise<Mapping> {
+    return mappingSchema.parse(await requestJson(this.socket, "GET", "/v1/admin/mapping"));
+  }
+
+  cli(...args: string[]) {
+    return run([join(repositoryRoot, "dist/terway-cli"), "--socket", this.socket, ...args], { allow: [1, 2, 3, 4] });
+  }
+
+  async pod(name?: string): Promise<Pod> {
+    this.#pods++;
+    const netns = await createNetNamespace(`tw-${this.id}-pod${this.#pods}`);
+    return { containerId: randomBytes(16).toString("hex"), name: name ?? `pod-${this.#pods}`, netns: netns.path, ifName: "eth0" };
+  }
+
+  async removeNetns(pod: Pod): Promise<void> {
+    await deleteNetNamespace(pod.netns.slice("/run/netns/".length));
+  }
+
+  cni(verb: CniInput["verb"], pod?: Pod, more: Partial<CniInput> = {}): Promise<CniAnswer> {
+    return callCni({
+      verb,
+      socket: this.socket,
+      ...(pod === undefined
+        ? {}
+        : {
+            containerId: pod.containerId,
+            netns: pod.netns,
+            ifName: pod.ifName,
+            args: `IgnoreUnknown=1;K8S_POD_NAMESPACE=test;K8S_POD_NAME=${pod.name};K8S_POD_INFRA_CONTAINER_ID=${pod.containerId};K8S_POD_UID=u-${pod.containerId.slice(0, 8)}`,
+          }),
+      ...more,
+    });
+  }
+
+  /** ADD that must succeed; answers the pod's IPv4 address. */
+  async add(pod: Pod): Promise<string> {
+    const answer = await this.cni("ADD", pod);
+    if (answer.exitCode !== 0) throw new Error(`ADD failed: ${JSON.stringify(answer.output)}\n${this.#daemons.at(-1)?.log ?? ""}`);
+    return addressOf(answer);
+  }
+
+  /** Something in the pod answers to, and reaches, the VPC's gateway side: its address is really carried. */
+  async pings(pod: Pod, target: string): Promise<boolean> {
+    const { code } = await run(inNetNamespace(pod.netns, ["ping", "-c", "1", "-W", "2", target]), { allow: [1, 2] });
+    return code === 0;
+  }
+
+  async exists(path: string): Promise<boolean> {
+    return access(path).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  async conflistText(): Promise<Record<string, unknown>> {
+    return JSON.parse(await readFile(this.conflist, "utf8")) as Record<string, unknown>;
+  }
+
+  /** Ends every daemon, removes every object that carries the id; throws when something is left. */
+  async destroy(): Promise<void> {
+    for (const daemon of this.#daemons)
+      if (daemon.child.exitCode === null && daemon.child.signalCode === null) await daemon.stop("SIGKILL");
+    const left = await sweep(this.id);
+    await rm(this.directory, { recursive: true, force: true });
+    if (left.length > 0) throw new Error(`left behind: ${JSON.stringify(left)}`);
+  }
+}
+
+export function addressOf(answer: CniAnswer): string {
+  const ips = answer.output?.ips;
+  const first: unknown = Array.isArray(ips) ? ips[0] : undefined;
+  const address = typeof first === "object" && first !== null && "address" in first ? String(first.address) : "";
+  return address.split("/")[0] ?? "";
+}
