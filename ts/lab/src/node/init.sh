@@ -11,8 +11,10 @@ name=$1 directory=$2 repository=$3 agent=$4
 
 hostname "$name"
 root=$directory/root
-mkdir -p "$root" "$directory/upper" "$directory/work" "$directory/containerd" "$directory/kubelet" "$directory/shared"
-mount -t overlay "$name" -o "lowerdir=/,upperdir=$directory/upper,workdir=$directory/work" "$root"
+mkdir -p "$root" "$directory/upper" "$directory/work"
+# volatile: the view needs no syncing, and its end would otherwise wait for the whole disk. Where syncing is meant (containerd's database, the
+# daemon's journal) the directory is a real one, below.
+mount -t overlay "$name" -o "lowerdir=/,upperdir=$directory/upper,workdir=$directory/work,volatile" "$root"
 
 mount --rbind /dev "$root/dev"
 mount -t proc proc "$root/proc"
@@ -23,8 +25,8 @@ mount -t bpf bpf "$root/sys/fs/bpf"
 mount -t tmpfs -o mode=755 tmpfs "$root/run"
 mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
 mkdir -p "$root/run/netns" "$root/run/lock"
-for private in containerd kubelet; do
-  mkdir -p "$root/var/lib/$private"
+for private in containerd kubelet cni; do
+  mkdir -p "$directory/$private" "$root/var/lib/$private"
   mount --bind "$directory/$private" "$root/var/lib/$private"
 done
 # What is shared with the host, under its host name: the node's own directory, the programs under test, the tools in the cache.
@@ -41,7 +43,7 @@ umount -l /.host
 rmdir /.host
 
 # A node starts without anything that the host may have of Kubernetes.
-for own in /etc/cni/net.d /opt/cni/bin /var/lib/cni /var/log/pods /var/log/containers /etc/eni /etc/containerd; do
+for own in /etc/cni/net.d /opt/cni/bin /var/log/pods /var/log/containers /etc/eni /etc/containerd; do
   rm -rf "$own"
   mkdir -p "$own"
 done
