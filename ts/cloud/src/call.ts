@@ -29,7 +29,7 @@ export interface CallerOptions {
   readonly callTimeoutMs: number;
 }
 
-export interface CallRequest<T> {
+interface CallRequest<T> {
   readonly operation: Operation;
   readonly query: Query;
   readonly subject: Subject;

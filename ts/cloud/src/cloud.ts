@@ -62,8 +62,7 @@ export function openCloud(options: CloudOptions): Cloud {
   return cloudOver(call);
 }
 
-/** The port over any caller. */
-export function cloudOver(call: Caller): Cloud {
+function cloudOver(call: Caller): Cloud {
   async function describePages(
     query: Query,
     subject: { eni?: string | undefined; instance?: string | undefined },

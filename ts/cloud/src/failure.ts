@@ -1,4 +1,4 @@
-import { CloudError, type CloudErrorEntry, cloudErrorEntry } from "@terway/model";
+import { CloudError, type CloudErrorEntry, cloudErrorEntry, cloudErrorName } from "@terway/model";
 import { z } from "zod";
 import { CredentialsError } from "./credentials.ts";
 import { DeadlineError } from "./deadline.ts";
@@ -103,8 +103,6 @@ export function toCloudError(operation: Operation, failure: Failure, subject: Su
   const entry = known ?? entryByStatus(failure.httpStatus);
   const errorClass = entry.class === "unknown" && operation.repeat === "read" ? "transient" : entry.class;
   const resource = resourceOf(entry.about, subject, failure.detail);
-  const alias = known?.documentNames?.find((name) => !failure.code.toLowerCase().startsWith(name.toLowerCase()));
-  const called = alias === undefined ? failure.code : `${failure.code}, in the documents ${alias}`;
   const request = failure.requestId === undefined ? "" : `, request ${failure.requestId}`;
   const detail =
     (known === undefined || known.id === "credentials_unavailable" || known.id === "no_answer" || known.id === "connection_refused") &&
@@ -113,7 +111,7 @@ export function toCloudError(operation: Operation, failure: Failure, subject: Su
       : "";
   const what = entry.what.replace("{resource}", resource ?? `the ${entry.about}`);
   return new CloudError(
-    `${operation.action}: ${what}${detail} [${called}${request}]. ${entry.next}`,
+    `${operation.action}: ${what}${detail} [${cloudErrorName(failure.code)}${request}]. ${entry.next}`,
     {
       class: errorClass,
       code: failure.code,

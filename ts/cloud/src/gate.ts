@@ -3,7 +3,7 @@ import type { Operation } from "./operations.ts";
 import type { RateLimit } from "./rate-limit.ts";
 
 /** One call on its way to the cloud, as the gate sees it. */
-export interface GatedCall {
+interface GatedCall {
   readonly operation: Operation;
   readonly signal?: AbortSignal | undefined;
 }

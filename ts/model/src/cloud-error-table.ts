@@ -400,3 +400,10 @@ export function cloudErrorEntry(code: string): CloudErrorEntry | undefined {
   }
   return code.toLowerCase().includes("throttling") ? byCode.get("throttling") : undefined;
 }
+
+/** The code with the name that documents use for it, where that is another: `MaxEniCountExceeded, in the documents QuotaExceeded.Eni`. */
+export function cloudErrorName(code: string): string {
+  const names = cloudErrorEntry(code)?.documentNames ?? [];
+  if (names.some((name) => code.toLowerCase().startsWith(name.toLowerCase()))) return code;
+  return names[0] === undefined ? code : `${code}, in the documents ${names[0]}`;
+}

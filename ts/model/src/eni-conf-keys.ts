@@ -69,7 +69,8 @@ export const eniConfFileSchema = z.object({
   service_cidr: key(cidrList, {
     type: "comma separated list of CIDR",
     status: "active",
-    meaning: "Addresses of Kubernetes Services. Checked; with policy routing every packet of a pod passes the node, so Services need no route of their own.",
+    meaning:
+      "Addresses of Kubernetes Services. Checked; with policy routing every packet of a pod passes the node, so Services need no route of their own.",
   }),
   vswitches: key(z.record(z.string().min(1), z.array(z.string().min(1))).optional(), {
     type: "object: zone → list of vSwitch id",

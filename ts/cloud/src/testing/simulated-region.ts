@@ -1,5 +1,5 @@
-import { type Clock, type Cloud, systemClock, systemRandom } from "@terway/model";
 import { CloudSimulator, type SettingsPatch } from "@terway/lab";
+import { type Clock, type Cloud, systemClock, systemRandom } from "@terway/model";
 import type { CallRecord } from "../call.ts";
 import { type CloudOptions, openCloud } from "../cloud.ts";
 import type { CredentialSource } from "../credentials.ts";
