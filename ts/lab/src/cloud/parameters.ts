@@ -64,10 +64,11 @@ function toValue(node: Node): unknown {
 
 /** Answers the first problem as the gateway would: what is missing first, then what is wrong, then what is unknown. */
 export function parseParameters<S extends z.ZodObject>(schema: S, wire: WireParameters, strict: boolean): z.infer<S> {
-  const result = (strict ? schema.strict() : schema.strip()).safeParse(unflatten(operationParameters(wire)));
+  const given = unflatten(operationParameters(wire));
+  const result = (strict ? schema.strict() : schema.strip()).safeParse(given);
   if (result.success) return result.data as z.infer<S>;
   const { issues } = result.error;
-  const missing = issues.find((issue) => issue.code === "invalid_type" && issue.input === undefined && issue.path.length === 1);
+  const missing = issues.find((issue) => issue.path.length === 1 && given[String(issue.path[0])] === undefined);
   if (missing !== undefined) throw apiError("MissingParameter", { name: String(missing.path[0]) });
   const wrong = issues.find((issue) => issue.code !== "unrecognized_keys");
   if (wrong !== undefined) throw apiError("InvalidParameter", { name: wireName(wrong.path), reason: wrong.message });
