@@ -1,1 +1,143 @@
-//! Placeholder until the first module lands.
+//! The native datapath for Node: types and conversion, nothing else. Expected failures cross as values; a rejection is a bug.
+
+mod convert;
+mod input;
+mod output;
+mod promise;
+
+use std::time::{Duration, Instant};
+
+use napi::bindgen_prelude::{Env, Function, Object};
+use napi::threadsafe_function::ThreadsafeFunctionCallMode;
+use napi_derive::napi;
+use terway_datapath::Datapath;
+use terway_datapath::attachment;
+use terway_datapath::verb::host;
+
+use input::{Attachment, DetachTarget, RepairOptions};
+use output::{AttachOutcome, CheckOutcome, CollectResult, DatapathStatus, DetachResult, HostAddresses, Repair, SurveyOutcome};
+use promise::promise;
+
+/// The datapath of this process and its network namespace.
+#[napi]
+pub struct NativeDatapath {
+    inner: std::sync::Arc<Datapath>,
+}
+
+#[napi]
+impl NativeDatapath {
+    /// Opens the datapath of the network namespace the process is in. Throws if netlink is not to be had.
+    #[napi(factory, catch_unwind)]
+    pub fn open() -> napi::Result<Self> {
+        Ok(Self {
+            inner: std::sync::Arc::new(Datapath::open().map_err(promise::reason)?),
+        })
+    }
+
+    /// Makes the kernel equal to the attachment.
+    #[napi(catch_unwind, ts_return_type = "Promise<AttachOutcome>")]
+    pub fn attach<'env>(&self, env: &'env Env, attachment: Attachment, deadline_ms: f64) -> napi::Result<Object<'env>> {
+        promise(env, |reply| {
+            let deadline = Instant::now() + milliseconds(deadline_ms);
+            match attachment::Attachment::try_from(attachment::Draft::from(attachment)) {
+                Ok(attachment) => self.inner.attach(attachment, deadline, reply.map(AttachOutcome::from)),
+                Err(error) => reply.map(AttachOutcome::from).send(Err(error)),
+            }
+        })
+    }
+
+    /// Every difference between the attachment and the kernel.
+    #[napi(catch_unwind, ts_return_type = "Promise<CheckOutcome>")]
+    pub fn check<'env>(&self, env: &'env Env, attachment: Attachment) -> napi::Result<Object<'env>> {
+        promise(env, |reply| {
+            match attachment::Attachment::try_from(attachment::Draft::from(attachment)) {
+                Ok(attachment) => self.inner.check(attachment, reply.map(CheckOutcome::from)),
+                Err(error) => reply.map(CheckOutcome::from).send(Err(error)),
+            }
+        })
+    }
+
+    /// Removes whatever is left of an attachment.
+    #[napi(catch_unwind, ts_return_type = "Promise<DetachResult>")]
+    pub fn detach<'env>(&self, env: &'env Env, target: DetachTarget) -> napi::Result<Object<'env>> {
+        promise(env, |reply| self.inner.detach(target.into(), reply.map(DetachResult::from)))
+    }
+
+    /// Guards attachments of an earlier process. Those that are invalid by now are left alone and named in the answer.
+    #[napi(catch_unwind, ts_return_type = "Promise<Array<DatapathError>>")]
+    pub fn adopt<'env>(&self, env: &'env Env, attachments: Vec<Attachment>) -> napi::Result<Object<'env>> {
+        promise(env, |reply| {
+            let (good, refused) = convert::check_all(attachments);
+            let answer = move |result: terway_datapath::error::Result<()>| {
+                result.map(|()| refused.into_iter().map(output::DatapathError::from).collect::<Vec<_>>())
+            };
+            self.inner.adopt(good, reply.try_map(answer));
+        })
+    }
+
+    /// Every host end with our mark.
+    #[napi(catch_unwind, ts_return_type = "Promise<SurveyOutcome>")]
+    pub fn survey<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
+        promise(env, |reply| self.inner.survey(reply.map(SurveyOutcome::from)))
+    }
+
+    /// Removes what belongs to no guarded attachment.
+    #[napi(catch_unwind, ts_return_type = "Promise<CollectResult>")]
+    pub fn collect<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
+        promise(env, |reply| self.inner.collect(reply.map(CollectResult::from)))
+    }
+
+    /// The node's own addresses. Rejects if the node has no default route.
+    #[napi(catch_unwind, ts_return_type = "Promise<HostAddresses>")]
+    pub fn host_addresses<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
+        promise(env, |reply| {
+            let answer = |result: terway_datapath::error::Result<host::HostAddresses>| result.map(HostAddresses::from);
+            self.inner.host_addresses(reply.try_map(answer));
+        })
+    }
+
+    /// Repairs on notifications and every `scanIntervalMs`. The callback does not keep the process alive. Throws if netlink is not to be had.
+    #[napi(catch_unwind)]
+    pub fn start_repair(
+        &self,
+        options: RepairOptions,
+        #[napi(ts_arg_type = "(repair: Repair) => void")] on_repair: Function<'_, Repair, ()>,
+    ) -> napi::Result<()> {
+        let report = on_repair.build_threadsafe_function::<Repair>().weak::<true>().build()?;
+        let report = move |repair: terway_datapath::Repair| {
+            report.call(repair.into(), ThreadsafeFunctionCallMode::NonBlocking);
+        };
+        let interval = milliseconds(options.scan_interval_ms.max(SCAN_INTERVAL_MIN_MS));
+        self.inner
+            .start_repair(interval, options.pods, report)
+            .map_err(promise::reason)
+    }
+
+    /// Numbers.
+    #[napi(catch_unwind)]
+    pub fn status(&self) -> DatapathStatus {
+        self.inner.status().into()
+    }
+
+    /// Stops the threads; waits at most `deadline_ms` for the delete backlog.
+    #[napi(catch_unwind, ts_return_type = "Promise<void>")]
+    pub fn close<'env>(&self, env: &'env Env, deadline_ms: f64) -> napi::Result<Object<'env>> {
+        let inner = std::sync::Arc::clone(&self.inner);
+        promise(env, |reply| {
+            // Closing blocks; the thread ends with it.
+            std::thread::spawn(move || {
+                inner.close(milliseconds(deadline_ms));
+                reply.map(|()| ()).send(());
+            });
+        })
+    }
+}
+
+/// A scan lists the whole namespace; more often than this it would do nothing else.
+const SCAN_INTERVAL_MIN_MS: f64 = 100.0;
+
+/// A finite, sane duration of whatever number came from JavaScript; a day at most.
+fn milliseconds(number: f64) -> Duration {
+    const DAY_MS: f64 = 86_400_000.0;
+    Duration::from_micros((number.clamp(0.0, DAY_MS) * 1000.0) as u64)
+}

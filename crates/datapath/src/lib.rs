@@ -1,1 +1,27 @@
-//! Placeholder until the first module lands.
+//! The datapath of one node: what a pod interface must be goes in as an attachment, links, addresses, routes, rules and neighbours come out.
+//!
+//! A mode turns an attachment into a desired state, `diff` compares it with what was observed, `kernel` runs the steps. Attach, check,
+//! detach, collection and repair are all this one walk. No Kubernetes word appears here.
+
+mod arrival;
+pub mod attachment;
+mod concern;
+mod datapath;
+pub mod desired;
+pub mod diff;
+pub mod error;
+pub mod kernel;
+pub mod mode;
+pub mod object;
+pub mod observed;
+mod pool;
+mod reaper;
+pub mod registry;
+mod repairer;
+mod reply;
+mod shared;
+pub mod verb;
+
+pub use datapath::{Datapath, Status};
+pub use repairer::{Repair, Trigger};
+pub use reply::Reply;

@@ -1,0 +1,207 @@
+//! Conversion between the objects of JavaScript and those of the datapath.
+
+use terway_datapath::attachment::{self, Draft, DraftFamily};
+use terway_datapath::diff;
+use terway_datapath::error::{Error, Result};
+use terway_datapath::verb::{attach, collect, detach, host, survey};
+
+use crate::input;
+use crate::output;
+
+impl From<input::FamilyAddress> for DraftFamily {
+    fn from(from: input::FamilyAddress) -> Self {
+        Self {
+            address: from.address,
+            prefix_length: from.prefix_length,
+            gateway: from.gateway,
+        }
+    }
+}
+
+impl From<input::Attachment> for Draft {
+    fn from(from: input::Attachment) -> Self {
+        Self {
+            id: from.id,
+            generation: from.generation,
+            mode: from.mode,
+            netns: from.netns,
+            if_name: from.if_name,
+            host_if_name: from.host_if_name,
+            mtu: from.mtu,
+            ipv4: from.ipv4.map(DraftFamily::from),
+            ipv6: from.ipv6.map(DraftFamily::from),
+            eni_mac: from.eni_mac,
+            host_ipv4: from.host_ipv4,
+            host_ipv6: from.host_ipv6,
+            default_route: from.default_route,
+            extra_routes: from.extra_routes,
+            rule_form: from.rule_form,
+        }
+    }
+}
+
+/// The good ones and the reasons against the others.
+pub fn check_all(attachments: Vec<input::Attachment>) -> (Vec<attachment::Attachment>, Vec<Error>) {
+    let (mut good, mut refused) = (Vec::new(), Vec::new());
+    for attachment in attachments {
+        match attachment::Attachment::try_from(Draft::from(attachment)) {
+            Ok(attachment) => good.push(attachment),
+            Err(error) => refused.push(error),
+        }
+    }
+    (good, refused)
+}
+
+impl From<input::DetachTarget> for detach::Target {
+    /// Addresses that do not parse name nothing that could be removed.
+    fn from(from: input::DetachTarget) -> Self {
+        let addresses = from.addresses.iter().filter_map(|address| address.parse().ok()).collect();
+        Self {
+            id: from.id,
+            host_if_name: from.host_if_name,
+            addresses,
+        }
+    }
+}
+
+impl From<Error> for output::DatapathError {
+    fn from(from: Error) -> Self {
+        Self {
+            code: from.code.as_str().to_owned(),
+            message: from.message,
+            object: from.object,
+            errno: from.errno,
+        }
+    }
+}
+
+fn errors(from: Vec<Error>) -> Vec<output::DatapathError> {
+    from.into_iter().map(output::DatapathError::from).collect()
+}
+
+impl From<attach::Attached> for output::AttachResult {
+    fn from(from: attach::Attached) -> Self {
+        Self {
+            host_if_name: from.host_if_name,
+            host_if_index: from.host_if_index,
+            host_mac: from.host_mac.to_string(),
+            pod_mac: from.pod_mac.to_string(),
+            pod_if_index: from.pod_if_index,
+            renamed_holder: from.renamed_holder,
+            steps: from.steps,
+            duration_us: from.duration.as_micros() as f64,
+        }
+    }
+}
+
+impl From<Result<attach::Attached>> for output::AttachOutcome {
+    fn from(from: Result<attach::Attached>) -> Self {
+        match from {
+            Ok(value) => Self {
+                value: Some(value.into()),
+                error: None,
+            },
+            Err(error) => Self {
+                value: None,
+                error: Some(error.into()),
+            },
+        }
+    }
+}
+
+impl From<diff::Drift> for output::Drift {
+    fn from(from: diff::Drift) -> Self {
+        Self {
+            place: from.place.to_string(),
+            kind: from.kind.to_owned(),
+            object: from.object,
+            problem: from.problem.as_str().to_owned(),
+            detail: from.detail,
+        }
+    }
+}
+
+impl From<Result<Vec<diff::Drift>>> for output::CheckOutcome {
+    fn from(from: Result<Vec<diff::Drift>>) -> Self {
+        match from {
+            Ok(drifts) => Self {
+                value: Some(drifts.into_iter().map(output::Drift::from).collect()),
+                error: None,
+            },
+            Err(error) => Self {
+                value: None,
+                error: Some(error.into()),
+            },
+        }
+    }
+}
+
+impl From<detach::Detached> for output::DetachResult {
+    fn from(from: detach::Detached) -> Self {
+        Self {
+            already_gone: from.already_gone,
+            failures: errors(from.failures),
+        }
+    }
+}
+
+impl From<collect::Collected> for output::CollectResult {
+    fn from(from: collect::Collected) -> Self {
+        Self {
+            removed: from.removed,
+            failures: errors(from.failures),
+        }
+    }
+}
+
+impl From<Result<Vec<survey::SurveyedLink>>> for output::SurveyOutcome {
+    fn from(from: Result<Vec<survey::SurveyedLink>>) -> Self {
+        let convert = |link: survey::SurveyedLink| output::SurveyedLink {
+            id: link.id,
+            host_if_name: link.host_if_name,
+            addresses: link.addresses.iter().map(ToString::to_string).collect(),
+        };
+        match from {
+            Ok(links) => Self {
+                value: Some(links.into_iter().map(convert).collect()),
+                error: None,
+            },
+            Err(error) => Self {
+                value: None,
+                error: Some(error.into()),
+            },
+        }
+    }
+}
+
+impl From<terway_datapath::Repair> for output::Repair {
+    fn from(from: terway_datapath::Repair) -> Self {
+        Self {
+            attachment_id: from.attachment_id,
+            trigger: from.trigger.as_str().to_owned(),
+            drifts: from.drifts.into_iter().map(output::Drift::from).collect(),
+            failures: errors(from.failures),
+        }
+    }
+}
+
+impl From<host::HostAddresses> for output::HostAddresses {
+    fn from(from: host::HostAddresses) -> Self {
+        Self {
+            ipv4: from.ipv4.map(|address| address.to_string()),
+            ipv6: from.ipv6.map(|address| address.to_string()),
+            mtu: from.mtu,
+            if_name: from.if_name,
+        }
+    }
+}
+
+impl From<terway_datapath::Status> for output::DatapathStatus {
+    fn from(from: terway_datapath::Status) -> Self {
+        Self {
+            attachments: u32::try_from(from.attachments).unwrap_or(u32::MAX),
+            delete_backlog: u32::try_from(from.delete_backlog).unwrap_or(u32::MAX),
+            kernel_release: from.kernel_release,
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Whom a notification concerns. Cheap and pure: on a busy node most notifications are echoes of our own work and concern nobody.
+
+use crate::attachment::{ALIAS_PREFIX, Attachment};
+use crate::kernel::decode;
+use crate::kernel::uapi::*;
+use crate::object::{DISPLACED_PREFIX, Device, GROUP_RETIRED, LinkAddress, PROTOCOL, Route, Rule, TABLE_MAIN};
+use crate::observed::ObservedLink;
+use crate::registry::{Guarded, Registry};
+
+/// Whose kernel state a notification may have changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Concern {
+    /// Nobody's.
+    Nobody,
+    /// One attachment's.
+    One(String),
+    /// Something shared.
+    All,
+}
+
+/// Judges one notification.
+pub fn concern(kind: u16, payload: &[u8], registry: &Registry) -> Concern {
+    let removed = decode::is_removal(kind);
+    let judged = match kind {
+        RTM_NEWLINK | RTM_DELLINK => decode::link(payload).map(|link| of_link(&link, removed, registry)),
+        RTM_DELADDR => decode::address(payload).map(|address| {
+            let of_node = |attachment: &Attachment| {
+                let node = [attachment.host_ipv4.map(Into::into), attachment.host_ipv6.map(Into::into)];
+                node.contains(&Some(address.prefix.address))
+            };
+            if registry.all().any(|guarded| of_node(&guarded.attachment)) {
+                Concern::All
+            } else {
+                Concern::Nobody
+            }
+        }),
+        RTM_NEWROUTE | RTM_DELROUTE => decode::route(payload).map(|route| of_route(&route, removed, registry)),
+        RTM_DELRULE => decode::rule(payload).map(|rule| of_rule(&rule, registry)),
+        RTM_NEWNEIGH | RTM_DELNEIGH => decode::neighbour(payload).map(|neighbour| {
+            let intact = !removed && neighbour.permanent && neighbour.mac != LinkAddress::Is(crate::object::Mac([0; 6]));
+            let owner = registry.owner(&neighbour.address).and_then(|id| registry.get(id));
+            let there = owner.filter(|owner| {
+                owner
+                    .host_end
+                    .is_some_and(|(index, _)| neighbour.device == Device::Index(index))
+            });
+            there.filter(|_| !intact).map_or(Concern::Nobody, one)
+        }),
+        RTM_NEWNETCONF => decode::is_sound_netconf(payload).map(|sound| if sound { Concern::Nobody } else { Concern::All }),
+        _ => None,
+    };
+    judged.unwrap_or(Concern::Nobody)
+}
+
+fn one(guarded: &Guarded) -> Concern {
+    if guarded.settled {
+        Concern::One(guarded.attachment.id.clone())
+    } else {
+        Concern::Nobody
+    }
+}
+
+fn of_link(link: &ObservedLink, removed: bool, registry: &Registry) -> Concern {
+    let marked = link
+        .alias
+        .as_deref()
+        .and_then(|alias| alias.strip_prefix(ALIAS_PREFIX))
+        .and_then(|id| registry.get(id));
+    let by_index = || {
+        registry
+            .all()
+            .find(|guarded| guarded.host_end.is_some_and(|(index, _)| index == link.index))
+    };
+    if let Some(guarded) = marked.or_else(by_index) {
+        let sound = !removed && is_sound_host_end(link, guarded);
+        return if sound { Concern::Nobody } else { one(guarded) };
+    }
+    let Some(eni) = registry.all().find(|guarded| Some(guarded.attachment.eni_mac) == link.mac) else {
+        return Concern::Nobody;
+    };
+    // The kernel does not say what an ENI looked like before: whoever sees it up and large enough is content.
+    let sound = !removed && link.up && link.mtu >= eni.attachment.mtu;
+    if sound { Concern::Nobody } else { Concern::All }
+}
+
+fn is_sound_host_end(link: &ObservedLink, guarded: &Guarded) -> bool {
+    let attachment = &guarded.attachment;
+    let named = link.name == attachment.host_if_name || link.name.starts_with(DISPLACED_PREFIX);
+    let same_mac = guarded
+        .host_end
+        .is_none_or(|(index, mac)| index != link.index || link.mac == Some(mac));
+    named && same_mac && link.up && link.mtu == attachment.mtu && link.alias.as_deref() == Some(attachment.alias().as_str())
+        || link.group == GROUP_RETIRED
+}
+
+fn of_route(route: &Route, removed: bool, registry: &Registry) -> Concern {
+    // Our own routes come back as news through other sockets of ours only; foreign ones may have taken their place.
+    if !removed && route.protocol == PROTOCOL {
+        return Concern::Nobody;
+    }
+    if route.table == TABLE_MAIN {
+        let owner = registry
+            .owner(&route.destination.address)
+            .filter(|_| route.destination.is_host());
+        return owner.and_then(|id| registry.get(id)).map_or(Concern::Nobody, one);
+    }
+    let shared = route.table > 1000 && route.destination.is_default() && !registry.is_empty();
+    if shared && (removed && route.protocol == PROTOCOL || !removed) {
+        Concern::All
+    } else {
+        Concern::Nobody
+    }
+}
+
+fn of_rule(rule: &Rule, registry: &Registry) -> Concern {
+    if rule.protocol != PROTOCOL {
+        return Concern::Nobody;
+    }
+    match rule.from.or(rule.to) {
+        Some(prefix) => registry
+            .owner(&prefix.address)
+            .and_then(|id| registry.get(id))
+            .map_or(Concern::Nobody, one),
+        None if registry.is_empty() => Concern::Nobody,
+        None => Concern::All,
+    }
+}

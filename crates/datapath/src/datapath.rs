@@ -1,0 +1,290 @@
+//! The datapath of this process. Calls queue work and answer through a [`Reply`]; nothing here blocks but `open` and `close`.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::arrival::Wake;
+use crate::attachment::Attachment;
+use crate::diff::Drift;
+use crate::error::{Error, ErrorCode, Result};
+use crate::kernel::execute::Failpoint;
+use crate::kernel::netns::Netns;
+use crate::kernel::observe;
+use crate::object::Mac;
+use crate::pool::{Pool, Worker};
+use crate::registry::Guarded;
+use crate::repairer::{Repair, Repairer};
+use crate::reply::Reply;
+use crate::shared::{Context, Shared};
+use crate::verb::attach::{self, Attached, Outcome};
+use crate::verb::check;
+use crate::verb::collect::{self, Collected};
+use crate::verb::detach::{self, Detached, Target};
+use crate::verb::host::{self, HostAddresses};
+use crate::verb::survey::{self, SurveyedLink};
+
+/// Kernel work is serialised by the kernel's own lock; a few threads fill the gaps between the locked parts.
+const THREADS: usize = 6;
+
+/// One attach on its way.
+struct Call {
+    attachment: Arc<Attachment>,
+    started: Instant,
+    deadline: Instant,
+    failpoint: Failpoint,
+    previous: Option<Guarded>,
+    reply: Reply<Result<Attached>>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) shared: Shared,
+    pool: Pool,
+}
+
+/// See the module.
+pub struct Datapath {
+    inner: Arc<Inner>,
+    repairer: Mutex<Option<Repairer>>,
+}
+
+/// Numbers for the status page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// Guarded attachments.
+    pub attachments: usize,
+    /// Retired host ends that the kernel has not deleted yet.
+    pub delete_backlog: usize,
+    /// `uname -r`
+    pub kernel_release: String,
+}
+
+impl Datapath {
+    /// Opens the datapath of the network namespace the calling thread is in.
+    pub fn open() -> Result<Self> {
+        let home = Arc::new(Netns::current()?);
+        let shared = Shared::new(&home)?;
+        let (pool, ports) = Pool::start(&home, THREADS)?;
+        shared.add_own_ports(ports);
+        Ok(Self {
+            inner: Arc::new(Inner { shared, pool }),
+            repairer: Mutex::default(),
+        })
+    }
+
+    /// Makes the kernel equal to the attachment; waits until `deadline` for its ENI.
+    pub fn attach(&self, attachment: Attachment, deadline: Instant, reply: Reply<Result<Attached>>) {
+        self.attach_until(attachment, deadline, Failpoint::OFF, reply);
+    }
+
+    /// The same, stopped by a failpoint.
+    pub fn attach_until(&self, attachment: Attachment, deadline: Instant, failpoint: Failpoint, reply: Reply<Result<Attached>>) {
+        let attachment = Arc::new(attachment);
+        let call = Call {
+            attachment,
+            started: Instant::now(),
+            deadline,
+            failpoint,
+            previous: None,
+            reply,
+        };
+        let id = call.attachment.id.clone();
+        self.run(Some(&id), move |inner, worker| inner.admit_and_attach(worker, call));
+    }
+
+    /// Every difference between the attachment and the kernel.
+    pub fn check(&self, attachment: Attachment, reply: Reply<Result<Vec<Drift>>>) {
+        let id = attachment.id.clone();
+        self.run(Some(&id), move |inner, worker| {
+            reply.send(check::check(&mut inner.context(worker), &attachment))
+        });
+    }
+
+    /// Removes whatever is left of an attachment.
+    pub fn detach(&self, target: Target, reply: Reply<Detached>) {
+        self.detach_until(target, Failpoint::OFF, reply);
+    }
+
+    /// The same, stopped by a failpoint.
+    pub fn detach_until(&self, target: Target, failpoint: Failpoint, reply: Reply<Detached>) {
+        self.inner.shared.arrivals.cancel(&target.id);
+        let id = target.id.clone();
+        self.run(Some(&id), move |inner, worker| {
+            let guarded = inner.shared.registry().withdraw(&target.id);
+            let host_end = guarded.as_ref().and_then(|guarded| guarded.host_end).map(|(index, _)| index);
+            let mut target = target;
+            target
+                .addresses
+                .extend(guarded.iter().flat_map(|guarded| guarded.attachment.addresses()));
+            reply.send(detach::detach(&mut inner.context(worker), &target, host_end, failpoint));
+        });
+    }
+
+    /// Guards attachments of an earlier process; changes nothing.
+    pub fn adopt(&self, mut attachments: Vec<Attachment>, reply: Reply<Result<()>>) {
+        attachments.sort_by_key(|attachment| attachment.generation);
+        self.run(None, move |inner, worker| {
+            let links = match observe::links(&mut worker.socket) {
+                Ok(links) => links,
+                Err(error) => return reply.send(Err(error)),
+            };
+            let by_alias: HashMap<&str, (u32, Mac)> = links
+                .iter()
+                .filter_map(|link| Some((link.alias.as_deref()?, (link.index, link.mac?))))
+                .collect();
+            let mut registry = inner.shared.registry();
+            for attachment in attachments {
+                let host_end = by_alias.get(attachment.alias().as_str()).copied();
+                registry.adopt(&Arc::new(attachment), host_end);
+            }
+            drop(registry);
+            reply.send(Ok(()));
+        });
+    }
+
+    /// Every host end with our mark.
+    pub fn survey(&self, reply: Reply<Result<Vec<SurveyedLink>>>) {
+        self.run(None, move |inner, worker| {
+            reply.send(survey::survey(&mut inner.context(worker)))
+        });
+    }
+
+    /// Removes what belongs to no guarded attachment.
+    pub fn collect(&self, reply: Reply<Collected>) {
+        self.run(None, move |inner, worker| {
+            reply.send(collect::collect(&mut inner.context(worker)))
+        });
+    }
+
+    /// The node's own addresses.
+    pub fn host_addresses(&self, reply: Reply<Result<HostAddresses>>) {
+        self.run(None, move |inner, worker| {
+            reply.send(host::host_addresses(&mut inner.context(worker)))
+        });
+    }
+
+    /// Repairs on notifications and every `scan_interval`; without `pods` nothing inside pods is looked at. A second call replaces the first.
+    pub fn start_repair(
+        &self,
+        scan_interval: Duration,
+        pods: bool,
+        report: impl Fn(Repair) + Send + Sync + 'static,
+    ) -> Result<()> {
+        let started = Repairer::start(&self.inner, scan_interval, pods, Arc::new(report))?;
+        let previous = self.repairer.lock().unwrap_or_else(PoisonError::into_inner).replace(started);
+        if let Some(previous) = previous {
+            previous.stop();
+        }
+        Ok(())
+    }
+
+    /// Numbers.
+    pub fn status(&self) -> Status {
+        Status {
+            attachments: self.inner.shared.registry().len(),
+            delete_backlog: self.inner.shared.reaper.backlog(),
+            kernel_release: rustix::system::uname().release().to_string_lossy().into_owned(),
+        }
+    }
+
+    /// Stops the threads; waits at most `limit` for the delete backlog. Kernel state stays. Blocks.
+    pub fn close(&self, limit: Duration) {
+        let deadline = Instant::now() + limit;
+        if let Some(repairer) = self.repairer.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            repairer.stop();
+        }
+        let inner = &self.inner;
+        inner.shared.arrivals.close();
+        inner.pool.close();
+        inner.shared.reaper.flush(deadline);
+        inner.shared.reaper.close();
+    }
+
+    fn run(&self, lane: Option<&str>, job: impl FnOnce(&Arc<Inner>, &mut Worker) + Send + 'static) {
+        self.inner.run(lane, job);
+    }
+}
+
+impl Inner {
+    pub(crate) fn run(self: &Arc<Self>, lane: Option<&str>, job: impl FnOnce(&Arc<Self>, &mut Worker) + Send + 'static) {
+        let inner = Arc::clone(self);
+        self.pool.submit(lane, Box::new(move |worker| job(&inner, worker)));
+    }
+
+    pub(crate) fn context<'a>(&'a self, worker: &'a mut Worker) -> Context<'a> {
+        Context {
+            worker,
+            shared: &self.shared,
+        }
+    }
+
+    fn admit_and_attach(self: &Arc<Self>, worker: &mut Worker, mut call: Call) {
+        let admitted = self.shared.registry().admit(&call.attachment);
+        match admitted {
+            Ok(previous) => {
+                call.previous = previous;
+                self.attach(worker, call);
+            }
+            Err(error) => call.reply.send(Err(error)),
+        }
+    }
+
+    fn attach(self: &Arc<Self>, worker: &mut Worker, call: Call) {
+        let making = self.shared.making();
+        let result = attach::attach(&mut self.context(worker), &call.attachment, call.started, call.failpoint);
+        drop(making);
+        match result {
+            Ok(Outcome::Done(attached)) => call.reply.send(Ok(attached)),
+            Ok(Outcome::EniMissing) => self.wait_for_eni(call),
+            Err(error) => self.fail(call, error),
+        }
+    }
+
+    /// The attachment is not guarded any more, or as it was before; what was made stays for the next attach or a detach.
+    fn fail(&self, call: Call, error: Error) {
+        self.shared.registry().retract(&call.attachment, call.previous);
+        call.reply.send(Err(error));
+    }
+
+    fn wait_for_eni(self: &Arc<Self>, call: Call) {
+        let (id, mac, deadline) = (call.attachment.id.clone(), call.attachment.eni_mac, call.deadline);
+        let missing = move || {
+            let message = format!("no link of the node has the ENI's MAC {mac}; is the ENI attached to this instance?");
+            Error {
+                object: Some(format!("link {mac}")),
+                ..Error::new(ErrorCode::EniNotFound, message)
+            }
+        };
+        if Instant::now() >= deadline {
+            return self.fail(call, missing());
+        }
+        let inner = Arc::clone(self);
+        let go_on = move |wake| match wake {
+            Wake::Arrived => {
+                let lane = call.attachment.id.clone();
+                inner.run(Some(&lane), move |inner, worker| inner.resume(worker, call));
+            }
+            Wake::Deadline => inner.fail(call, missing()),
+            Wake::Cancelled => inner.fail(call, overtaken()),
+        };
+        if let Err(error) = self.shared.arrivals.wait(&id, mac, deadline, Box::new(go_on)) {
+            // The call went with the waiter that could not be registered; its reply says that it broke off.
+            drop(error);
+        }
+    }
+
+    fn resume(self: &Arc<Self>, worker: &mut Worker, call: Call) {
+        if self.shared.registry().guards(&call.attachment) {
+            self.attach(worker, call);
+        } else {
+            call.reply.send(Err(overtaken()));
+        }
+    }
+}
+
+fn overtaken() -> Error {
+    Error::new(
+        ErrorCode::Deadline,
+        "a detach of the same attachment, or the end of the process, came while it waited for its ENI",
+    )
+}

@@ -1,0 +1,56 @@
+//! What the kernel must hold for one attachment, as data.
+
+use crate::object::{Address, Link, Names, Neighbour, Place, Route, Rule, Sysctl};
+
+/// The wanted objects of one network namespace, each list in the order in which it is made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NamespaceState {
+    /// Links that must exist and be up.
+    pub links: Vec<Link>,
+    /// Addresses.
+    pub addresses: Vec<Address>,
+    /// Routes.
+    pub routes: Vec<Route>,
+    /// Policy rules.
+    pub rules: Vec<Rule>,
+    /// Permanent neighbours.
+    pub neighbours: Vec<Neighbour>,
+    /// Sysctls.
+    pub sysctls: Vec<Sysctl>,
+}
+
+/// The wanted state of one attachment in both namespaces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DesiredState {
+    /// Names behind the devices.
+    pub names: Names,
+    /// The attachment's alias; marks the host end from birth.
+    pub alias: String,
+    /// MTU of the pair.
+    pub mtu: u32,
+    /// The node's namespace.
+    pub host: NamespaceState,
+    /// The pod's namespace.
+    pub pod: NamespaceState,
+}
+
+impl DesiredState {
+    /// The wanted objects of one place.
+    pub fn at(&self, place: Place) -> &NamespaceState {
+        match place {
+            Place::Host => &self.host,
+            Place::Pod => &self.pod,
+        }
+    }
+}
+
+/// What a mode has to know of the node beyond the attachment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostFacts {
+    /// Index of the ENI in the host namespace.
+    pub eni_index: u32,
+    /// Its name.
+    pub eni_name: String,
+    /// The device that got the node's IPv6 default route from a router advertisement, if one did.
+    pub advertised_uplink: Option<String>,
+}

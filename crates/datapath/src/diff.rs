@@ -1,0 +1,413 @@
+//! The difference between what is wanted and what was seen: drifts for people, ordered steps for the kernel.
+
+use crate::desired::{DesiredState, NamespaceState};
+use crate::object::{
+    Address, DISPLACED_PREFIX, Device, Link, LinkAddress, Mac, Names, Neighbour, PROTOCOL, Place, Prefix, Route, Rule, Sysctl,
+    SysctlScope, TABLE_MAIN,
+};
+use crate::observed::{Observed, ObservedLink};
+
+/// How an object differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// It is not there.
+    Missing,
+    /// It is there with other properties.
+    Different,
+    /// It is ours and should not be there.
+    Unexpected,
+}
+
+impl Problem {
+    /// The name that crosses the border.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Different => "different",
+            Self::Unexpected => "unexpected",
+        }
+    }
+}
+
+/// One difference, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Drift {
+    /// Where.
+    pub place: Place,
+    /// `link`, `address`, `route`, `rule`, `neighbour` or `sysctl`.
+    pub kind: &'static str,
+    /// The object as iproute2 would name it.
+    pub object: String,
+    /// What is wrong with it.
+    pub problem: Problem,
+    /// Found and wanted properties.
+    pub detail: Option<String>,
+}
+
+/// One change of the kernel. Devices are parts of the attachment, resolved when the step runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Make the pair, the pod end born in the pod, the host end already marked.
+    CreatePair,
+    /// Change properties of a link; what is none stays.
+    SetLink {
+        /// Where.
+        place: Place,
+        /// Which.
+        device: Device,
+        /// New name.
+        name: Option<String>,
+        /// New MTU.
+        mtu: Option<u32>,
+        /// Set it up.
+        up: bool,
+        /// New alias.
+        alias: Option<String>,
+    },
+    /// Write a sysctl.
+    WriteSysctl(Place, Sysctl),
+    /// Add an address.
+    AddAddress(Place, Address),
+    /// Add a route or replace the one of the same destination and metric.
+    PutRoute(Place, Route),
+    /// Remove a route of ours.
+    DeleteRoute(Place, Route),
+    /// Add a rule.
+    AddRule(Rule),
+    /// Remove a rule of ours.
+    DeleteRule(Rule),
+    /// Add or replace a permanent neighbour.
+    PutNeighbour(Place, Neighbour),
+}
+
+impl Step {
+    /// Where the step acts.
+    pub fn place(&self) -> Place {
+        match self {
+            Self::CreatePair | Self::AddRule(_) | Self::DeleteRule(_) => Place::Host,
+            Self::SetLink { place, .. }
+            | Self::WriteSysctl(place, _)
+            | Self::AddAddress(place, _)
+            | Self::PutRoute(place, _)
+            | Self::DeleteRoute(place, _)
+            | Self::PutNeighbour(place, _) => *place,
+        }
+    }
+
+    /// Steps run in this order: sysctls of the node; the pair; sysctls of its ends before they come up; the pod; the ENI and its table;
+    /// the rules; and last what lets packets flow, the host end and the route to the pod.
+    pub(crate) fn phase(&self) -> Phase {
+        match self {
+            Self::WriteSysctl(Place::Host, sysctl) => match sysctl.key.scope {
+                SysctlScope::Device(Device::Eni | Device::HostEnd) => Phase::LinkSysctl,
+                _ => Phase::NodeSysctl,
+            },
+            Self::CreatePair => Phase::Pair,
+            Self::WriteSysctl(Place::Pod, _) => Phase::PodSysctl,
+            Self::SetLink { place: Place::Pod, .. } => Phase::PodLink,
+            Self::AddAddress(Place::Pod, _) => Phase::PodAddress,
+            Self::PutNeighbour(Place::Pod, _) => Phase::PodNeighbour,
+            Self::PutRoute(Place::Pod, _) => Phase::PodRoute,
+            Self::SetLink { device: Device::Eni, .. } => Phase::EniLink,
+            Self::AddAddress(Place::Host, _) => Phase::EniAddress,
+            Self::PutRoute(Place::Host, route) if route.device != Some(Device::HostEnd) => Phase::EniRoute,
+            Self::AddRule(_) => Phase::Rule,
+            Self::SetLink { .. } => Phase::HostLink,
+            Self::PutNeighbour(Place::Host, _) => Phase::HostNeighbour,
+            Self::PutRoute(Place::Host, _) => Phase::HostRoute,
+            Self::DeleteRoute(..) | Self::DeleteRule(_) => Phase::Removal,
+        }
+    }
+
+    /// The object in words.
+    pub fn object(&self, names: &Names) -> String {
+        match self {
+            Self::CreatePair => names.link(Device::HostEnd),
+            Self::SetLink { device, .. } => names.link(*device),
+            Self::WriteSysctl(_, sysctl) => names.sysctl(&sysctl.key),
+            Self::AddAddress(_, address) => names.address(address),
+            Self::PutRoute(_, route) | Self::DeleteRoute(_, route) => names.route(route),
+            Self::AddRule(rule) | Self::DeleteRule(rule) => rule.to_string(),
+            Self::PutNeighbour(_, neighbour) => names.neighbour(neighbour),
+        }
+    }
+}
+
+/// See [`Step::phase`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    NodeSysctl,
+    Pair,
+    LinkSysctl,
+    PodSysctl,
+    PodLink,
+    PodAddress,
+    PodNeighbour,
+    PodRoute,
+    EniLink,
+    EniAddress,
+    EniRoute,
+    Rule,
+    HostLink,
+    HostNeighbour,
+    HostRoute,
+    Removal,
+}
+
+/// A drift and the step that mends it. No step: nothing we can do (an ENI that is not there), or another drift's step does it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// In words.
+    pub drift: Drift,
+    /// As a change.
+    pub step: Option<Step>,
+}
+
+/// Compares the host's side, and the pod's where `pod` is given, with what is wanted. The result is in the order in which the steps must run.
+pub fn diff(desired: &DesiredState, host: &Observed, pod: Option<&Observed>) -> Vec<Difference> {
+    let mut differences = Vec::new();
+    let macs = Macs { host, pod };
+    let mut compare = |place: Place, seen: &Observed| {
+        let mut side = Side {
+            place,
+            names: &desired.names,
+            seen,
+            macs: &macs,
+            found: &mut differences,
+        };
+        side.compare(desired.at(place), desired);
+    };
+    compare(Place::Host, host);
+    if let Some(pod) = pod {
+        compare(Place::Pod, pod);
+    }
+    differences.sort_by_key(|difference| difference.step.as_ref().map(Step::phase));
+    differences
+}
+
+/// The MACs that the ends of the pair have now.
+struct Macs<'a> {
+    host: &'a Observed,
+    pod: Option<&'a Observed>,
+}
+
+impl Macs<'_> {
+    fn resolve(&self, mac: LinkAddress) -> Option<Mac> {
+        match mac {
+            LinkAddress::Is(mac) => Some(mac),
+            LinkAddress::Of(Device::PodEnd) => self.pod?.links.get(&Device::PodEnd)?.mac,
+            LinkAddress::Of(device) => self.host.links.get(&device)?.mac,
+        }
+    }
+}
+
+struct Side<'a> {
+    place: Place,
+    names: &'a Names,
+    seen: &'a Observed,
+    macs: &'a Macs<'a>,
+    found: &'a mut Vec<Difference>,
+}
+
+impl Side<'_> {
+    fn compare(&mut self, wanted: &NamespaceState, desired: &DesiredState) {
+        for sysctl in &wanted.sysctls {
+            self.sysctl(sysctl);
+        }
+        for link in &wanted.links {
+            self.link(link);
+        }
+        for address in &wanted.addresses {
+            if !self.seen.addresses.contains(address) {
+                let step = Step::AddAddress(self.place, *address);
+                self.report("address", self.names.address(address), Problem::Missing, None, Some(step));
+            }
+        }
+        for neighbour in &wanted.neighbours {
+            self.neighbour(neighbour);
+        }
+        for route in &wanted.routes {
+            self.route(route);
+        }
+        for rule in &wanted.rules {
+            if !self.seen.rules.iter().any(|seen| same_rule(seen, rule)) {
+                self.report("rule", rule.to_string(), Problem::Missing, None, Some(Step::AddRule(*rule)));
+            }
+        }
+        self.unexpected_routes(wanted);
+        self.unexpected_rules(wanted, desired);
+    }
+
+    fn report(&mut self, kind: &'static str, object: String, problem: Problem, detail: Option<String>, step: Option<Step>) {
+        let drift = Drift {
+            place: self.place,
+            kind,
+            object,
+            problem,
+            detail,
+        };
+        self.found.push(Difference { drift, step });
+    }
+
+    fn sysctl(&mut self, wanted: &Sysctl) {
+        let seen = self.seen.sysctl(&wanted.key);
+        if seen == Some(wanted.value) {
+            return;
+        }
+        let step = Some(Step::WriteSysctl(self.place, *wanted));
+        let (problem, detail) = match seen {
+            Some(seen) => (Problem::Different, Some(format!("{seen}, want {}", wanted.value))),
+            None => (Problem::Missing, None),
+        };
+        self.report("sysctl", self.names.sysctl(&wanted.key), problem, detail, step);
+    }
+
+    fn link(&mut self, wanted: &Link) {
+        let object = self.names.link(wanted.device);
+        let Some(seen) = self.seen.links.get(&wanted.device) else {
+            // The host end stands for the pair: one step makes both.
+            let step = (wanted.device == Device::HostEnd).then_some(Step::CreatePair);
+            return self.report("link", object, Problem::Missing, None, step);
+        };
+        let mut detail = Vec::new();
+        // A name that a newer sandbox has taken over is not asked back.
+        let name = wanted
+            .name
+            .clone()
+            .filter(|name| seen.name != *name && !seen.name.starts_with(DISPLACED_PREFIX));
+        if let Some(name) = &name {
+            detail.push(format!("name {}, want {name}", seen.name));
+        }
+        let mtu = (!wanted.mtu.accepts(seen.mtu)).then_some(wanted.mtu.value());
+        if let Some(mtu) = mtu {
+            detail.push(format!("mtu {}, want {mtu}", seen.mtu));
+        }
+        if !seen.up {
+            detail.push("down, want up".to_owned());
+        }
+        let alias = wanted.alias.clone().filter(|alias| seen.alias.as_ref() != Some(alias));
+        if let Some(alias) = &alias {
+            detail.push(format!("alias {:?}, want {alias:?}", seen.alias.as_deref().unwrap_or("")));
+        }
+        if !detail.is_empty() {
+            let step = Step::SetLink {
+                place: self.place,
+                device: wanted.device,
+                name,
+                mtu,
+                up: !seen.up,
+                alias,
+            };
+            self.report("link", object, Problem::Different, Some(detail.join("; ")), Some(step));
+        }
+    }
+
+    fn neighbour(&mut self, wanted: &Neighbour) {
+        let mac = self.macs.resolve(wanted.mac);
+        let seen = self
+            .seen
+            .neighbours
+            .iter()
+            .find(|seen| seen.device == wanted.device && seen.address == wanted.address);
+        let (problem, detail) = match seen {
+            None => (Problem::Missing, None),
+            Some(seen) if !seen.permanent => (Problem::Different, Some("not permanent".to_owned())),
+            // Without a look into the pod its MAC is unknown: what the host has is believed.
+            Some(seen) => match (seen.mac, mac) {
+                (LinkAddress::Is(seen), Some(mac)) if seen != mac => {
+                    (Problem::Different, Some(format!("lladdr {seen}, want {mac}")))
+                }
+                _ => return,
+            },
+        };
+        let step = Step::PutNeighbour(self.place, *wanted);
+        self.report("neighbour", self.names.neighbour(wanted), problem, detail, Some(step));
+    }
+
+    fn route(&mut self, wanted: &Route) {
+        let mut rivals = self.seen.routes.iter().filter(|seen| rival_routes(seen, wanted));
+        let detail = match rivals.next() {
+            None => None,
+            Some(first) if first == wanted || rivals.any(|seen| seen == wanted) => return,
+            Some(first) => Some(format!("found {} proto {}", self.names.route_body(first), first.protocol)),
+        };
+        let problem = if detail.is_some() {
+            Problem::Different
+        } else {
+            Problem::Missing
+        };
+        self.report(
+            "route",
+            self.names.route(wanted),
+            problem,
+            detail,
+            Some(Step::PutRoute(self.place, *wanted)),
+        );
+    }
+
+    /// Routes of ours on the ends of the pair belong to this attachment alone. Those of the ENI are shared and left to collection.
+    fn unexpected_routes(&mut self, wanted: &NamespaceState) {
+        let on_pair = |route: &&Route| matches!(route.device, Some(Device::HostEnd | Device::PodEnd));
+        let surplus: Vec<Route> = (self.seen.routes.iter().filter(on_pair))
+            .filter(|seen| seen.protocol == PROTOCOL && !wanted.routes.iter().any(|route| rival_routes(seen, route)))
+            .copied()
+            .collect();
+        for route in surplus {
+            let step = Step::DeleteRoute(self.place, route);
+            self.report("route", self.names.route(&route), Problem::Unexpected, None, Some(step));
+        }
+    }
+
+    /// Rules of ours that name one of the pod's addresses belong to this attachment alone.
+    fn unexpected_rules(&mut self, wanted: &NamespaceState, desired: &DesiredState) {
+        let pod: Vec<Prefix> = desired.pod.addresses.iter().map(|address| address.prefix).collect();
+        let names_pod = |prefix: Option<Prefix>| prefix.is_some_and(|prefix| pod.contains(&prefix));
+        let surplus: Vec<Rule> = (self.seen.rules.iter())
+            .filter(|seen| seen.protocol == PROTOCOL && (names_pod(seen.from) || names_pod(seen.to)))
+            .filter(|seen| !wanted.rules.iter().any(|rule| same_rule(seen, rule)))
+            .copied()
+            .collect();
+        for rule in surplus {
+            self.report(
+                "rule",
+                rule.to_string(),
+                Problem::Unexpected,
+                None,
+                Some(Step::DeleteRule(rule)),
+            );
+        }
+    }
+}
+
+/// A rule that does the same, whoever made it: the kernel refuses a second one (`EEXIST`).
+fn same_rule(seen: &Rule, wanted: &Rule) -> bool {
+    !seen.foreign_form
+        && Rule {
+            protocol: wanted.protocol,
+            ..*seen
+        } == *wanted
+}
+
+/// True if putting `wanted` would replace `seen`: the kernel keeps one route for each table, destination and metric.
+fn rival_routes(seen: &Route, wanted: &Route) -> bool {
+    let same_key = seen.table == wanted.table && seen.destination == wanted.destination && seen.metric == wanted.metric;
+    same_key && (!stands_beside(wanted) || seen.device == wanted.device)
+}
+
+/// Host routes to a gateway in main: each ENI of a vSwitch has its own beside the others', they differ in the device alone.
+pub(crate) fn stands_beside(route: &Route) -> bool {
+    route.table == TABLE_MAIN && route.device == Some(Device::Eni) && route.gateway.is_none() && route.destination.is_host()
+}
+
+/// True if the link may be set up by us as the ENI with this MAC: no loopback, none of our own pairs, no port's copy of its MAC above it.
+pub(crate) fn is_eni(link: &ObservedLink, mac: Mac) -> bool {
+    let ours = link
+        .alias
+        .as_deref()
+        .is_some_and(|alias| alias.starts_with(crate::attachment::ALIAS_PREFIX));
+    let stacked = matches!(
+        link.kind.as_deref(),
+        Some("vlan" | "macvlan" | "macvtap" | "ipvlan" | "bridge" | "bond" | "vrf" | "team")
+    );
+    link.mac == Some(mac) && !link.loopback && !ours && !stacked
+}

@@ -1,0 +1,269 @@
+//! Objects to netlink requests. Devices are indices by now.
+
+use std::net::IpAddr;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use netlink_packet_core::DefaultNla;
+use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressMessage, AddressScope};
+use netlink_packet_route::link::{InfoData, InfoKind, InfoVeth, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage};
+use netlink_packet_route::neighbour::{NeighbourAttribute, NeighbourMessage, NeighbourState};
+use netlink_packet_route::route::{RouteAttribute, RouteFlags, RouteMessage, RouteScope, RouteType};
+use netlink_packet_route::rule::{RuleAction, RuleAttribute, RuleMessage};
+use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
+
+use super::uapi::NDA_IFINDEX;
+use crate::object::{Family, Mac, Prefix, Route, RouteKind, Rule, Scope};
+
+/// `RTM_GETLINK` of one link by name; statistics are left out.
+pub fn get_link_by_name(name: &str) -> RouteNetlinkMessage {
+    let mut message = get_link();
+    message.attributes.push(LinkAttribute::IfName(name.to_owned()));
+    RouteNetlinkMessage::GetLink(message)
+}
+
+/// `RTM_GETLINK` of one link by index.
+pub fn get_link_by_index(index: u32) -> RouteNetlinkMessage {
+    let mut message = get_link();
+    message.header.index = index;
+    RouteNetlinkMessage::GetLink(message)
+}
+
+/// `RTM_GETLINK` of all links.
+pub fn list_links() -> RouteNetlinkMessage {
+    RouteNetlinkMessage::GetLink(get_link())
+}
+
+fn get_link() -> LinkMessage {
+    let mut message = LinkMessage::default();
+    message
+        .attributes
+        .push(LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]));
+    message
+}
+
+/// The two ends of a pair that is about to be made.
+pub struct Pair<'a> {
+    pub host_name: &'a str,
+    pub host_mac: Mac,
+    pub pod_name: &'a str,
+    pub pod_mac: Mac,
+    pub pod_netns: BorrowedFd<'a>,
+    pub mtu: u32,
+}
+
+/// `RTM_NEWLINK` of a veth pair. Both MACs are given: neighbours can be written without reading them back, and udev leaves them alone.
+pub fn create_pair(pair: &Pair<'_>) -> RouteNetlinkMessage {
+    let end = |name: &str, mac: Mac| {
+        vec![
+            LinkAttribute::IfName(name.to_owned()),
+            LinkAttribute::Mtu(pair.mtu),
+            LinkAttribute::Address(mac.0.to_vec()),
+        ]
+    };
+    let mut peer = LinkMessage::default();
+    peer.attributes = end(pair.pod_name, pair.pod_mac);
+    peer.attributes.push(LinkAttribute::NetNsFd(pair.pod_netns.as_raw_fd()));
+    let mut host = LinkMessage::default();
+    host.attributes = end(pair.host_name, pair.host_mac);
+    host.attributes.push(LinkAttribute::LinkInfo(vec![
+        LinkInfo::Kind(InfoKind::Veth),
+        LinkInfo::Data(InfoData::Veth(InfoVeth::Peer(peer))),
+    ]));
+    RouteNetlinkMessage::NewLink(host)
+}
+
+/// New properties of a link; what is none stays.
+#[derive(Clone, Debug, Default)]
+pub struct LinkChange {
+    pub name: Option<String>,
+    pub mtu: Option<u32>,
+    pub up: Option<bool>,
+    pub alias: Option<String>,
+    pub group: Option<u32>,
+}
+
+/// `RTM_SETLINK` by index.
+pub fn set_link(index: u32, change: LinkChange) -> RouteNetlinkMessage {
+    let mut message = change_message(change);
+    message.header.index = index;
+    RouteNetlinkMessage::SetLink(message)
+}
+
+/// `RTM_SETLINK` of the alias by name, for a link whose index is not known yet.
+pub fn set_alias_by_name(name: &str, alias: &str) -> RouteNetlinkMessage {
+    let mut message = change_message(LinkChange {
+        alias: Some(alias.to_owned()),
+        ..LinkChange::default()
+    });
+    message.attributes.push(LinkAttribute::IfName(name.to_owned()));
+    RouteNetlinkMessage::SetLink(message)
+}
+
+fn change_message(change: LinkChange) -> LinkMessage {
+    let mut message = LinkMessage::default();
+    if let Some(up) = change.up {
+        message.header.change_mask = LinkFlags::Up;
+        message.header.flags = if up { LinkFlags::Up } else { LinkFlags::empty() };
+    }
+    message.attributes.extend(change.name.map(LinkAttribute::IfName));
+    message.attributes.extend(change.mtu.map(LinkAttribute::Mtu));
+    message.attributes.extend(change.alias.map(LinkAttribute::IfAlias));
+    message.attributes.extend(change.group.map(LinkAttribute::Group));
+    message
+}
+
+/// `RTM_DELLINK` of every link of a group.
+pub fn delete_group(group: u32) -> RouteNetlinkMessage {
+    let mut message = LinkMessage::default();
+    message.attributes.push(LinkAttribute::Group(group));
+    RouteNetlinkMessage::DelLink(message)
+}
+
+fn address_family(family: Family) -> AddressFamily {
+    match family {
+        Family::V4 => AddressFamily::Inet,
+        Family::V6 => AddressFamily::Inet6,
+    }
+}
+
+/// `RTM_GETADDR` of one link.
+pub fn list_addresses(family: Family, index: u32) -> RouteNetlinkMessage {
+    let mut message = AddressMessage::default();
+    message.header.family = address_family(family);
+    message.header.index = index;
+    RouteNetlinkMessage::GetAddress(message)
+}
+
+/// `RTM_NEWADDR`. IPv6 without duplicate detection (the VPC hands addresses out, and the node's own stands on several ENIs), and
+/// without the prefix route that would only repeat what the local table says.
+pub fn add_address(index: u32, prefix: Prefix) -> RouteNetlinkMessage {
+    let mut message = AddressMessage::default();
+    message.header.family = address_family(prefix.family());
+    message.header.prefix_len = prefix.length;
+    message.header.index = index;
+    message.header.scope = AddressScope::Universe;
+    message.attributes.push(AddressAttribute::Local(prefix.address));
+    message.attributes.push(AddressAttribute::Address(prefix.address));
+    if prefix.family() == Family::V6 {
+        message
+            .attributes
+            .push(AddressAttribute::Flags(AddressFlags::Nodad | AddressFlags::Noprefixroute));
+    }
+    RouteNetlinkMessage::NewAddress(message)
+}
+
+/// `RTM_GETROUTE` of a list, filtered by the kernel.
+pub fn list_routes(family: Family, table: Option<u32>, device: Option<u32>) -> RouteNetlinkMessage {
+    let mut message = RouteMessage::default();
+    message.header.address_family = address_family(family);
+    message.attributes.extend(table.map(RouteAttribute::Table));
+    message.attributes.extend(device.map(RouteAttribute::Oif));
+    RouteNetlinkMessage::GetRoute(message)
+}
+
+/// `RTM_GETROUTE` of the routes that `protocol` made, in all tables.
+pub fn list_routes_of(family: Family, protocol: u8) -> RouteNetlinkMessage {
+    let mut message = RouteMessage::default();
+    message.header.address_family = address_family(family);
+    message.header.protocol = protocol.into();
+    RouteNetlinkMessage::GetRoute(message)
+}
+
+/// `RTM_GETROUTE` of the entry that a packet from the node to `destination` would use.
+pub fn match_route(destination: IpAddr) -> RouteNetlinkMessage {
+    let prefix = Prefix::host(destination);
+    let mut message = RouteMessage::default();
+    message.header.address_family = address_family(prefix.family());
+    message.header.destination_prefix_length = prefix.length;
+    message.header.flags = RouteFlags::FibMatch;
+    message.attributes.push(RouteAttribute::Destination(destination.into()));
+    RouteNetlinkMessage::GetRoute(message)
+}
+
+/// The body of `RTM_NEWROUTE` and `RTM_DELROUTE`.
+pub fn route(route: &Route, device: Option<u32>) -> RouteMessage {
+    let mut message = RouteMessage::default();
+    let header = &mut message.header;
+    header.address_family = address_family(route.destination.family());
+    header.destination_prefix_length = route.destination.length;
+    header.protocol = route.protocol.into();
+    header.kind = match route.kind {
+        RouteKind::Unicast => RouteType::Unicast,
+        RouteKind::Unreachable => RouteType::Unreachable,
+        RouteKind::Other(kind) => RouteType::Other(kind),
+    };
+    header.scope = match route.scope {
+        Scope::Universe => RouteScope::Universe,
+        Scope::Link => RouteScope::Link,
+        Scope::Other(scope) => RouteScope::from(scope),
+    };
+    if route.onlink {
+        header.flags = RouteFlags::Onlink;
+    }
+    let attributes = &mut message.attributes;
+    attributes.push(RouteAttribute::Table(route.table));
+    if !route.destination.is_default() {
+        attributes.push(RouteAttribute::Destination(route.destination.address.into()));
+    }
+    attributes.extend(route.gateway.map(|gateway| RouteAttribute::Gateway(gateway.into())));
+    attributes.extend(device.map(RouteAttribute::Oif));
+    if route.metric != 0 {
+        attributes.push(RouteAttribute::Priority(route.metric));
+    }
+    message
+}
+
+/// `RTM_GETRULE` of all rules of a family.
+pub fn list_rules(family: Family) -> RouteNetlinkMessage {
+    let mut message = RuleMessage::default();
+    message.header.family = address_family(family);
+    RouteNetlinkMessage::GetRule(message)
+}
+
+/// The body of `RTM_NEWRULE` and `RTM_DELRULE`.
+pub fn rule(rule: &Rule) -> RuleMessage {
+    let mut message = RuleMessage::default();
+    message.header.family = address_family(rule.family);
+    message.header.action = RuleAction::ToTable;
+    let attributes = &mut message.attributes;
+    if let Some(from) = rule.from {
+        message.header.src_len = from.length;
+        attributes.push(RuleAttribute::Source(from.address));
+    }
+    if let Some(to) = rule.to {
+        message.header.dst_len = to.length;
+        attributes.push(RuleAttribute::Destination(to.address));
+    }
+    attributes.push(RuleAttribute::Priority(rule.priority));
+    attributes.push(RuleAttribute::Table(rule.table));
+    attributes.push(RuleAttribute::Protocol(rule.protocol.into()));
+    attributes.extend(rule.suppress_prefix_length.map(RuleAttribute::SuppressPrefixLen));
+    message
+}
+
+/// `RTM_GETNEIGH` of one link, both families.
+pub fn list_neighbours(index: u32) -> RouteNetlinkMessage {
+    let mut message = NeighbourMessage::default();
+    message.attributes.push(NeighbourAttribute::Other(DefaultNla::new(
+        NDA_IFINDEX,
+        index.to_ne_bytes().to_vec(),
+    )));
+    RouteNetlinkMessage::GetNeighbour(message)
+}
+
+/// `RTM_GETNEIGH` of all links, both families.
+pub fn list_all_neighbours() -> RouteNetlinkMessage {
+    RouteNetlinkMessage::GetNeighbour(NeighbourMessage::default())
+}
+
+/// `RTM_NEWNEIGH` of a permanent neighbour.
+pub fn put_neighbour(index: u32, address: IpAddr, mac: Mac) -> RouteNetlinkMessage {
+    let mut message = NeighbourMessage::default();
+    message.header.family = address_family(Family::of(address));
+    message.header.ifindex = index;
+    message.header.state = NeighbourState::Permanent;
+    message.header.kind = RouteType::Unicast;
+    message.attributes.push(NeighbourAttribute::Destination(address.into()));
+    message.attributes.push(NeighbourAttribute::LinkLayerAddress(mac.0.to_vec()));
+    RouteNetlinkMessage::NewNeighbour(message)
+}

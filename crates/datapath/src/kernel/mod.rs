@@ -1,0 +1,13 @@
+//! The thin shell around the kernel: blocking netlink sockets, namespaces, sysctl files. Knows objects, no policy.
+
+pub mod decode;
+pub mod execute;
+pub mod message;
+pub mod monitor;
+pub mod netns;
+pub mod observe;
+pub mod socket;
+pub mod sysctl;
+pub(crate) mod uapi;
+pub mod waker;
+pub(crate) mod wire;

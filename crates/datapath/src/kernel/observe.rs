@@ -1,0 +1,211 @@
+//! Reading the kernel: single objects, lists filtered by the kernel, and the view of one attachment in one namespace.
+
+use std::collections::HashMap;
+
+use super::decode;
+use super::message;
+use super::socket::{Answer, Socket};
+use super::sysctl;
+use super::uapi::{RTM_NEWADDR, RTM_NEWLINK, RTM_NEWNEIGH, RTM_NEWROUTE, RTM_NEWRULE};
+use crate::desired::DesiredState;
+use crate::error::Result;
+use crate::object::{Address, Device, Family, Names, Neighbour, PROTOCOL, Place, Route, Rule, SysctlScope, TABLE_MAIN};
+use crate::observed::{Observed, ObservedLink};
+
+const ENODEV: i32 = 19;
+const ENXIO: i32 = 6;
+
+/// The link with this name, if there is one.
+pub fn link_by_name(socket: &mut Socket, name: &str) -> Result<Option<ObservedLink>> {
+    let answer = socket.request(message::get_link_by_name(name), 0)?;
+    one_link(answer, name)
+}
+
+/// The link with this index, if there is one.
+pub fn link_by_index(socket: &mut Socket, index: u32) -> Result<Option<ObservedLink>> {
+    let answer = socket.request(message::get_link_by_index(index), 0)?;
+    one_link(answer, &format!("index {index}"))
+}
+
+/// The link in the answer to an `RTM_GETLINK`.
+pub fn one_link(answer: Answer, name: &str) -> Result<Option<ObservedLink>> {
+    match answer.result {
+        Err(refusal) if refusal.errno == ENODEV || refusal.errno == ENXIO => Ok(None),
+        Err(refusal) => Err(refusal.error("RTM_GETLINK").about(format!("link {name}"))),
+        Ok(()) => Ok(answer
+            .replies
+            .iter()
+            .filter(|reply| reply.kind == RTM_NEWLINK)
+            .find_map(|reply| decode::link(&reply.payload))),
+    }
+}
+
+fn entry<T>(kind: u16, parse: fn(&[u8]) -> Option<T>) -> impl Fn(u16, &[u8]) -> Option<T> {
+    move |got, payload| if got == kind { parse(payload) } else { None }
+}
+
+/// All links.
+pub fn links(socket: &mut Socket) -> Result<Vec<ObservedLink>> {
+    socket.dump("RTM_GETLINK", &message::list_links(), entry(RTM_NEWLINK, decode::link))
+}
+
+/// Addresses of one family on one link (0: on all).
+pub fn addresses(socket: &mut Socket, family: Family, index: u32) -> Result<Vec<Address>> {
+    socket.dump(
+        "RTM_GETADDR",
+        &message::list_addresses(family, index),
+        entry(RTM_NEWADDR, decode::address),
+    )
+}
+
+/// Routes of one family, of one table, through one device.
+pub fn routes(socket: &mut Socket, family: Family, table: Option<u32>, device: Option<u32>) -> Result<Vec<Route>> {
+    socket.dump(
+        "RTM_GETROUTE",
+        &message::list_routes(family, table, device),
+        entry(RTM_NEWROUTE, decode::route),
+    )
+}
+
+/// Routes of one family that we made, in all tables.
+pub fn own_routes(socket: &mut Socket, family: Family) -> Result<Vec<Route>> {
+    let routes = socket.dump(
+        "RTM_GETROUTE",
+        &message::list_routes_of(family, PROTOCOL),
+        entry(RTM_NEWROUTE, decode::route),
+    )?;
+    Ok(routes.into_iter().filter(|route| route.protocol == PROTOCOL).collect())
+}
+
+/// Rules of one family.
+pub fn rules(socket: &mut Socket, family: Family) -> Result<Vec<Rule>> {
+    socket.dump("RTM_GETRULE", &message::list_rules(family), entry(RTM_NEWRULE, decode::rule))
+}
+
+/// Neighbours of both families on one link.
+pub fn neighbours(socket: &mut Socket, index: u32) -> Result<Vec<Neighbour>> {
+    socket.dump(
+        "RTM_GETNEIGH",
+        &message::list_neighbours(index),
+        entry(RTM_NEWNEIGH, decode::neighbour),
+    )
+}
+
+/// Neighbours of both families on all links.
+pub fn all_neighbours(socket: &mut Socket) -> Result<Vec<Neighbour>> {
+    socket.dump(
+        "RTM_GETNEIGH",
+        &message::list_all_neighbours(),
+        entry(RTM_NEWNEIGH, decode::neighbour),
+    )
+}
+
+/// The entry of the routing tables that a packet from the node to `destination` would use.
+pub fn matching_route(socket: &mut Socket, destination: std::net::IpAddr) -> Result<Option<Route>> {
+    let answer = socket.request(message::match_route(destination), 0)?;
+    Ok(answer
+        .replies
+        .iter()
+        .filter(|reply| reply.kind == RTM_NEWROUTE)
+        .find_map(|reply| decode::route(&reply.payload)))
+}
+
+/// The rules among `rules` that can concern the attachment: those it wants, and those of ours that name one of its addresses.
+pub fn relevant_rules(desired: &DesiredState, rules: impl IntoIterator<Item = Rule>) -> Vec<Rule> {
+    let names_pod = |rule: &Rule| {
+        let selectors = [rule.from, rule.to];
+        desired
+            .pod
+            .addresses
+            .iter()
+            .any(|address| selectors.contains(&Some(address.prefix)))
+    };
+    let wanted = |rule: &Rule| {
+        desired
+            .host
+            .rules
+            .iter()
+            .any(|want| want.priority == rule.priority && want.from == rule.from && want.to == rule.to)
+    };
+    rules
+        .into_iter()
+        .filter(|rule| wanted(rule) || rule.protocol == PROTOCOL && names_pod(rule))
+        .collect()
+}
+
+/// Completes the host's view of an attachment; `seen.links` is filled already and `rules` are those of its families.
+pub fn observe_host(socket: &mut Socket, desired: &DesiredState, rules: Vec<Rule>, seen: &mut Observed) -> Result<()> {
+    seen.rules = relevant_rules(desired, rules);
+    let eni = seen.links.get(&Device::Eni).map(|link| link.index);
+    let host_end = seen.links.get(&Device::HostEnd).map(|link| link.index);
+    for family in families(desired) {
+        if let Some(eni) = eni {
+            seen.addresses.extend(addresses(socket, family, eni)?);
+            let of_eni = |route: &&Route| route.destination.family() == family && route.device == Some(Device::Eni);
+            let mut tables: Vec<u32> = desired.host.routes.iter().filter(of_eni).map(|route| route.table).collect();
+            tables.sort_unstable();
+            tables.dedup();
+            for table in tables {
+                let device = (table == TABLE_MAIN).then_some(eni);
+                seen.routes.extend(routes(socket, family, Some(table), device)?);
+            }
+        }
+        if let Some(host_end) = host_end {
+            seen.routes.extend(routes(socket, family, Some(TABLE_MAIN), Some(host_end))?);
+        }
+    }
+    if let Some(host_end) = host_end {
+        seen.neighbours.extend(neighbours(socket, host_end)?);
+    }
+    name_devices(seen);
+    read_sysctls(Place::Host, desired, &desired.names, seen)
+}
+
+/// Completes the pod's view; `seen.links` holds the pod end if there is one. Sysctls are read by the caller inside the namespace.
+pub fn observe_pod(socket: &mut Socket, desired: &DesiredState, seen: &mut Observed) -> Result<()> {
+    let Some(index) = seen.links.get(&Device::PodEnd).map(|link| link.index) else {
+        return Ok(());
+    };
+    for family in families(desired) {
+        seen.addresses.extend(addresses(socket, family, index)?);
+        seen.routes.extend(routes(socket, family, Some(TABLE_MAIN), Some(index))?);
+    }
+    seen.neighbours.extend(neighbours(socket, index)?);
+    name_devices(seen);
+    Ok(())
+}
+
+/// Reads the wanted sysctls of `all` and `default` in the namespace of the calling thread; those of links came with the links.
+pub fn read_sysctls(place: Place, desired: &DesiredState, names: &Names, seen: &mut Observed) -> Result<()> {
+    for sysctl in &desired.at(place).sysctls {
+        if matches!(sysctl.key.scope, SysctlScope::All | SysctlScope::Default)
+            && let Some(value) = sysctl::read(&sysctl.key, names)?
+        {
+            seen.sysctls.insert(sysctl.key, value);
+        }
+    }
+    Ok(())
+}
+
+/// The families of an attachment, from its pod addresses.
+pub fn families(desired: &DesiredState) -> Vec<Family> {
+    desired.pod.addresses.iter().map(|address| address.prefix.family()).collect()
+}
+
+/// Replaces indices by the parts that the devices have in the attachment.
+pub fn name_devices(seen: &mut Observed) {
+    let parts: HashMap<u32, Device> = seen.links.iter().map(|(part, link)| (link.index, *part)).collect();
+    let named = |device: Device| match device {
+        Device::Index(index) => parts.get(&index).copied().unwrap_or(device),
+        part => part,
+    };
+    seen.addresses
+        .iter_mut()
+        .for_each(|address| address.device = named(address.device));
+    seen.routes
+        .iter_mut()
+        .for_each(|route| route.device = route.device.map(named));
+    seen.neighbours
+        .iter_mut()
+        .for_each(|neighbour| neighbour.device = named(neighbour.device));
+}

@@ -1,0 +1,13 @@
+//! One pure function for each datapath mode: attachment and facts of the node in, wanted kernel state out.
+
+pub mod policy_route;
+
+use crate::attachment::{Attachment, Mode};
+use crate::desired::{DesiredState, HostFacts};
+
+/// The wanted state of an attachment.
+pub fn desired_state(attachment: &Attachment, facts: &HostFacts) -> DesiredState {
+    match attachment.mode {
+        Mode::PolicyRoute => policy_route::desired_state(attachment, facts),
+    }
+}

@@ -1,0 +1,244 @@
+//! Mode `policy_route`: a veth pair, a host route to the pod, and rules that send the pod's packets out through its own ENI.
+//!
+//! Names, priorities and table numbers are Terway's. On purpose different from it:
+//! - `compact` replaces the 512 rule of each pod by one shared rule (main, host routes only): a forwarded packet walks half the rules.
+//! - The table of the ENI ends in `unreachable`: when the ENI is gone, pods do not leak out through the node's own interface.
+//! - The host has a permanent neighbour for the pod: its first packet waits for no ARP, and IPv6 works before any link-local address does.
+//! - Extra routes use the same next hop as the default route; nothing on the pair answers for the VPC gateway.
+//! - IPv6 forwarding is switched on for the whole node; the kernel ignores the setting of a single link.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::attachment::{Attachment, RuleForm};
+use crate::desired::{DesiredState, HostFacts, NamespaceState};
+use crate::object::{
+    Address, Device, Family, Link, LinkAddress, METRIC_IPV6, METRIC_LAST, Mtu, Names, Neighbour, PROTOCOL, Prefix, Route,
+    RouteKind, Rule, Scope, Sysctl, SysctlKey, SysctlScope, TABLE_MAIN, eni_table,
+};
+
+/// Next hop of the pod for IPv4; no interface owns it.
+pub const NEXT_HOP_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(169, 254, 1, 1));
+/// Next hop of the pod for IPv6.
+pub const NEXT_HOP_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1));
+/// Priority of the rules towards pods.
+pub const PRIORITY_TO_POD: u32 = 512;
+/// Priority of the rules from pods.
+pub const PRIORITY_FROM_POD: u32 = 2048;
+
+/// One family of the attachment, without its type.
+struct Leg {
+    family: Family,
+    pod: IpAddr,
+    gateway: IpAddr,
+    host: Option<IpAddr>,
+}
+
+/// The wanted state of a `policy_route` attachment.
+pub fn desired_state(attachment: &Attachment, facts: &HostFacts) -> DesiredState {
+    let mut host = NamespaceState {
+        sysctls: node_sysctls(attachment, facts),
+        ..NamespaceState::default()
+    };
+    let mut pod = NamespaceState::default();
+    host.links.push(Link {
+        device: Device::Eni,
+        name: None,
+        mtu: Mtu::AtLeast(attachment.mtu),
+        alias: None,
+    });
+    host.links.push(end(Device::HostEnd, &attachment.host_if_name, attachment));
+    pod.links.push(end(Device::PodEnd, &attachment.if_name, attachment));
+    for leg in legs(attachment) {
+        host_leg(&mut host, &leg, attachment, facts);
+        pod_leg(&mut pod, &leg, attachment);
+    }
+    DesiredState {
+        names: Names {
+            host_end: attachment.host_if_name.clone(),
+            pod_end: attachment.if_name.clone(),
+            eni: facts.eni_name.clone(),
+            uplink: facts.advertised_uplink.clone(),
+        },
+        alias: attachment.alias(),
+        mtu: attachment.mtu,
+        host,
+        pod,
+    }
+}
+
+fn end(device: Device, name: &str, attachment: &Attachment) -> Link {
+    Link {
+        device,
+        name: Some(name.to_owned()),
+        mtu: Mtu::Exactly(attachment.mtu),
+        alias: Some(attachment.alias()),
+    }
+}
+
+fn legs(attachment: &Attachment) -> impl Iterator<Item = Leg> {
+    let ipv4 = attachment.ipv4.map(|ipv4| Leg {
+        family: Family::V4,
+        pod: ipv4.address.into(),
+        gateway: ipv4.gateway.into(),
+        host: attachment.host_ipv4.map(IpAddr::from),
+    });
+    let ipv6 = attachment.ipv6.map(|ipv6| Leg {
+        family: Family::V6,
+        pod: ipv6.address.into(),
+        gateway: ipv6.gateway.into(),
+        host: attachment.host_ipv6.map(IpAddr::from),
+    });
+    ipv4.into_iter().chain(ipv6)
+}
+
+/// Sysctls of the node as a whole. Order matters: a node that lives on router advertisements must be told to go on accepting them
+/// before forwarding is switched on, or the kernel drops its default route (`rt6_purge_dflt_routers`).
+fn node_sysctls(attachment: &Attachment, facts: &HostFacts) -> Vec<Sysctl> {
+    let mut sysctls = Vec::new();
+    for scope in [SysctlScope::All, SysctlScope::Default] {
+        sysctls.push(sysctl(Family::V4, scope, "forwarding", 1));
+        sysctls.push(sysctl(Family::V4, scope, "rp_filter", 0));
+    }
+    if attachment.ipv6.is_some() {
+        if facts.advertised_uplink.is_some() {
+            sysctls.push(sysctl(Family::V6, SysctlScope::Device(Device::Uplink), "accept_ra", 2));
+        }
+        sysctls.push(sysctl(Family::V6, SysctlScope::All, "forwarding", 1));
+    }
+    if attachment.ipv6.is_some() {
+        // Without a link-local address that has passed duplicate detection the kernel asks for no neighbour (`ndisc_solicit`): for more
+        // than a second a new ENI could not find its gateway. The VPC makes MACs, and so these addresses, unique.
+        sysctls.push(sysctl(Family::V6, SysctlScope::Device(Device::Eni), "accept_dad", 0));
+    }
+    for device in [Device::Eni, Device::HostEnd] {
+        let scope = SysctlScope::Device(device);
+        if attachment.ipv4.is_some() {
+            sysctls.push(sysctl(Family::V4, scope, "forwarding", 1));
+            sysctls.push(sysctl(Family::V4, scope, "rp_filter", 0));
+        }
+        if attachment.ipv6.is_some() {
+            sysctls.push(sysctl(Family::V6, scope, "disable_ipv6", 0));
+            sysctls.push(sysctl(Family::V6, scope, "accept_ra", 0));
+            sysctls.push(sysctl(Family::V6, scope, "forwarding", 1));
+        }
+    }
+    sysctls
+}
+
+fn host_leg(host: &mut NamespaceState, leg: &Leg, attachment: &Attachment, facts: &HostFacts) {
+    let table = eni_table(facts.eni_index);
+    if let Some(address) = leg.host {
+        host.addresses.push(Address {
+            device: Device::Eni,
+            prefix: Prefix::host(address),
+        });
+    }
+    let default = leg.family.default_prefix();
+    host.routes.push(Route {
+        table,
+        kind: RouteKind::Unreachable,
+        device: None,
+        metric: METRIC_LAST,
+        ..route(default, None, Device::Eni)
+    });
+    // Terway keeps the gateway's host route in main. With one shared rule it would capture what pods of another ENI of the same
+    // vSwitch send to their gateway, so there it lives only while the default route is being made (see `kernel/execute.rs`).
+    if leg.family == Family::V6 && attachment.rule_form == RuleForm::PerPod {
+        host.routes.push(route(Prefix::host(leg.gateway), None, Device::Eni));
+    }
+    host.routes.push(Route {
+        table,
+        ..route(default, Some(leg.gateway), Device::Eni)
+    });
+    host.rules
+        .push(rule(leg.family, PRIORITY_FROM_POD, Some(Prefix::host(leg.pod)), None, table));
+    host.rules.push(match attachment.rule_form {
+        // 31 and 127 rather than 0: any other route of main, a connected subnet for instance, must not capture what pods send.
+        RuleForm::Compact => Rule {
+            suppress_prefix_length: Some(u32::from(leg.family.bits()) - 1),
+            ..rule(leg.family, PRIORITY_TO_POD, None, None, TABLE_MAIN)
+        },
+        RuleForm::PerPod => rule(leg.family, PRIORITY_TO_POD, None, Some(Prefix::host(leg.pod)), TABLE_MAIN),
+    });
+    host.neighbours.push(neighbour(Device::HostEnd, leg.pod, Device::PodEnd));
+    host.routes.push(route(Prefix::host(leg.pod), None, Device::HostEnd));
+}
+
+fn pod_leg(pod: &mut NamespaceState, leg: &Leg, attachment: &Attachment) {
+    let next_hop = match leg.family {
+        Family::V4 => NEXT_HOP_V4,
+        Family::V6 => NEXT_HOP_V6,
+    };
+    if leg.family == Family::V6 {
+        let scope = SysctlScope::Device(Device::PodEnd);
+        pod.sysctls.push(sysctl(Family::V6, SysctlScope::All, "disable_ipv6", 0));
+        pod.sysctls.push(sysctl(Family::V6, scope, "disable_ipv6", 0));
+        pod.sysctls.push(sysctl(Family::V6, scope, "accept_ra", 0));
+        // The pair has no third party: the link-local address needs no duplicate detection either.
+        pod.sysctls.push(sysctl(Family::V6, scope, "accept_dad", 0));
+    }
+    pod.addresses.push(Address {
+        device: Device::PodEnd,
+        prefix: Prefix::host(leg.pod),
+    });
+    pod.neighbours.push(neighbour(Device::PodEnd, next_hop, Device::HostEnd));
+    if attachment.default_route {
+        pod.routes
+            .push(route(leg.family.default_prefix(), Some(next_hop), Device::PodEnd));
+    }
+    let extra = attachment.extra_routes.iter().filter(|extra| extra.family() == leg.family);
+    pod.routes
+        .extend(extra.map(|extra| route(*extra, Some(next_hop), Device::PodEnd)));
+}
+
+/// A route in main: to a neighbour on the link, or onlink through a gateway.
+fn route(destination: Prefix, gateway: Option<IpAddr>, device: Device) -> Route {
+    let family = destination.family();
+    Route {
+        table: TABLE_MAIN,
+        destination,
+        kind: RouteKind::Unicast,
+        device: Some(device),
+        gateway,
+        onlink: gateway.is_some(),
+        scope: if family == Family::V4 && gateway.is_none() && device != Device::Eni {
+            Scope::Link
+        } else {
+            Scope::Universe
+        },
+        metric: if family == Family::V6 { METRIC_IPV6 } else { 0 },
+        protocol: PROTOCOL,
+    }
+}
+
+fn rule(family: Family, priority: u32, from: Option<Prefix>, to: Option<Prefix>, table: u32) -> Rule {
+    Rule {
+        family,
+        priority,
+        from,
+        to,
+        table,
+        suppress_prefix_length: None,
+        protocol: PROTOCOL,
+        foreign_form: false,
+    }
+}
+
+fn neighbour(device: Device, address: IpAddr, owner: Device) -> Neighbour {
+    Neighbour {
+        device,
+        address,
+        mac: LinkAddress::Of(owner),
+        permanent: true,
+    }
+}
+
+fn sysctl(family: Family, scope: SysctlScope, name: &'static str, value: i32) -> Sysctl {
+    Sysctl {
+        key: SysctlKey { family, scope, name },
+        value,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,60 @@
+//! Check: the difference must be empty. Changes nothing.
+
+use super::view;
+use crate::attachment::Attachment;
+use crate::diff::{Drift, Problem, diff};
+use crate::error::{ErrorCode, Result};
+use crate::object::Place;
+use crate::shared::Context;
+
+/// Every difference between the attachment and the kernel.
+pub fn check(context: &mut Context<'_>, attachment: &Attachment) -> Result<Vec<Drift>> {
+    let missing = |place, kind, object, detail: &str| Drift {
+        place,
+        kind,
+        object,
+        problem: Problem::Missing,
+        detail: Some(detail.into()),
+    };
+    let mut drifts = Vec::new();
+    let mut pod = match view::open_pod(context, &attachment.netns) {
+        Ok(pod) => Some(pod),
+        Err(error) if error.code == ErrorCode::NetnsGone => {
+            drifts.push(missing(
+                Place::Pod,
+                "netns",
+                format!("netns {}", attachment.netns),
+                &error.message,
+            ));
+            None
+        }
+        Err(error) => return Err(error),
+    };
+    let Some(eni) = context.shared.find_eni(&mut context.worker.socket, attachment.eni_mac)? else {
+        drifts.push(missing(
+            Place::Host,
+            "link",
+            format!("link {}", attachment.eni_mac),
+            "no link has this MAC",
+        ));
+        return Ok(drifts);
+    };
+    let host_end = view::host_end(context, &attachment.id, Some(&attachment.host_if_name), true)?;
+    let uplink = view::advertised_uplink(context, attachment)?;
+    let desired = view::desired(attachment, &eni, uplink.as_ref(), host_end.as_ref());
+    let pod_end = match (&mut pod, &host_end) {
+        (Some(pod), Some(host_end)) => view::pod_end(pod, host_end)?,
+        _ => None,
+    };
+    let host = view::see_host(context, &desired, eni, uplink, host_end)?;
+    let pod = pod
+        .as_mut()
+        .map(|pod| view::see_pod(context, &desired, pod, pod_end))
+        .transpose()?;
+    drifts.extend(
+        diff(&desired, &host, pod.as_ref())
+            .into_iter()
+            .map(|difference| difference.drift),
+    );
+    Ok(drifts)
+}

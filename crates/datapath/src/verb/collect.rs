@@ -1,0 +1,159 @@
+//! Collection: every object with our mark in the host namespace that belongs to no guarded attachment is removed. What lacks the mark
+//! (alias, group, protocol number) is never touched. Runs while no attach or repair does.
+
+use std::collections::HashSet;
+
+use netlink_packet_route::RouteNetlinkMessage;
+
+use super::detach::{Removal, remove_all, remove_rule, retire};
+use crate::attachment::ALIAS_PREFIX;
+use crate::error::{Error, Result};
+use crate::kernel::execute::Failpoint;
+use crate::kernel::message;
+use crate::kernel::observe;
+use crate::object::{Device, Family, GROUP_RETIRED, PROTOCOL, Route, Rule, TABLE_MAIN, eni_table};
+use crate::observed::ObservedLink;
+use crate::registry::Registry;
+use crate::shared::{Context, pick_eni};
+
+/// What was removed, in words, and what could not be.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Collected {
+    /// Objects.
+    pub removed: Vec<String>,
+    /// Failures.
+    pub failures: Vec<Error>,
+}
+
+/// Removes what belongs to nobody.
+pub fn collect(context: &mut Context<'_>) -> Collected {
+    let _alone = context.shared.alone();
+    let mut collected = Collected::default();
+    let (removals, retired) = match find(context) {
+        Ok(found) => found,
+        Err(error) => {
+            collected.failures.push(error);
+            return collected;
+        }
+    };
+    let objects: Vec<String> = removals.iter().map(|removal| removal.object.clone()).collect();
+    let mut failpoint = Failpoint::OFF;
+    if let Err(error) = remove_all(context, removals, &mut collected.failures, &mut failpoint) {
+        collected.failures.push(error);
+    }
+    context.shared.reaper.announce(retired);
+    let failed: HashSet<&str> = collected
+        .failures
+        .iter()
+        .filter_map(|failure| failure.object.as_deref())
+        .collect();
+    collected.removed = objects
+        .into_iter()
+        .filter(|object| !failed.contains(object.as_str()))
+        .collect();
+    collected.removed.dedup();
+    collected
+}
+
+/// What to remove, and how many devices the batch deleter will find. Everything is listed first, then the registry is asked: what an attachment made stands behind its admission.
+fn find(context: &mut Context<'_>) -> Result<(Vec<Removal>, usize)> {
+    let socket = &mut context.worker.socket;
+    let links = observe::links(socket)?;
+    let (mut rules, mut routes) = (Vec::new(), Vec::new());
+    for family in [Family::V4, Family::V6] {
+        rules.extend(
+            observe::rules(socket, family)?
+                .into_iter()
+                .filter(|rule| rule.protocol == PROTOCOL && !rule.foreign_form),
+        );
+        routes.extend(observe::own_routes(socket, family)?);
+    }
+    let registry = context.shared.registry();
+    let mut removals = Vec::new();
+    let (kept_rules, lost_rules): (Vec<Rule>, Vec<Rule>) = rules.into_iter().partition(|rule| rule_has_owner(rule, &registry));
+    let tables = live_tables(&registry, &links, &kept_rules);
+    let orphan = |link: &&ObservedLink| orphan_id(link).is_some_and(|id| registry.get(id).is_none());
+    let lost_links: Vec<&ObservedLink> = links.iter().filter(orphan).collect();
+    let lost: HashSet<u32> = lost_links.iter().map(|link| link.index).collect();
+    for route in routes.iter().filter(|route| !route_has_owner(route, &registry, &tables)) {
+        removals.push(remove_own_route(route, &links));
+    }
+    removals.extend(lost_rules.iter().map(remove_rule));
+    removals.extend(lost_links.iter().flat_map(|link| retire(link)));
+    let retired = links.iter().filter(|link| link.group == GROUP_RETIRED).count();
+    Ok((removals, retired + lost.len()))
+}
+
+/// The id of a living host end with our mark.
+fn orphan_id(link: &ObservedLink) -> Option<&str> {
+    link.alias
+        .as_deref()
+        .filter(|_| link.group != GROUP_RETIRED)?
+        .strip_prefix(ALIAS_PREFIX)
+}
+
+fn rule_has_owner(rule: &Rule, registry: &Registry) -> bool {
+    let mut selectors = rule.from.iter().chain(rule.to.iter()).peekable();
+    if selectors.peek().is_none() {
+        let has_family = |guarded: &crate::registry::Guarded| match rule.family {
+            Family::V4 => guarded.attachment.ipv4.is_some(),
+            Family::V6 => guarded.attachment.ipv6.is_some(),
+        };
+        return registry.all().any(has_family);
+    }
+    selectors.any(|prefix| prefix.is_host() && registry.owner(&prefix.address).is_some())
+}
+
+/// Tables of the ENIs of guarded attachments, and those that rules we keep point at (an ENI may be away for a moment).
+fn live_tables(registry: &Registry, links: &[ObservedLink], rules: &[Rule]) -> HashSet<u32> {
+    let macs: HashSet<_> = registry.all().map(|guarded| guarded.attachment.eni_mac).collect();
+    let of_enis = macs
+        .iter()
+        .filter_map(|mac| pick_eni(links, *mac))
+        .map(|link| eni_table(link.index));
+    of_enis
+        .chain(rules.iter().map(|rule| rule.table).filter(|table| *table != TABLE_MAIN))
+        .collect()
+}
+
+fn route_has_owner(route: &Route, registry: &Registry, tables: &HashSet<u32>) -> bool {
+    if route.table != TABLE_MAIN {
+        return tables.contains(&route.table);
+    }
+    let is_gateway = |guarded: &crate::registry::Guarded| {
+        guarded
+            .attachment
+            .ipv6
+            .is_some_and(|ipv6| std::net::IpAddr::V6(ipv6.gateway) == route.destination.address)
+    };
+    route.destination.is_host() && (registry.owner(&route.destination.address).is_some() || registry.all().any(is_gateway))
+}
+
+fn remove_own_route(route: &Route, links: &[ObservedLink]) -> Removal {
+    let device = match route.device {
+        Some(Device::Index(index)) => Some(index),
+        _ => None,
+    };
+    let name = device
+        .and_then(|index| links.iter().find(|link| link.index == index))
+        .map(|link| link.name.as_str());
+    let mut object = format!(
+        "route {}",
+        if route.destination.is_default() {
+            "default".into()
+        } else {
+            route.destination.to_string()
+        }
+    );
+    if let Some(name) = name {
+        object.push_str(&format!(" dev {name}"));
+    }
+    if route.table != TABLE_MAIN {
+        object.push_str(&format!(" table {}", route.table));
+    }
+    Removal {
+        object,
+        request: RouteNetlinkMessage::DelRoute(message::route(route, device)),
+        name: "RTM_DELROUTE",
+    }
+}

@@ -1,0 +1,244 @@
+//! Detach: whatever is left of an attachment goes. Only what is marked with its id is touched, so that a newer sandbox of the same pod,
+//! with the same host name or even the same address, is unharmed (I7). Failures are collected, never stop it.
+
+use std::net::IpAddr;
+
+use netlink_packet_route::RouteNetlinkMessage;
+
+use super::view;
+use crate::error::{Error, Result};
+use crate::kernel::execute::{BATCH, Failpoint};
+use crate::kernel::message::{self, LinkChange};
+use crate::kernel::observe;
+use crate::kernel::socket::Request;
+use crate::mode::policy_route::{PRIORITY_FROM_POD, PRIORITY_TO_POD};
+use crate::object::{Device, Family, GROUP_RETIRED, PROTOCOL, Prefix, Route, Rule, TABLE_MAIN, displaced_name};
+use crate::observed::ObservedLink;
+use crate::shared::Context;
+
+const ENOENT: i32 = 2;
+const ESRCH: i32 = 3;
+const ENODEV: i32 = 19;
+
+/// What is known of an attachment that has to go.
+#[derive(Clone, Debug, Default)]
+pub struct Target {
+    /// Its id.
+    pub id: String,
+    /// Its host name, if known.
+    pub host_if_name: Option<String>,
+    /// Its addresses, if known.
+    pub addresses: Vec<IpAddr>,
+}
+
+/// How a detach ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Detached {
+    /// Nothing was left.
+    pub already_gone: bool,
+    /// What could not be removed.
+    pub failures: Vec<Error>,
+}
+
+/// One request of a tear-down, with its object in words.
+pub(super) struct Removal {
+    pub object: String,
+    pub request: RouteNetlinkMessage,
+    pub name: &'static str,
+}
+
+/// Removes everything that is marked with the target's id. The target is not guarded any more.
+pub fn detach(context: &mut Context<'_>, target: &Target, host_end: Option<u32>, mut failpoint: Failpoint) -> Detached {
+    let mut detached = Detached::default();
+    let link = match find(context, target, host_end) {
+        Ok(link) => link,
+        Err(error) => {
+            detached.failures.push(error);
+            None
+        }
+    };
+    let addresses = match own_addresses(context, target, link.as_ref()) {
+        Ok(addresses) => addresses,
+        Err(error) => {
+            detached.failures.push(error);
+            Vec::new()
+        }
+    };
+    let mut removals = Vec::new();
+    match rules_of(context, &addresses) {
+        Ok(rules) => removals.extend(rules.iter().map(remove_rule)),
+        Err(error) => detached.failures.push(error),
+    }
+    if let Some(link) = &link {
+        removals.splice(0..0, addresses.iter().map(|address| remove_route(*address, link)));
+        removals.extend(retire(link));
+    }
+    detached.already_gone = removals.is_empty() && detached.failures.is_empty();
+    if let Err(error) = remove_all(context, removals, &mut detached.failures, &mut failpoint) {
+        detached.failures.push(error);
+    }
+    if link.is_some() {
+        context.shared.reaper.retired(1);
+    }
+    detached
+}
+
+fn find(context: &mut Context<'_>, target: &Target, host_end: Option<u32>) -> Result<Option<ObservedLink>> {
+    if let Some(index) = host_end {
+        let alias = crate::attachment::alias_of(&target.id);
+        let link = observe::link_by_index(&mut context.worker.socket, index)?;
+        if let Some(link) = link.filter(|link| view::is_host_end(link, &alias)) {
+            return Ok(Some(link));
+        }
+    }
+    view::host_end(context, &target.id, target.host_if_name.as_deref(), true)
+}
+
+/// The target's addresses, with those that its routes show, without those that another attachment has now: one that is guarded, or
+/// one whose link, marked with another id, has the address's route.
+fn own_addresses(context: &mut Context<'_>, target: &Target, link: Option<&ObservedLink>) -> Result<Vec<IpAddr>> {
+    let socket = &mut context.worker.socket;
+    let mut addresses = target.addresses.clone();
+    if let Some(link) = link {
+        for family in [Family::V4, Family::V6] {
+            let routes = observe::routes(socket, family, Some(TABLE_MAIN), Some(link.index))?;
+            let ours = routes
+                .into_iter()
+                .filter(|route| route.protocol == PROTOCOL && route.destination.is_host());
+            addresses.extend(ours.map(|route| route.destination.address));
+        }
+    }
+    addresses.sort_unstable();
+    addresses.dedup();
+    addresses.retain(|address| {
+        context
+            .shared
+            .registry()
+            .owner(address)
+            .is_none_or(|owner| owner == target.id)
+    });
+    let mut own = Vec::new();
+    for address in addresses {
+        let route = observe::matching_route(socket, address)?;
+        let through = route.filter(|route| route.destination == Prefix::host(address) && route.protocol == PROTOCOL);
+        let other = match through.and_then(|route| route.device) {
+            Some(Device::Index(index)) if link.is_none_or(|link| link.index != index) => observe::link_by_index(socket, index)?,
+            _ => None,
+        };
+        let alias = crate::attachment::alias_of(&target.id);
+        if other.is_none_or(|other| other.alias.as_deref() == Some(&alias)) {
+            own.push(address);
+        }
+    }
+    Ok(own)
+}
+
+/// Rules of ours that name one of these addresses.
+fn rules_of(context: &mut Context<'_>, addresses: &[IpAddr]) -> Result<Vec<Rule>> {
+    let prefixes: Vec<Prefix> = addresses.iter().copied().map(Prefix::host).collect();
+    let names = |prefix: Option<Prefix>| prefix.is_some_and(|prefix| prefixes.contains(&prefix));
+    let mut found = Vec::new();
+    for family in [Family::V4, Family::V6] {
+        if prefixes.iter().any(|prefix| prefix.family() == family) {
+            let rules = observe::rules(&mut context.worker.socket, family)?;
+            let ours = |rule: &Rule| {
+                let own = rule.protocol == PROTOCOL && matches!(rule.priority, PRIORITY_FROM_POD | PRIORITY_TO_POD);
+                own && !rule.foreign_form && (names(rule.from) || names(rule.to))
+            };
+            found.extend(rules.into_iter().filter(ours));
+        }
+    }
+    Ok(found)
+}
+
+pub(super) fn remove_rule(rule: &Rule) -> Removal {
+    Removal {
+        object: rule.to_string(),
+        request: RouteNetlinkMessage::DelRule(message::rule(rule)),
+        name: "RTM_DELRULE",
+    }
+}
+
+fn remove_route(address: IpAddr, link: &ObservedLink) -> Removal {
+    let destination = Prefix::host(address);
+    let route = Route {
+        table: TABLE_MAIN,
+        destination,
+        device: None,
+        ..blank_route(destination)
+    };
+    Removal {
+        object: format!("route {destination} dev {}", link.name),
+        request: RouteNetlinkMessage::DelRoute(message::route(&route, Some(link.index))),
+        name: "RTM_DELROUTE",
+    }
+}
+
+/// A route of ours by destination alone. Scope nowhere matches any (`fib_table_delete`).
+fn blank_route(destination: Prefix) -> Route {
+    use crate::object::{RouteKind, Scope};
+    Route {
+        table: TABLE_MAIN,
+        destination,
+        kind: RouteKind::Unicast,
+        device: None,
+        gateway: None,
+        onlink: false,
+        scope: Scope::Other(255),
+        metric: 0,
+        protocol: PROTOCOL,
+    }
+}
+
+/// Down, out of the way of its own name, and into the group that is deleted together.
+pub(super) fn retire(link: &ObservedLink) -> [Removal; 2] {
+    let down = LinkChange {
+        up: Some(false),
+        ..LinkChange::default()
+    };
+    let rename = LinkChange {
+        name: Some(displaced_name(link.index)),
+        group: Some(GROUP_RETIRED),
+        ..LinkChange::default()
+    };
+    [down, rename].map(|change| Removal {
+        object: format!("link {}", link.name),
+        request: message::set_link(link.index, change),
+        name: "RTM_SETLINK",
+    })
+}
+
+/// In one system call for each batch; a failpoint takes them one by one.
+pub(super) fn remove_all(
+    context: &mut Context<'_>,
+    removals: Vec<Removal>,
+    failures: &mut Vec<Error>,
+    failpoint: &mut Failpoint,
+) -> Result<()> {
+    let mut words = Vec::new();
+    let mut requests = Vec::new();
+    for removal in removals {
+        words.push((removal.object, removal.name));
+        requests.push(Request {
+            message: removal.request,
+            flags: 0,
+        });
+    }
+    let most = if failpoint.armed() { 1 } else { BATCH };
+    let mut words = words.into_iter();
+    let mut requests = requests.into_iter().peekable();
+    while requests.peek().is_some() {
+        failpoint.pass()?;
+        let batch = requests.by_ref().take(most).collect();
+        for answer in context.worker.socket.batch(batch)? {
+            let Some((object, name)) = words.next() else { continue };
+            match answer.result {
+                Err(refusal) if !matches!(refusal.errno, ENOENT | ESRCH | ENODEV) => {
+                    failures.push(refusal.error(name).about(object))
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,12 @@
+//! One file for each thing that can be asked of the datapath; all run on the threads of `pool`.
+
+pub mod attach;
+pub mod check;
+pub mod collect;
+pub mod detach;
+pub mod displace;
+pub mod host;
+pub mod repair;
+pub mod scan;
+pub mod survey;
+pub mod view;

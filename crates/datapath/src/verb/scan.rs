@@ -1,0 +1,131 @@
+//! Scan: the host's side of all attachments at once. Each kind of object is listed a single time, however many pods there are.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::view;
+use crate::attachment::Attachment;
+use crate::desired::DesiredState;
+use crate::diff::diff;
+use crate::error::Result;
+use crate::kernel::observe;
+use crate::object::{Address, Device, Family, Neighbour, Place, Prefix, Route, Rule};
+use crate::observed::{Observed, ObservedLink};
+use crate::shared::{Context, pick_eni};
+
+/// Everything of the host namespace, by what it is looked up.
+struct Snapshot {
+    links: Vec<ObservedLink>,
+    by_alias: HashMap<String, usize>,
+    addresses: HashMap<u32, Vec<Address>>,
+    routes: HashMap<u32, Vec<Route>>,
+    unbound: Vec<Route>,
+    rules: HashMap<(Option<Prefix>, Option<Prefix>), Vec<Rule>>,
+    neighbours: HashMap<u32, Vec<Neighbour>>,
+}
+
+/// Ids of the attachments whose host side differs from what is wanted.
+pub fn scan(context: &mut Context<'_>, attachments: &[Arc<Attachment>]) -> Result<Vec<String>> {
+    let snapshot = Snapshot::take(context)?;
+    let with_ipv6 = attachments.iter().find(|attachment| attachment.ipv6.is_some());
+    let uplink = with_ipv6
+        .map(|attachment| view::advertised_uplink(context, attachment))
+        .transpose()?
+        .flatten();
+    let mut differing = Vec::new();
+    for attachment in attachments {
+        let uplink = uplink.as_ref().filter(|_| attachment.ipv6.is_some());
+        if !snapshot.agrees(attachment, uplink)? {
+            differing.push(attachment.id.clone());
+        }
+    }
+    Ok(differing)
+}
+
+fn index_of(device: Device) -> u32 {
+    match device {
+        Device::Index(index) => index,
+        _ => 0,
+    }
+}
+
+impl Snapshot {
+    fn take(context: &mut Context<'_>) -> Result<Self> {
+        let socket = &mut context.worker.socket;
+        let links = observe::links(socket)?;
+        let mut snapshot = Self {
+            by_alias: HashMap::new(),
+            links,
+            addresses: HashMap::new(),
+            routes: HashMap::new(),
+            unbound: Vec::new(),
+            rules: HashMap::new(),
+            neighbours: HashMap::new(),
+        };
+        for (place, link) in snapshot.links.iter().enumerate() {
+            if let Some(alias) = &link.alias
+                && view::is_host_end(link, alias)
+            {
+                snapshot.by_alias.insert(alias.clone(), place);
+            }
+        }
+        for family in [Family::V4, Family::V6] {
+            for address in observe::addresses(socket, family, 0)? {
+                snapshot.addresses.entry(index_of(address.device)).or_default().push(address);
+            }
+            for route in observe::routes(socket, family, None, None)? {
+                match route.device {
+                    Some(device) => snapshot.routes.entry(index_of(device)).or_default().push(route),
+                    None => snapshot.unbound.push(route),
+                }
+            }
+            for rule in observe::rules(socket, family)? {
+                snapshot.rules.entry((rule.from, rule.to)).or_default().push(rule);
+            }
+        }
+        for neighbour in observe::all_neighbours(socket)? {
+            snapshot
+                .neighbours
+                .entry(index_of(neighbour.device))
+                .or_default()
+                .push(neighbour);
+        }
+        Ok(snapshot)
+    }
+
+    fn agrees(&self, attachment: &Attachment, uplink: Option<&ObservedLink>) -> Result<bool> {
+        let Some(eni) = pick_eni(&self.links, attachment.eni_mac) else {
+            return Ok(false);
+        };
+        let Some(host_end) = self
+            .by_alias
+            .get(&attachment.alias())
+            .and_then(|place| self.links.get(*place))
+        else {
+            return Ok(false);
+        };
+        let desired = view::desired(attachment, eni, uplink, Some(host_end));
+        let mut seen = Observed::default();
+        seen.links.insert(Device::Eni, eni.clone());
+        seen.links.insert(Device::HostEnd, host_end.clone());
+        seen.links.extend(uplink.map(|link| (Device::Uplink, link.clone())));
+        for link in [eni.index, host_end.index] {
+            seen.addresses.extend(self.addresses.get(&link).into_iter().flatten());
+            seen.routes.extend(self.routes.get(&link).into_iter().flatten());
+            seen.neighbours.extend(self.neighbours.get(&link).into_iter().flatten());
+        }
+        seen.routes.extend(&self.unbound);
+        seen.rules = self.rules_for(&desired);
+        observe::name_devices(&mut seen);
+        observe::read_sysctls(Place::Host, &desired, &desired.names, &mut seen)?;
+        Ok(diff(&desired, &seen, None).is_empty())
+    }
+
+    fn rules_for(&self, desired: &DesiredState) -> Vec<Rule> {
+        let mut selectors: Vec<_> = desired.pod.addresses.iter().map(|address| Some(address.prefix)).collect();
+        let mut keys: Vec<_> = selectors.drain(..).flat_map(|pod| [(pod, None), (None, pod)]).collect();
+        keys.push((None, None));
+        let found = keys.iter().filter_map(|key| self.rules.get(key)).flatten().copied();
+        observe::relevant_rules(desired, found)
+    }
+}

@@ -1,0 +1,16 @@
+//! A node and its VPC out of network namespaces that exist only as open files: they vanish with the test, however it ends.
+#![allow(dead_code, missing_docs, reason = "each test binary uses its own part")]
+
+pub mod calls;
+pub mod lab;
+pub mod namespace;
+pub mod probe;
+
+/// Prints why and returns true if the test cannot run here.
+pub fn skip(test: &str) -> bool {
+    if rustix::process::geteuid().is_root() {
+        return false;
+    }
+    println!("SKIP {test}: needs root for network namespaces");
+    true
+}

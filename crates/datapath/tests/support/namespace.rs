@@ -1,0 +1,92 @@
+//! Throw-away network namespaces.
+
+use std::fs::File;
+use std::os::fd::{AsFd, AsRawFd};
+use std::process::Command;
+use std::sync::Arc;
+use std::thread;
+
+use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space};
+
+/// A namespace; gone when the last clone is dropped and nothing lives in it.
+#[derive(Clone)]
+pub struct Namespace(Arc<File>);
+
+impl Namespace {
+    pub fn new() -> Self {
+        let made = thread::spawn(|| {
+            #[expect(unsafe_code, reason = "unshare")]
+            // SAFETY: only the network namespace of this short-lived thread is changed; no files are unshared.
+            unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWNET) }.unwrap();
+            let file = File::open("/proc/thread-self/ns/net").unwrap();
+            Self(Arc::new(file))
+        });
+        let namespace = made.join().unwrap();
+        namespace.ip("link set lo up");
+        namespace
+    }
+
+    /// A path by which this process can open it.
+    pub fn path(&self) -> String {
+        format!("/proc/{}/fd/{}", std::process::id(), self.0.as_raw_fd())
+    }
+
+    /// Runs `work` on a thread inside.
+    pub fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        thread::scope(|scope| {
+            let inside = scope.spawn(|| {
+                move_into_link_name_space(self.0.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
+                work()
+            });
+            inside.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    }
+
+    /// Runs a long-lived `work` on a thread inside.
+    pub fn spawn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> thread::JoinHandle<T> {
+        let file = Arc::clone(&self.0);
+        thread::spawn(move || {
+            move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
+            drop(file);
+            work()
+        })
+    }
+
+    /// `ip ARGUMENTS`, which must succeed; its output.
+    pub fn ip(&self, arguments: &str) -> String {
+        self.try_ip(arguments)
+            .unwrap_or_else(|error| panic!("ip {arguments}: {error}"))
+    }
+
+    /// `ip ARGUMENTS`; its output or its error.
+    pub fn try_ip(&self, arguments: &str) -> Result<String, String> {
+        let output = self.run(|| Command::new("ip").args(arguments.split_whitespace()).output().unwrap());
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        if output.status.success() {
+            Ok(text(&output.stdout))
+        } else {
+            Err(text(&output.stderr))
+        }
+    }
+
+    /// Several `ip` commands, one a line.
+    pub fn ips(&self, commands: &str) {
+        for command in commands.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            self.ip(command);
+        }
+    }
+
+    /// `/proc/sys/net/PATH`
+    pub fn sysctl(&self, path: &str) -> String {
+        self.run(|| {
+            std::fs::read_to_string(format!("/proc/sys/net/{path}"))
+                .unwrap()
+                .trim()
+                .to_owned()
+        })
+    }
+
+    pub fn set_sysctl(&self, path: &str, value: &str) {
+        self.run(|| std::fs::write(format!("/proc/sys/net/{path}"), value).unwrap());
+    }
+}

@@ -1,0 +1,33 @@
+import type { Attachment, Datapath, DatapathError, Outcome } from "@terway/model";
+import type * as Addon from "../generated/index.d.ts";
+
+/** The native object in the shape of the contract: its `{value, error}` pairs become a discriminated union, readonly lists are copied. */
+export function adapt(native: Addon.NativeDatapath): Datapath {
+  return {
+    attach: async (attachment, deadlineMs) => outcome(await native.attach(mutable(attachment), deadlineMs)),
+    check: async (attachment) => outcome(await native.check(mutable(attachment))),
+    detach: (target) => native.detach({ ...target, addresses: [...target.addresses] }),
+    adopt: async (attachments) => {
+      const refused = await native.adopt(attachments.map(mutable));
+      if (refused.length > 0) {
+        throw new Error(`attachments of an earlier process are invalid: ${refused.map((error) => error.message).join("; ")}`);
+      }
+    },
+    survey: async () => outcome(await native.survey()),
+    collect: () => native.collect(),
+    startRepair: (options, onRepair) => native.startRepair(options, onRepair),
+    status: () => native.status(),
+    hostAddresses: () => native.hostAddresses(),
+    close: (deadlineMs) => native.close(deadlineMs),
+  };
+}
+
+function mutable(attachment: Attachment): Addon.Attachment {
+  return { ...attachment, extraRoutes: [...attachment.extraRoutes] };
+}
+
+function outcome<T>(native: { value?: T; error?: DatapathError }): Outcome<T> {
+  if (native.error !== undefined) return { ok: false, error: native.error };
+  if (native.value !== undefined) return { ok: true, value: native.value };
+  throw new Error("the native datapath answered neither a value nor an error");
+}
