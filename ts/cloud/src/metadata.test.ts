@@ -73,7 +73,9 @@ describe("against the simulator", () => {
     expect((await metadata.identity()).instanceId).toBe(names.instance);
     // 7 paths and 1 token.
     expect(records).toHaveLength(8);
-    expect(records.every((record) => record.action === "metadata" && record.errorCode === undefined)).toBe(true);
+    expect(new Set(records.map((record) => record.action))).toContain("meta-data/instance/instance-type");
+    expect(records.filter((record) => record.action === "api/token")).toHaveLength(1);
+    expect(records.filter((record) => record.errorCode !== undefined)).toEqual([]);
   });
 
   test("credentials of the role, and none without a role", async () => {

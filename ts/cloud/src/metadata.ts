@@ -18,7 +18,7 @@ export interface MetadataOptions {
   readonly endpoint?: URL;
   readonly clock: Clock;
   readonly random: Random;
-  /** One record for each request, action `metadata`. */
+  /** One record for each request; `action` is its path below `/latest/`, for example `meta-data/instance-id`. It may hold a MAC. */
   readonly onCall?: (record: CallRecord) => void;
   readonly timeoutMs?: number;
 }
@@ -55,7 +55,7 @@ export function openMetadata(options: MetadataOptions): Metadata {
       throw error;
     } finally {
       options.onCall?.({
-        action: "metadata",
+        action: path,
         durationMs: clock.monotonicMs() - startedAtMs,
         ...(errorCode === undefined ? {} : { errorCode }),
       });

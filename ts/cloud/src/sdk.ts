@@ -11,7 +11,10 @@ export interface SdkOptions {
   readonly endpoints: Readonly<Record<Product, URL>>;
   readonly regionId: string;
   readonly credentials: CredentialSource;
-  /** The SDK closes an idle or slow socket after this long; our own deadline is what callers see. */
+  /**
+   * The SDK closes a silent socket after this long; our own deadline is what callers see. It also keeps each finished request (about 6 KB) until
+   * then, because it does not clear its timer: keep it short.
+   */
   readonly socketTimeoutMs: number;
 }
 
