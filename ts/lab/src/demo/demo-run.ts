@@ -5,7 +5,7 @@ import { containerRuntime, missingFiles } from "../node/runtime.ts";
 import type { DemoOptions } from "./demo.ts";
 import { lookAround } from "./look-around.ts";
 import { type Endpoint, renderFailures, renderMatrix, renderSummary } from "./matrix.ts";
-import { measureMatrix } from "./measure.ts";
+import { awaitServers, measureMatrix } from "./measure.ts";
 import { type DemoPod, podEndpoint, renderPods, startPods } from "./pods.ts";
 import type { Progress } from "./progress.ts";
 import { type Check, podTraces, strayAddresses } from "./proof.ts";
@@ -64,6 +64,7 @@ export class DemoRun {
     for (const pod of pods) this.used.push(pod.ipv4, pod.ipv6);
     const endpoints = endpointsOf(lab, pods);
     const measurements = await progress.step("measure every path between them", async (note) => {
+      await awaitServers(lab.agent, endpoints);
       const measured = await measureMatrix(lab.agent, endpoints);
       note(`${measured.length} probes`);
       return measured;
@@ -105,13 +106,10 @@ export class DemoRun {
       for (const { instanceId } of [...lab.world.nodes, ...(lab.world.elsewhere === undefined ? [] : [lab.world.elsewhere])]) {
         await lab.cloud.command("releaseInstance", { id: instanceId });
       }
+      // The pools' ENIs go with their machines, as those that a client leaves on an instance do in the cloud.
       const { enis } = await lab.cloud.state();
-      // The pool's ENIs outlive their machine in the cloud, as for any client that is just switched off; they go by name.
-      const pooled = enis.filter((eni) => eni.type === "Secondary" && eni.status === "Available");
-      for (const eni of pooled) await lab.cloud.command("vanishEni", { id: eni.id });
-      const left = (await lab.cloud.state()).enis.map((eni) => `${eni.id} ${eni.status}`);
-      checks.push({ what: "ENIs in the cloud", found: left });
-      note(`${pooled.length} ENIs of the pools deleted, ${left.length} left`);
+      checks.push({ what: "ENIs in the cloud", found: enis.map((eni) => `${eni.id} ${eni.status}`) });
+      note(`${enis.length} ENIs left in the cloud`);
     });
     const found = checks.filter((check) => check.found.length > 0);
     for (const { what, found: lines } of found) for (const line of lines) progress.say(`  still there (${what}): ${line}`);

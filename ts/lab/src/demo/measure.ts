@@ -1,5 +1,14 @@
 import { type Probe, probe } from "../host/agent.ts";
+import { until } from "../node/until.ts";
 import type { Endpoint, Family, Measurement, Protocol } from "./matrix.ts";
+
+/** Until the server of each endpoint listens: it was started, but a started process is not a listening one. */
+export async function awaitServers(agent: string, endpoints: readonly Endpoint[]): Promise<void> {
+  const here: Probe = { id: "here", proto: "tcp", addr: "127.0.0.1" };
+  for (const { name, netns } of endpoints) {
+    await until(`the server of ${name} listens`, 10_000, async () => (await probe(agent, netns, [here])).every((outcome) => outcome.ok));
+  }
+}
 
 /**
  * Probes from every endpoint to every other over TCP, UDP and ICMP in both families, from inside the source's network namespace. An answer counts

@@ -80,6 +80,8 @@ export interface Containerd {
 export async function startContainerd(node: LabNode, runtime: ContainerRuntime, imageFiles: readonly string[]): Promise<Containerd> {
   await mkdir(node.path("/etc/containerd"), { recursive: true });
   await writeFile(node.path("/etc/containerd/config.toml"), containerdConfig(runtime));
+  // The standard plugins are part of a node's image; containerd 1.x calls `loopback` for every sandbox.
+  await node.run(["sh", "-c", "cp /usr/lib/cni/* /opt/cni/bin/"]);
   const path = `${runtime.directory}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`;
   const process = await node.start("containerd", [runtime.containerd, "--config", "/etc/containerd/config.toml"], { PATH: path });
   const cri = new CriClient(node.path("/run/containerd/containerd.sock"));
