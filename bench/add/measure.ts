@@ -24,7 +24,7 @@ export async function measureRounds(
   await scene.reserve(podsPresent + calls);
   for (let round = 0; round < rounds; round += 1) {
     for (const contender of rotate(scene.contenders, round)) {
-      const pods = Array.from({ length: calls }, (_, index) => scene.pod(podsPresent + index));
+      const pods = podsFrom(scene, contender, podsPresent, calls);
       for (const verb of ["ADD", "DEL"] as const) {
         const { samplesMs } = await callAll(scene, contender, verb, parallel, pods);
         samples.record({ contender: contender.name, verb, parallel, podsPresent, ms: samplesMs });
@@ -40,17 +40,14 @@ export function callAll(scene: Scene, contender: Contender, verb: Verb, parallel
   );
 }
 
-/** Pods of every contender that stay while others are measured beside them. ptp makes no rules: its pods would change nothing but time. */
-export async function populate(scene: Scene, from: number, to: number): Promise<BenchPod[][]> {
+/** Pods of each contender that stay while others are measured beside them. */
+export async function populate(scene: Scene, from: number, to: number): Promise<void> {
   await scene.reserve(to);
-  const [terway, floor] = scene.contenders;
-  const populations: BenchPod[][] = [];
-  for (const contender of [terway, floor]) {
-    const pods = Array.from({ length: to - from }, (_, index) => scene.pod(from + index));
-    await callAll(scene, contender, "ADD", 8, pods);
-    populations.push(pods);
-  }
-  return populations;
+  for (const contender of scene.contenders) await callAll(scene, contender, "ADD", 4, podsFrom(scene, contender, from, to - from));
+}
+
+export function podsFrom(scene: Scene, contender: Contender, from: number, count: number): BenchPod[] {
+  return Array.from({ length: count }, (_, index) => scene.pod(contender, from + index));
 }
 
 /** DEL and at once ADD of one pod name, and how long the kernel then still holds the old device. */
@@ -60,14 +57,14 @@ export async function measureRenames(
   count: number,
 ): Promise<{ delThenAddMs: number[]; deviceGoneMs: number[] }> {
   const [terway] = scene.contenders;
-  await scene.reserve(index + 1);
+  await scene.reserve(index + 2);
   const delThenAddMs: number[] = [];
   const deviceGoneMs: number[] = [];
-  let current = scene.pod(index);
+  let current = scene.pod(terway, index);
   await callAll(scene, terway, "ADD", 1, [current]);
   for (let turn = 0; turn < count; turn += 1) {
     const linksBefore = (await scene.links()).length;
-    const next = scene.pod(index);
+    const next = scene.pod(terway, index, index + ((turn + 1) % 2));
     const { wallMs } = await scene.driver.batch(1, [terway.del(current), terway.add(next)]);
     delThenAddMs.push(wallMs);
     const answered = performance.now();
@@ -86,11 +83,13 @@ export async function measureRenames(
 export async function measureChurn(scene: Scene, from: number, cycles: number): Promise<number[]> {
   const [terway] = scene.contenders;
   const width = 50;
-  await scene.reserve(from + width);
+  // Four sets of namespaces in turn: a runtime makes a new one for each sandbox, and never meets a device on its way out.
+  const sets = 4;
+  await scene.reserve(from + sets * width);
   const perThousand: number[] = [];
   let seen: number[] = [];
   for (let done = 0; done < cycles; done += width) {
-    const pods = Array.from({ length: Math.min(width, cycles - done) }, (_, index) => scene.pod(from + index));
+    const pods = podsFrom(scene, terway, from + ((done / width) % sets) * width, Math.min(width, cycles - done));
     for (const verb of ["ADD", "DEL"] as const) await callAll(scene, terway, verb, 4, pods);
     seen.push(await scene.daemonRssMiB());
     if ((done + width) % 1000 === 0 || done + width >= cycles) {

@@ -1,5 +1,5 @@
 import { describeMachine } from "../machine.ts";
-import { type AddOptions, callAll, measureChurn, measureRenames, measureRounds, populate } from "./measure.ts";
+import { type AddOptions, callAll, measureChurn, measureRenames, measureRounds, podsFrom, populate } from "./measure.ts";
 import type { AddResult } from "./report.ts";
 import { ratio, Samples, slopeOfSecondHalf, summarize } from "./samples.ts";
 import { Scene } from "./scene.ts";
@@ -82,7 +82,7 @@ export async function runAdd(options: AddOptions, say: (line: string) => void): 
 async function warmUp(scene: Scene, options: AddOptions): Promise<void> {
   await scene.reserve(options.callsPerRound);
   for (const contender of scene.contenders) {
-    const pods = Array.from({ length: options.callsPerRound }, (_, index) => scene.pod(index));
+    const pods = podsFrom(scene, contender, 0, options.callsPerRound);
     for (const verb of ["ADD", "DEL"] as const) await callAll(scene, contender, verb, 1, pods);
   }
 }

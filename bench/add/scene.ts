@@ -55,21 +55,26 @@ export class Scene {
     ]);
   }
 
-  /** Network namespaces for so many pods; made once and used again, since making them is not what is measured. */
+  /**
+   * Network namespaces for so many pods of each contender; made once and used again, since making them is not what is measured. Each has its own:
+   * a device that one contender has not quite removed must not meet the next one's.
+   */
   async reserve(count: number): Promise<void> {
     const lines: string[] = [];
     for (; this.#namespaces < count; this.#namespaces += 1) {
-      lines.push(`ip netns add pod${this.#namespaces}`, `ip -n pod${this.#namespaces} link set lo up`);
+      for (const { name } of this.contenders) {
+        lines.push(`ip netns add ${name}${this.#namespaces}`, `ip -n ${name}${this.#namespaces} link set lo up`);
+      }
     }
     if (lines.length > 0) await this.#node.run(["sh", "-e"], { input: lines.join("\n"), timeoutMs: 600_000 });
   }
 
-  /** A sandbox that never was before, in the namespace of that number, for the pod of that number. */
-  pod(index: number): BenchPod {
-    if (index >= this.#namespaces) throw new RangeError(`no namespace ${index}: reserve it first`);
+  /** A sandbox that never was before, for the pod of that number, in the namespace of that number unless another one is named. */
+  pod({ name }: Contender, index: number, namespace = index): BenchPod {
+    if (namespace >= this.#namespaces) throw new RangeError(`no namespace ${namespace}: reserve it first`);
     this.#containers += 1;
     const containerId = `bench${this.#containers.toString(16).padStart(59, "0")}`;
-    return { index, containerId, netns: `/run/netns/pod${index}`, name: `pod-${index}` };
+    return { index, containerId, netns: `/run/netns/${name}${namespace}`, name: `pod-${index}` };
   }
 
   /** Resident set of the daemon, MiB. */
