@@ -1,6 +1,8 @@
-import { type Cloud, type CreateEniSpec, systemClock } from "@terway/model";
+import { type Cloud, type CreateEniSpec, systemClock, systemRandom } from "@terway/model";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { clientTokenTag, openCloud } from "./cloud.ts";
+import { openCredentials } from "./credentials.ts";
+import { openMetadata } from "./metadata.ts";
 import { operations } from "./operations.ts";
 import { names, SimulatedRegion, staticCredentials } from "./testing/simulated-region.ts";
 
@@ -306,6 +308,70 @@ describe("the cloud's refusals", () => {
     expect(region.calls).toHaveLength(requests);
     expect(region.calls[0]).toHaveProperty("errorCode");
   });
+});
+
+describe("credentials of the RAM role, through metadata", () => {
+  const roleCloud = () => {
+    const metadata = openMetadata({ endpoint: region.metadata, clock: systemClock, random: systemRandom });
+    return region.cloud({ credentials: openCredentials({ clock: systemClock, metadata, secretDirectory: "/nonexistent" }) });
+  };
+
+  test("sign calls, security token included", async () => {
+    expect(await roleCloud().describeVSwitches([names.vSwitch])).toHaveLength(1);
+  });
+
+  test("F30: expired in the middle: fetched again, the caller does not notice", async () => {
+    const served = roleCloud();
+    await served.describeVSwitches([names.vSwitch]);
+    region.simulator.setFault({ fault: "F30" });
+    region.calls.length = 0;
+    expect(await served.describeVSwitches([names.vSwitch])).toHaveLength(1);
+    expect(region.calls.map((call) => call.errorCode)).toEqual(["InvalidSecurityToken.Expired", undefined]);
+  });
+
+  test("F31: the metadata service is away, what is valid goes on", async () => {
+    const served = roleCloud();
+    await served.describeVSwitches([names.vSwitch]);
+    region.simulator.setFault({ fault: "F31" });
+    expect(await served.describeVSwitches([names.vSwitch])).toHaveLength(1);
+  });
+
+  test("no role: denied, with what to do, and it works as soon as there is one", async () => {
+    region.simulator.admin("setInstance", { id: names.instance, ramRole: null });
+    const served = roleCloud();
+    const error = await failure(served.describeVSwitches([names.vSwitch]));
+    expect(error).toMatchObject({ class: "denied", code: "CredentialsUnavailable" });
+    expect(String(error)).toContain("RAM role");
+    region.simulator.admin("setInstance", { id: names.instance, ramRole: names.role });
+    expect(await served.describeVSwitches([names.vSwitch])).toHaveLength(1);
+  });
+});
+
+test("F28: nobody listens; it works again when somebody does", async () => {
+  region.simulator.setFault({ fault: "F28" });
+  expect(await failure(cloud.describeVSwitches([names.vSwitch]))).toMatchObject({ class: "transient" });
+  region.simulator.clearFaults();
+  expect(await cloud.describeVSwitches([names.vSwitch])).toHaveLength(1);
+});
+
+test("F32: a wrong clock is named as such", async () => {
+  region.simulator.setFault({ fault: "F32" });
+  const error = await failure(cloud.describeVSwitches([names.vSwitch]));
+  expect(error).toMatchObject({ class: "denied", code: "InvalidTimeStamp.Expired" });
+  expect(String(error)).toContain("clock");
+});
+
+test("F53: an empty answer is passed on as it is; whoever decides must not trust it alone", async () => {
+  region.simulator.setFault({ fault: "F53" });
+  expect(await cloud.describeEnis({ instanceId: names.instance })).toEqual([]);
+  expect(await cloud.describeEnis({ instanceId: names.instance })).toHaveLength(1);
+});
+
+test("F46: a request that the gateway runs twice makes one ENI and one set of addresses", async () => {
+  const eni = await attached();
+  region.simulator.setFault({ fault: "F46" });
+  expect(await cloud.assignIpv4(eni.id, 3, "twice")).toHaveLength(3);
+  expect((await cloud.describeEnis({ eniIds: [eni.id] }))[0]?.ipv4).toHaveLength(4);
 });
 
 test("the minimal RAM policy is enough for everything", async () => {

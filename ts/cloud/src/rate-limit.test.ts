@@ -125,3 +125,39 @@ describe("when the cloud throttles", () => {
     expect((await takeMany(limit, clock, 600)).at(-1)).toBeLessThanOrEqual(65_001);
   });
 });
+
+test("ten processes that know nothing of each other share one quota: it is used up, and nobody hammers", async () => {
+  const clock = new FakeClock();
+  const quota = 300;
+  const minutes = 20;
+  const windows = new Map<number, { given: number; refused: number }>();
+  const abort = new AbortController();
+  for (let index = 0; index < 10; index++) {
+    const limit = new RateLimit(clock, () => quota);
+    void (async () => {
+      await clock.sleep(index * 37, abort.signal);
+      for (;;) {
+        await limit.take("A", abort.signal);
+        const minute = Math.floor(clock.monotonicMs() / 60_000);
+        const window = windows.get(minute) ?? { given: 0, refused: 0 };
+        windows.set(minute, window);
+        if (window.given < quota) {
+          window.given++;
+          limit.succeeded("A");
+        } else {
+          window.refused++;
+          limit.throttled("A");
+          await clock.sleep(1000, abort.signal);
+        }
+      }
+    })().catch(() => undefined);
+  }
+  await clock.advance(minutes * 60_000);
+  abort.abort();
+  const settled = [...windows.values()].slice(1, minutes - 1);
+  expect(settled).toHaveLength(minutes - 2);
+  for (const { given, refused } of settled) {
+    expect(given).toBeGreaterThanOrEqual(0.95 * quota);
+    expect(refused / 10).toBeLessThanOrEqual(10);
+  }
+});
