@@ -71,6 +71,15 @@ describe("the life of a pod", () => {
     await node.cni("DEL", newer);
   });
 
+  test("several sandboxes of one pod at the same instant: each has its own address, none is hurt", async () => {
+    const sandboxes = await Promise.all(Array.from({ length: 4 }, () => node.pod("web-1")));
+    const addresses = await Promise.all(sandboxes.map((pod) => node.add(pod)));
+    expect(new Set(addresses).size).toBe(4);
+    for (const pod of sandboxes) expect(await node.pings(pod, node.machine.primary.ipv4)).toBe(true);
+    await Promise.all(sandboxes.map((pod) => node.cni("DEL", pod)));
+    expect((await node.mapping()).leases).toEqual([]);
+  });
+
   test("DEL of what is unknown, gone already, with an empty or dead namespace: success", async () => {
     const stranger = await node.pod();
     expect((await node.cni("DEL", stranger)).exitCode).toBe(0);

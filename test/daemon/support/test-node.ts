@@ -183,8 +183,9 @@ export class TestNode {
 
   async pod(name?: string): Promise<Pod> {
     this.#pods++;
-    const netns = await createNetNamespace(`tw-${this.id}-pod${this.#pods}`);
-    return { containerId: randomBytes(16).toString("hex"), name: name ?? `pod-${this.#pods}`, netns: netns.path, ifName: "eth0" };
+    const number = this.#pods;
+    const netns = await createNetNamespace(`tw-${this.id}-pod${number}`);
+    return { containerId: randomBytes(16).toString("hex"), name: name ?? `pod-${number}`, netns: netns.path, ifName: "eth0" };
   }
 
   async removeNetns(pod: Pod): Promise<void> {

@@ -118,6 +118,7 @@ export async function runDaemon(options: DaemonOptions, stop: AbortSignal): Prom
     },
     datapath,
     flight: new SingleFlight(),
+    hostNames: new SingleFlight(),
     network: () => uplink.network(),
     unready: () => (link === undefined ? metadataFailure : link.unready()),
     failpoint,

@@ -1,4 +1,13 @@
-import { type Clock, type Cloud, CloudError, type EniConf, type EventSink, type PoolConfig, type Random } from "@terway/model";
+import {
+  type Clock,
+  type Cloud,
+  CloudError,
+  type CloudErrorClass,
+  type EniConf,
+  type EventSink,
+  type PoolConfig,
+  type Random,
+} from "@terway/model";
 import type { InstanceFacts } from "./instance.ts";
 import { writeFacts } from "./instance.ts";
 import type { Logger } from "./log.ts";

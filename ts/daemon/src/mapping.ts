@@ -74,7 +74,7 @@ export function compareMapping(
     return { id, mac, type, status, vSwitchId, ours, addresses };
   });
   for (const [id, eni] of known ?? []) {
-    if (!view.enis.some((one) => one.id === id))
+    if (eni.mac !== primaryMac && !view.enis.some((one) => one.id === id))
       mismatches.push({ object: id, problem: `${eni.mac} is attached, the pool does not know it` });
   }
   return {

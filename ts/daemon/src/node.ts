@@ -17,6 +17,8 @@ export interface Node {
   readonly pool: AddressPool;
   readonly datapath: Datapath;
   readonly flight: SingleFlight;
+  /** Sandboxes of one pod share the name of the host end: their kernel work comes one after the other, in the order of their calls. */
+  readonly hostNames: SingleFlight;
   /** What is known of the node's own interface at this moment. */
   network(): NodeNetwork;
   /** Why addresses cannot be managed at all yet, as a complete sentence: the instance or its limits are unknown. */
@@ -26,17 +28,8 @@ export interface Node {
 }
 
 /** Steps between the journal's own failpoints at which a crash test stops the daemon. */
-export const daemonSteps = [
-  "add.allocated",
-  "add.attached",
-  "add.answered",
-  "del.begun",
-  "del.detached",
-  "del.answered",
-  "tombstone.released",
-  "recover.adopted",
-] as const;
-export type DaemonStep = (typeof daemonSteps)[number];
+export const daemonSteps = ["add.allocated", "add.attached", "del.begun", "del.detached", "tombstone.released", "recover.adopted"] as const;
+export type DaemonStep = (typeof daemonSteps)[number] | `call.${"add" | "del" | "check" | "gc" | "status"}`;
 
 /** One call about one interface of one container. */
 export interface ContainerCall {

@@ -55,7 +55,9 @@ export async function recover(node: Node, bootId: { readonly changed: boolean })
   let completed = 0;
   const intents = guarded.filter((attachment) => node.pool.lease(attachment.id)?.state === "intent");
   await each(intents, async (attachment) => {
-    const outcome = await node.datapath.attach(attachment, attachDeadlineMs);
+    const outcome = await node.hostNames.run(attachment.hostIfName, attachment.id, () =>
+      node.datapath.attach(attachment, attachDeadlineMs),
+    );
     if (outcome.ok) {
       await node.pool.bound(attachment.id);
       completed++;

@@ -122,6 +122,7 @@ export class CniServer {
   }
 
   async #dispatch(verb: Verb, request: CniRequest): Promise<unknown> {
+    this.#node.failpoint(`call.${verb}`);
     const deadline = new Deadline(this.#node.clock, request.deadlineMs);
     switch (verb) {
       case "status":

@@ -68,7 +68,7 @@ async function attach(node: Node, call: ContainerCall, sandbox: Sandbox): Promis
   node.failpoint("add.allocated");
   const leased = node.clock.monotonicMs();
   const attachment = readAttachment(lease) ?? attachmentFor(node, call, lease);
-  const outcome = await node.datapath.attach(attachment, call.deadline.remainingMs());
+  const outcome = await node.hostNames.run(attachment.hostIfName, id, () => node.datapath.attach(attachment, call.deadline.remainingMs()));
   if (!outcome.ok) {
     // A lease that was bound before belongs to a sandbox that may still live; only what this call began is rolled back.
     if (lease.state !== "bound") await release(node, id);
