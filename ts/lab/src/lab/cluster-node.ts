@@ -44,10 +44,17 @@ export class ClusterNode {
     return this.daemon;
   }
 
-  /** Until the conflist is written and the runtime says that its network is ready. */
+  /** Until this daemon serves, the conflist is written and the runtime says that its network is ready. */
   async warm(timeoutMs: number): Promise<void> {
     if (this.daemon === undefined) throw new Error(`terwayd was not started on ${this.name}`);
     await waitForConflist(this.node, this.daemon, timeoutMs);
+    // After a restart the conflist is there already, and says nothing of this daemon.
+    const serves = () =>
+      this.mapping().then(
+        () => true,
+        () => false,
+      );
+    await until(`terwayd on ${this.name} serves`, timeoutMs, serves, this.node.log("terwayd"));
     await until(`the runtime on ${this.name} says NetworkReady`, 20_000, async () => (await this.containerd.cri.networkReady()).ready);
   }
 
