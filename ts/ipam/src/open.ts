@@ -36,6 +36,8 @@ export interface PoolOptions {
   readonly occupied?: () => Promise<readonly string[]>;
   /** How long to wait for an older daemon to give the journal free. Default 10 s, the time kubelet's retried calls bridge. */
   readonly lockWaitMs?: number;
+  /** Size from which the journal is rewritten as a snapshot. Default 1 MiB, about 4,000 changes. */
+  readonly snapshotBytes?: number;
   readonly failpoint?: FailpointHook;
   /** In the place of files, for tests that lose power. */
   readonly storage?: JournalStorage;
@@ -67,6 +69,7 @@ export async function openPool(options: PoolOptions): Promise<AddressPool> {
       instanceId: identity.instanceId,
       failpoint: options.failpoint,
       onEvent: emit,
+      snapshotBytes: options.snapshotBytes,
       isRestOver: (rest) => quarantine.remainingMs(rest, coolDownMs()) === 0,
     });
     await failpoint("recover.replayed");

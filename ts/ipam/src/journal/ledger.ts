@@ -53,12 +53,14 @@ export class Ledger {
         this.putToRest(record.addresses, record.rest);
         return;
       case "eni":
+        this.takeFromOthers(record.eni.id, [...record.eni.ipv4, ...record.eni.ipv6]);
         this.enis.set(record.eni.id, record.eni);
         return;
       case "eni-status":
         this.changeEni(record.id, (eni) => ({ ...eni, status: record.status }));
         return;
       case "assigned":
+        this.takeFromOthers(record.id, record.addresses);
         this.changeEni(record.id, (eni) => ({ ...eni, [record.family]: [...new Set([...eni[record.family], ...record.addresses])] }));
         return;
       case "unassigned":
@@ -105,6 +107,15 @@ export class Ledger {
   private changeEni(id: string, change: (eni: KnownEni) => KnownEni): void {
     const eni = this.enis.get(id);
     if (eni) this.enis.set(id, change(eni));
+  }
+
+  /** The cloud has an address on one ENI only: one that is now here has left wherever it was (an ENI that is being deleted, say). */
+  private takeFromOthers(id: string, addresses: readonly string[]): void {
+    for (const [otherId, other] of this.enis) {
+      if (otherId === id || !addresses.some((address) => other.ipv4.includes(address) || other.ipv6.includes(address))) continue;
+      const kept = (list: readonly string[]) => list.filter((address) => !addresses.includes(address));
+      this.enis.set(otherId, { ...other, ipv4: kept(other.ipv4), ipv6: kept(other.ipv6) });
+    }
   }
 
   private leaseOf(key: { id: string; generation: number }): Lease | undefined {

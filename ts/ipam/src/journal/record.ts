@@ -133,7 +133,7 @@ export function encodeForeign(record: ForeignRecord): Uint8Array {
 /** The records of a frame in order. A type, shape or frame version from a newer release comes back as foreign and is no error. */
 export function decodeCommit({ version, payload }: Frame): (JournalRecord | ForeignRecord)[] {
   const items = version === frameVersion ? parseItems(payload) : undefined;
-  if (items === undefined) return [{ version, payload: payload.slice() }];
+  if (items === undefined) return [{ version, payload: Uint8Array.from(payload) }];
   return items.map((item) => {
     const parsed = recordSchema.safeParse(item);
     return parsed.success ? parsed.data : { version, payload: encoder.encode(JSON.stringify([item])) };

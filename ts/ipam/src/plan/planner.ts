@@ -1,6 +1,6 @@
-import { allocationsPerEni, attachable, leastOf, room, supply, wantedFamilies } from "./count.ts";
+import { allocationsPerEni, attachable, countIn, leastOf, room, supply, wantedFamilies } from "./count.ts";
 import { grow } from "./grow.ts";
-import type { Plan, PlanInput } from "./model.ts";
+import type { Family, Plan, PlanEni, PlanInput } from "./model.ts";
 import { removeSurplus, shrink } from "./shrink.ts";
 import { usableVSwitches } from "./vswitch.ts";
 
@@ -16,7 +16,7 @@ export function plan(input: PlanInput): Plan {
   const families = wantedFamilies(input.policy);
   if (families.length === 0) return { actions: [], reach: 0 };
   const supplied = sum(input, (eni) => leastOf(families, (family) => supply(eni, family)));
-  const resting = sum(input, (eni) => leastOf(families, (family) => restingOf(eni, family)));
+  const resting = sum(input, (eni) => leastOf(families, (family) => countIn(eni, family, "resting")));
   const idleCeiling = Math.max(input.policy.minIdle, input.policy.maxIdle);
   const topUp = Math.min(input.policy.minIdle, Math.max(0, idleCeiling - resting));
   const need = Math.max(0, input.waiting + topUp - supplied);
@@ -25,30 +25,21 @@ export function plan(input: PlanInput): Plan {
   return { actions: keeping ? [...growth.actions, ...removeSurplus(input)] : shrink(input), reach: reach(input) };
 }
 
-function restingOf(eni: PlanInput["enis"][number], family: "ipv4" | "ipv6"): number {
-  let count = 0;
-  for (const address of family === "ipv4" ? eni.ipv4 : eni.ipv6) if (address.state === "resting") count += 1;
-  return count;
-}
-
 function reach(input: PlanInput): number {
   const families = wantedFamilies(input.policy);
-  const onTheWay = sum(
-    input,
-    (eni) => leastOf(families, (family) => supply(eni, family)) - leastOf(families, (family) => freeOf(eni, family)),
-  );
+  const allocations = (count: (eni: PlanEni, family: Family) => number) =>
+    sum(input, (eni) => leastOf(families, (family) => count(eni, family)));
+  const onTheWay = allocations(supply) - allocations((eni, family) => countIn(eni, family, "free"));
   const onExisting = sum(input, (eni) => (growable(input, eni.vSwitchId) ? room(input, eni) : 0));
   const slots = input.mayCreate && usableVSwitches(input).length > 0 ? Math.max(0, input.limits.maxEnis - input.enis.length) : 0;
   // One of ours that was left unattached takes a slot and can be attached.
   const unattached = attachable(input).filter((eni) => eni.mayGrow).length;
-  return onTheWay + onExisting + (slots + unattached) * allocationsPerEni(input);
-}
-
-function freeOf(eni: PlanInput["enis"][number], family: "ipv4" | "ipv6"): number {
-  let count = 0;
-  if (eni.phase !== "inUse") return 0;
-  for (const address of family === "ipv4" ? eni.ipv4 : eni.ipv6) if (address.state === "free") count += 1;
-  return count;
+  // What is being given back makes room when it is gone.
+  const leaving = input.mayCreate ? input.enis.filter((eni) => eni.ours && eni.phase === "leaving").length : 0;
+  const leavingAddresses = sum(input, (eni) =>
+    eni.phase === "inUse" && eni.mayGrow ? countIn(eni, "ipv4", "leaving") + countIn(eni, "ipv6", "leaving") : 0,
+  );
+  return onTheWay + onExisting + leavingAddresses + (slots + unattached + leaving) * allocationsPerEni(input);
 }
 
 /** An ENI can grow while its vSwitch does not rest. A vSwitch that is no longer configured still serves the ENIs it has. */
@@ -56,7 +47,7 @@ function growable(input: PlanInput, vSwitchId: string): boolean {
   return input.vSwitches.find((vSwitch) => vSwitch.id === vSwitchId)?.usable ?? true;
 }
 
-function sum(input: PlanInput, value: (eni: PlanInput["enis"][number]) => number): number {
+function sum(input: PlanInput, value: (eni: PlanEni) => number): number {
   let total = 0;
   for (const eni of input.enis) if (eni.ours) total += value(eni);
   return total;

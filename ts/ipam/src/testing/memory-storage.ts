@@ -2,14 +2,22 @@ import type { JournalStorage } from "../journal/storage.ts";
 
 /** A disk for tests: what was synced survives {@link MemoryDisk.crash}, of what was not, any prefix may. */
 export class MemoryDisk {
-  /** What is on the platter. */
-  durable: Uint8Array = new Uint8Array();
   readonly setAside: Uint8Array[] = [];
   /** Thrown by writes while set, for example `Object.assign(new Error("…"), { code: "ENOSPC" })`. */
   failure: Error | undefined;
+  private chunks: Uint8Array[] = [];
   /** Bytes handed to an append that is not durable yet. */
   private pending: Uint8Array = new Uint8Array();
   private holder = 0;
+
+  /** What is on the platter. */
+  get durable(): Uint8Array {
+    return Buffer.concat(this.chunks);
+  }
+
+  set durable(bytes: Uint8Array) {
+    this.chunks = [bytes];
+  }
 
   /** Opens it for a new process; whatever an older one still tries has no effect and never ends. */
   open(): JournalStorage {
@@ -33,16 +41,16 @@ export class MemoryDisk {
         // A refused append leaves nothing behind, see FileStorage.
         if (!disk.failure) disk.pending = bytes;
         await write(() => {
-          disk.durable = Buffer.concat([disk.durable, bytes]);
+          disk.chunks.push(bytes);
           disk.pending = new Uint8Array();
         });
       },
       replace: (bytes) =>
         write(() => {
-          disk.durable = bytes.slice();
+          disk.chunks = [Uint8Array.from(bytes)];
         }),
       setAside: async (bytes) => {
-        disk.setAside.push(bytes.slice());
+        disk.setAside.push(Uint8Array.from(bytes));
         return `memory/${disk.setAside.length}`;
       },
       close: async () => {
@@ -54,7 +62,7 @@ export class MemoryDisk {
   /** Power loss. `tornFraction` of what was being written when it happened made it to the platter. */
   crash(tornFraction = 0): void {
     this.holder += 1;
-    this.durable = Buffer.concat([this.durable, this.pending.subarray(0, Math.floor(this.pending.length * tornFraction))]);
+    this.chunks.push(Uint8Array.from(this.pending).subarray(0, Math.floor(this.pending.length * tornFraction)));
     this.pending = new Uint8Array();
   }
 }

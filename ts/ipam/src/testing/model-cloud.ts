@@ -175,7 +175,7 @@ export class ModelCloud {
     const atMs = this.options.clock.monotonicMs();
     if (this.maxLagMs === 0 && this.history.length > 0) this.history = [];
     this.history.push({ atMs, enis: this.truth() });
-    if (this.history.length > 500) this.history.splice(0, 250);
+    if (this.history.length > 60) this.history.splice(0, 30);
   }
 
   private create(spec: CreateEniSpec): Eni {
