@@ -10,7 +10,7 @@ const checks: readonly { name: string; command: string; args: readonly string[] 
     name: "import direction (dependency-cruiser)",
     command: "node",
     args: [
-      "node_modules/dependency-cruiser/bin/dependency-cruise.mjs",
+      "node_modules/dependency-cruiser/bin/dependency-cruiser.mjs",
       "--config",
       "dependency-cruiser.config.cjs",
       "ts",
