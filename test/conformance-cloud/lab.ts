@@ -1,4 +1,4 @@
-import EcsPackage from "@alicloud/ecs20140526";
+import EcsPackage, { AttachNetworkInterfaceRequest, CreateNetworkInterfaceRequest } from "@alicloud/ecs20140526";
 import { $OpenApiUtil } from "@alicloud/openapi-core";
 import VpcPackage from "@alicloud/vpc20160428";
 import { CloudSimulator, type SimulatorOptions } from "@terway/lab";
@@ -66,4 +66,29 @@ export async function openLab(options: SimulatorOptions = {}): Promise<Lab> {
     client,
     [Symbol.asyncDispose]: () => simulator.close(),
   };
+}
+
+/** The error that the deed is refused with; fails when it succeeds. */
+export async function refusal(deed: () => Promise<unknown>): Promise<unknown> {
+  try {
+    await deed();
+  } catch (error) {
+    return error;
+  }
+  throw new Error("it was not refused");
+}
+
+/** Id of a new ENI that is in use on the instance. */
+export async function attachedEni(
+  lab: Lab,
+  fields: ConstructorParameters<typeof CreateNetworkInterfaceRequest>[0] = {},
+  instanceId: string = names.instance,
+): Promise<string> {
+  const { body } = await lab.ecs.createNetworkInterface(
+    new CreateNetworkInterfaceRequest({ regionId, vSwitchId: names.vSwitch, securityGroupIds: [names.group], ...fields }),
+  );
+  const networkInterfaceId = body?.networkInterfaceId ?? "";
+  await lab.ecs.attachNetworkInterface(new AttachNetworkInterfaceRequest({ regionId, networkInterfaceId, instanceId }));
+  await lab.simulator.until((state) => state.enis.get(networkInterfaceId)?.status === "InUse");
+  return networkInterfaceId;
 }

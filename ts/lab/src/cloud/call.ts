@@ -106,7 +106,7 @@ function authenticated(handling: Handling, past: PastStates, operation: Operatio
   const { effects } = handling.struck;
   const early = failure(effects, "before");
   if (early !== undefined) return broken(handling, early);
-  checkRegion(tx, parameters);
+  checkRegion(tx, operation, parameters);
   let body = runOperation(tx, past, requestId, operation, parameters, effects);
   if (effects.some((effect) => effect.type === "duplicate")) {
     for (const id of busyEnis(tx, requestId)) releaseBusy(tx, id);
@@ -124,11 +124,12 @@ function permit(tx: Transaction, operation: Operation, parameters: WireParameter
   authorize(caller, accountId, `${policy}:${operation.action}`, operation.resources(parameters).map(arn));
 }
 
-function checkRegion(tx: Transaction, parameters: WireParameters): void {
+function checkRegion(tx: Transaction, operation: Operation, { RegionId: given = "", VpcId: vpcId = "" }: WireParameters): void {
   const { lenientRegion, regionId } = tx.state.settings;
   if (lenientRegion) return;
-  if (parameters.RegionId === undefined || parameters.RegionId === "") throw apiError("MissingParameter", { name: "RegionId" });
-  if (parameters.RegionId !== regionId) throw apiError("InvalidRegionId.NotFound");
+  const needed = operation.regionRequired || (operation.action === "DescribeVSwitches" && vpcId === "");
+  if (needed && given === "") throw apiError("MissingParameter", { name: "RegionId" });
+  if (given !== "" && given !== regionId) throw apiError("InvalidRegionId.NotFound");
 }
 
 type Failure = Extract<FaultEffect, { type: "error" | "reset" | "html" }>;

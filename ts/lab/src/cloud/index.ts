@@ -8,6 +8,7 @@ export type { ActionCount, HistoryEntry } from "./history.ts";
 export { instanceTypes } from "./instance-types.ts";
 export { checkInvariants } from "./invariants.ts";
 export type { HostPort, Listening, ListenOptions } from "./listen.ts";
+export { operations } from "./operation/index.ts";
 export type * from "./records.ts";
 export { ScriptedClock } from "./scripted-clock.ts";
 export { seededRandom } from "./seeded-random.ts";

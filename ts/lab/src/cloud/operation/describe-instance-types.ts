@@ -17,6 +17,7 @@ export const describeInstanceTypes = operation({
   product: "Ecs",
   writes: false,
   delay: "describe",
+  regionRequired: false,
   schema,
   run({ InstanceTypes: names, InstanceTypeFamily: family, ...page }) {
     const found = [...instanceTypes].filter(

@@ -12,15 +12,12 @@ export const describeVSwitchAttributes = operation({
   product: "Vpc",
   writes: false,
   delay: "describe",
+  regionRequired: false,
   schema,
   resources: (wire) => [`vswitch/${wire.VSwitchId ?? "*"}`],
   run({ VSwitchId: id }, { view }) {
     const vSwitch = view.vSwitches.get(id);
     if (vSwitch === undefined) throw apiError("InvalidVSwitchId.NotFound", { id });
-    const ecs = [...view.instances.values()].filter((instance) => instance.vSwitchId === id).map((instance) => instance.id);
-    return {
-      ...renderVSwitch(view, vSwitch),
-      CloudResources: { CloudResourceSetType: [{ ResourceType: "VM", ResourceCount: ecs.length }] },
-    };
+    return renderVSwitch(view, vSwitch);
   },
 });

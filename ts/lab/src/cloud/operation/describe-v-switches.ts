@@ -24,12 +24,13 @@ const schema = z.object({
   PageSize: integer(1, 1000).optional(),
 });
 
-/** An id that does not exist gives an empty list. */
+/** RegionId or VpcId must be given. An id that does not exist gives an empty list. */
 export const describeVSwitches = operation({
   action: "DescribeVSwitches",
   product: "Vpc",
   writes: false,
   delay: "describe",
+  regionRequired: false,
   schema,
   resources: (wire) => [`vswitch/${wire.VSwitchId ?? "*"}`],
   run(filter, { view }) {

@@ -9,7 +9,6 @@ const schema = z.object({
   ResourceType: text,
   ResourceId: list(50).optional(),
   Tag: tagList.max(20).optional(),
-  MaxResults: pageParameters.MaxResults,
   NextToken: pageParameters.NextToken,
 });
 

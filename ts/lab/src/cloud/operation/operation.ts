@@ -26,6 +26,10 @@ export interface Operation {
   readonly delay: keyof Delays;
   /** Same client token, same answer. */
   readonly idempotent: boolean;
+  /** RegionId must be given; a wrong one is refused in any case. */
+  readonly regionRequired: boolean;
+  /** Names of its own parameters, lists and objects without their numbers. */
+  readonly parameters: readonly string[];
   /** Runs the call; throws ApiError. */
   run(wire: WireParameters, call: Call): Body;
   /** ARNs behind `acs:<product>:<region>:<account>:` on which the caller needs the permission. */
@@ -39,14 +43,17 @@ export function operation<S extends z.ZodObject>(definition: {
   writes: boolean;
   delay: keyof Delays;
   idempotent?: boolean;
+  regionRequired?: boolean;
   schema: S;
   resources?: (wire: WireParameters) => readonly string[];
   run: (parameters: z.infer<S>, call: Call) => Body;
 }): Operation {
-  const { schema, run, resources, idempotent = false, ...rest } = definition;
+  const { schema, run, resources, idempotent = false, regionRequired = true, ...rest } = definition;
   return {
     ...rest,
     idempotent,
+    regionRequired,
+    parameters: Object.keys(schema.shape),
     resources: resources ?? (() => ["*"]),
     run: (wire, call) => run(parseParameters(schema, wire, call.tx.state.settings.strictParameters), call),
   };

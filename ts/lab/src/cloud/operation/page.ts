@@ -44,7 +44,6 @@ export function paginate<T>(
       items,
       fields: {
         NextToken: rest.length > size && last !== undefined ? encodeToken(id(last)) : "",
-        MaxResults: size,
         TotalCount: all.length,
       },
     };
