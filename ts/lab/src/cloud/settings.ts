@@ -48,7 +48,6 @@ export const delayProfiles = {
     other: { min: 20, max: 100 },
   },
 } as const satisfies Record<string, Delays>;
-export type DelayProfile = keyof typeof delayProfiles;
 
 /** Calls in a minute. Source: the published default quotas, as deployed clients mirror them. */
 export const publishedThrottleLimits: Readonly<Record<string, number>> = {
