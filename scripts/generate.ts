@@ -7,12 +7,14 @@ import { dirname } from "node:path";
 import { eniConfPage } from "./generate-eni-conf.ts";
 import { errorsPage } from "./generate-errors.ts";
 import { ramPolicy, ramPolicyPage } from "./generate-ram-policy.ts";
+import { simulatorPage } from "./generate-simulator.ts";
 
 const files: Readonly<Record<string, string>> = {
   "docs/reference/errors.md": errorsPage(),
   "docs/reference/eni-conf.md": eniConfPage(),
   "docs/reference/ram-policy.md": ramPolicyPage(),
   "docs/reference/ram-policy.json": ramPolicy(),
+  "docs/reference/simulator.md": simulatorPage(),
 };
 
 const root = new URL("../", import.meta.url);

@@ -1,5 +1,6 @@
 export { AdminError } from "./admin/command.ts";
-export { ApiError } from "./api-error.ts";
+export { adminCommands } from "./admin/index.ts";
+export { ApiError, apiErrors } from "./api-error.ts";
 export type { FabricPort, PluggedEni } from "./fabric-port.ts";
 export { type CatalogueEntry, faultCatalogue } from "./fault/catalogue.ts";
 export type { FaultEffectInput } from "./fault/effect.ts";
@@ -12,6 +13,6 @@ export { operations } from "./operation/index.ts";
 export type * from "./records.ts";
 export { ScriptedClock } from "./scripted-clock.ts";
 export { seededRandom } from "./seeded-random.ts";
-export { delayProfiles, type Settings, type SettingsPatch } from "./settings.ts";
+export { defaultSettings, delayProfiles, publishedThrottleLimits, type Settings, type SettingsPatch } from "./settings.ts";
 export { CloudSimulator, type RecordedStep, replay, type SimulatorOptions } from "./simulator.ts";
 export type { CloudState } from "./state.ts";

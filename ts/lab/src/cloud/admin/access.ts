@@ -12,6 +12,7 @@ export const policySchema = z.object({
 /** Makes a key, or replaces the one with this id. Without policies it may do everything. */
 export const putAccessKey = adminCommand({
   name: "putAccessKey",
+  about: "a key, or another secret, status, policy for it; without `policies` it may do everything",
   schema: z.strictObject({
     id: z.string().min(1),
     secret: z.string().min(1),
@@ -40,6 +41,7 @@ export const putAccessKey = adminCommand({
 
 export const deleteAccessKey = adminCommand({
   name: "deleteAccessKey",
+  about: "the key is unknown from now on",
   schema: z.strictObject({ id: z.string() }),
   run(tx, { id }): { readonly id: string } {
     if (!tx.state.table("accessKeys").has(id)) throw new AdminError(`there is no access key ${id}`);
@@ -51,6 +53,7 @@ export const deleteAccessKey = adminCommand({
 /** A RAM role that instances can carry; the metadata service hands out its credentials. */
 export const putRole = adminCommand({
   name: "putRole",
+  about: "a RAM role that metadata hands out credentials of",
   schema: z.strictObject({
     name: z.string().min(1),
     policies: z.array(policySchema).optional(),

@@ -7,6 +7,7 @@ import { AdminError, adminCommand } from "./command.ts";
 
 export const setSettings = adminCommand({
   name: "setSettings",
+  about: "changes settings; `delays` may be `instant`, `fast` or `realistic`",
   schema: settingsPatchSchema,
   run(tx, patch): Settings {
     const settings = patchSettings(tx.state.settings, patch);
@@ -21,6 +22,7 @@ export const setSettings = adminCommand({
  */
 export const setFault = adminCommand({
   name: "setFault",
+  about: "a fault of the catalogue by number or name, or an own `effect`; `match` narrows the calls, `value` is the fault's figure",
   schema: z.strictObject({
     id: z.string().optional(),
     fault: z.string().optional(),
@@ -54,6 +56,7 @@ export const setFault = adminCommand({
 /** Removes one rule, all rules of one fault, or all. Answers what was removed, with its counters. */
 export const clearFaults = adminCommand({
   name: "clearFaults",
+  about: "one rule (`id`), those of one fault (`fault`), or all; answers them with their counters",
   schema: z.strictObject({ id: z.string().optional(), fault: z.string().optional() }),
   run(tx, { id, fault }): readonly FaultRule[] {
     const gone = [...tx.state.table("faults").values()].filter(

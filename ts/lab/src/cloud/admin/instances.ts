@@ -16,6 +16,7 @@ const instanceType = z.string().refine((type) => instanceTypes.has(type), "not i
 /** An instance, running, with its primary ENI in use. */
 export const createInstance = adminCommand({
   name: "createInstance",
+  about: "a running instance with its primary ENI; answers when the fabric has plugged it",
   schema: z.strictObject({
     id: z.string().optional(),
     name: z.string().default(""),
@@ -81,6 +82,7 @@ export const createInstance = adminCommand({
 /** Stop, start, resize, require metadata tokens, take or give the RAM role. */
 export const setInstance = adminCommand({
   name: "setInstance",
+  about: "stop, start, resize, require metadata tokens, give or take (`null`) the RAM role",
   recorded: true,
   schema: z.strictObject({
     id: z.string(),
@@ -108,6 +110,7 @@ export const setInstance = adminCommand({
 /** The instance is gone; its ENIs go with it, those that shall not be deleted on release become Available. */
 export const releaseInstance = adminCommand({
   name: "releaseInstance",
+  about: "the instance goes, and its ENIs as their DeleteOnRelease says",
   recorded: true,
   schema: z.strictObject({ id: z.string() }),
   run(tx, { id }): { readonly deleted: readonly string[]; readonly kept: readonly string[] } {
@@ -129,6 +132,7 @@ export const releaseInstance = adminCommand({
 /** Somebody deletes an ENI with everything on it, whatever its state (fault F15); a trunk takes its members along (F49). */
 export const vanishEni = adminCommand({
   name: "vanishEni",
+  about: "somebody deletes an ENI whatever its state, a trunk with its members",
   recorded: true,
   schema: z.strictObject({ id: z.string() }),
   run(tx, { id }): { readonly vanished: readonly string[] } {

@@ -21,6 +21,7 @@ const tables: readonly TableName[] = [
 /** Tears everything down: every ENI is unplugged, nothing is left but the settings. Answers how many ENIs went. */
 export const reset = adminCommand({
   name: "reset",
+  about: "tears everything down but the settings",
   recorded: true,
   schema: z.strictObject({}),
   run(tx): { readonly enis: number } {

@@ -9,6 +9,7 @@ export const tagsSchema = z.record(z.string(), z.string());
 
 export const createVpc = adminCommand({
   name: "createVpc",
+  about: "a VPC with an IPv4 and perhaps an IPv6 CIDR",
   schema: z.strictObject({ id: z.string().optional(), name: z.string().default(""), cidr, ipv6Cidr: cidr.optional() }),
   run(tx, { id = resourceId(tx.random, "vpc"), name, cidr, ipv6Cidr }): Vpc {
     if (tx.state.table("vpcs").has(id)) throw new AdminError(`${id} exists already`);
@@ -27,6 +28,7 @@ export const createVpc = adminCommand({
 
 export const createVSwitch = adminCommand({
   name: "createVSwitch",
+  about: "a vSwitch; the CIDRs must lie in those of the VPC and overlap no other",
   schema: z.strictObject({
     id: z.string().optional(),
     vpcId: z.string(),
@@ -84,6 +86,7 @@ function requireRoom(text: string, outer: string, others: readonly string[]): vo
 /** Changes what a vSwitch says of itself: its status, or a stale count of free addresses (null: the true one again). */
 export const setVSwitch = adminCommand({
   name: "setVSwitch",
+  about: "status, or a stale count of free addresses (`null`: the true one again)",
   recorded: true,
   schema: z.strictObject({
     id: z.string(),
@@ -103,6 +106,7 @@ export const setVSwitch = adminCommand({
 
 export const createSecurityGroup = adminCommand({
   name: "createSecurityGroup",
+  about: "a security group; `capacity` defaults to 6,000 addresses (normal) or 65,536 ENIs (enterprise)",
   schema: z.strictObject({
     id: z.string().optional(),
     vpcId: z.string(),
@@ -123,6 +127,7 @@ export const createSecurityGroup = adminCommand({
 
 export const setSecurityGroup = adminCommand({
   name: "setSecurityGroup",
+  about: "another capacity",
   recorded: true,
   schema: z.strictObject({ id: z.string(), capacity: z.number().int().nonnegative() }),
   run(tx, { id, capacity }): SecurityGroup {
