@@ -1,3 +1,4 @@
+import { rm, writeFile } from "node:fs/promises";
 import { until } from "@terway/lab";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type Daemon, TestNode } from "./support/test-node.ts";
@@ -28,7 +29,6 @@ describe("configuration", () => {
       ["min_pool_size", "vswitches", "ip_stack"],
     ],
   ])("%s: exit status 2 and every problem with its path", async (_, text, problems) => {
-    const { writeFile } = await import("node:fs/promises");
     await writeFile(`${node.directory}/eni/eni_conf`, text);
     const failed = await node.start({ unawaited: true });
     expect(await failed.ended).toMatchObject({ code: 2 });
@@ -53,7 +53,6 @@ describe("configuration", () => {
       const free = (await node.mapping()).enis.flatMap((eni) => eni.addresses).filter((one) => one.state === "free");
       return free.length >= 4;
     });
-    const { writeFile } = await import("node:fs/promises");
     await writeFile(`${node.directory}/eni/eni_conf`, "{");
     await until("the broken file is reported", 15_000, async () => (daemon?.log ?? "").includes("no JSON"));
     const pod = await node.pod();
@@ -118,15 +117,22 @@ const refusals: Refusal[] = [
     cause: fault("CreateNetworkInterface", "MaxEniCountExceeded", 403),
     cure: clear,
   },
+  { name: "throttling", code: 11, real: "Throttling.User", cause: fault("*", "Throttling.User", 400), cure: clear },
+  {
+    name: "lost answers",
+    code: 11,
+    real: "ConnectionReset",
+    cause: () => node.lab.cloud.command("setFault", { id: "refusal", match: {}, effect: { type: "reset", when: "before" } }),
+    cure: clear,
+  },
   { name: "5xx", code: 11, real: "ServiceUnavailable", cause: fault("*", "ServiceUnavailable", 503), cure: clear },
 ];
 
 describe("the cloud's refusals, on a node that holds no address yet", () => {
   for (const { name, code, real, cause, cure } of refusals) {
     test(name, { timeout: 120_000 }, async () => {
-      const { rm } = await import("node:fs/promises");
+      await releaseEverything();
       await cause();
-      await rm(node.conflist, { force: true });
       daemon = await node.start({ unawaited: true });
       await until("the daemon answers", 15_000, async () => (await node.get("/healthz")).status === 200);
       const pod = await node.pod();
@@ -139,6 +145,7 @@ describe("the cloud's refusals, on a node that holds no address yet", () => {
       expect(refused.output?.code).toBe(code);
       expect(JSON.stringify(refused.output).toLowerCase()).toContain(real.toLowerCase());
       expect((await node.mapping()).leases).toEqual([]);
+      expect((await node.cli("show", "resource_pool")).stdout.toLowerCase()).toContain(real.toLowerCase());
 
       // Said once, and tried again with pauses that grow.
       const before = { calls: await calls(), lines: daemon.log.split("\n").length };
@@ -151,17 +158,16 @@ describe("the cloud's refusals, on a node that holds no address yet", () => {
       await cure();
       await until("ADD works again by itself", 90_000, async () => (await node.cni("ADD", pod)).exitCode === 0);
       await node.cni("DEL", pod);
-      await releaseEverything();
     });
   }
 });
 
-/** The next refusal shall meet a node without an ENI: state and cloud are made as new. */
+/** A refusal shall meet a node without an ENI: state and cloud are made as new. */
 async function releaseEverything(): Promise<void> {
   await daemon?.stop();
   daemon = undefined;
-  const { rm } = await import("node:fs/promises");
-  await rm(`${node.directory}/state`, { recursive: true });
+  await rm(`${node.directory}/state`, { recursive: true, force: true });
+  await rm(node.conflist, { force: true });
   for (const eni of (await node.lab.cloud.state()).enis) {
     if (eni.type === "Secondary") await node.lab.cloud.command("vanishEni", { id: eni.id });
   }
@@ -187,7 +193,6 @@ test("a full node: code 104, and STATUS stays silent, because a full node is not
 
 describe("the instance metadata is away", () => {
   test("at the first start: the daemon stays, says why, and recovers by itself", async () => {
-    const { rm } = await import("node:fs/promises");
     await rm(`${node.directory}/state`, { recursive: true, force: true });
     await rm(node.conflist, { force: true });
     daemon = await node.start({ unawaited: true, env: { TERWAY_METADATA_ENDPOINT: "http://127.0.0.1:9" } });

@@ -10,9 +10,9 @@ export interface Recovery {
   readonly adopted: number;
   /** Intents whose attachment was finished. */
   readonly completed: number;
-  /** Leases that went: half released, or of a sandbox that cannot live any more. */
+  /** Leases that went: half released, or of a sandbox that cannot live any more (another boot; neither its namespace nor its link is there). */
   readonly released: number;
-  /** Bound leases whose namespace is not to be seen; kept until DEL or GC says so. */
+  /** Bound leases whose namespace is not to be seen, but whose link is; kept until DEL or GC says so. */
   readonly orphaned: number;
   readonly collected: number;
   readonly problems: readonly string[];
@@ -30,8 +30,13 @@ export async function recover(node: Node, bootId: { readonly changed: boolean })
   const problems: string[] = [];
   const leases = node.pool.leases();
   const alive = bootId.changed ? new Set<Lease>() : await withNamespace(leases);
-  // After a reboot no sandbox of the journal can live, whatever stands at its path.
-  const doomed = leases.filter((lease) => lease.state === "releasing" || bootId.changed || (lease.state === "intent" && !alive.has(lease)));
+  const surveyed = await node.datapath.survey();
+  if (!surveyed.ok) problems.push(surveyed.error.message);
+  const links = surveyed.ok ? new Set(surveyed.value.map(({ id }) => id)) : undefined;
+  // After a reboot no sandbox of the journal can live, whatever stands at its path. A namespace that is out of sight may live where this process
+  // cannot see it, but its pod would have its link here. (A damaged journal forgets DELs: their leases come back, and this ends them.)
+  const gone = (lease: Lease) => !alive.has(lease) && (lease.state === "intent" || links?.has(lease.id) === false);
+  const doomed = leases.filter((lease) => lease.state === "releasing" || bootId.changed || gone(lease));
   const guarded: Attachment[] = [];
   const unreadable: Lease[] = [];
   for (const lease of alive) {
@@ -69,7 +74,7 @@ export async function recover(node: Node, bootId: { readonly changed: boolean })
   });
 
   const collected = await collectUnlessOrphans(node, problems);
-  const orphaned = leases.filter((lease) => lease.state === "bound" && !bootId.changed && !alive.has(lease)).length;
+  const orphaned = leases.filter((lease) => lease.state === "bound" && !alive.has(lease) && !doomed.includes(lease)).length;
   return { adopted: guarded.length - intents.length, completed, released, orphaned, collected, problems };
 }
 
