@@ -107,6 +107,14 @@ test.each([/^$/, /VPC with cloud API/, /two nodes with containerd/, /terwayd: po
   },
 );
 
+test("when nobody reads its output any more, it still removes everything", async () => {
+  const one = demo();
+  await one.says(/two nodes with containerd/);
+  one.child.stdout?.destroy();
+  expect(await one.ended).toBe(0);
+  expect(await findLeftovers(id)).toEqual([]);
+});
+
 test("interrupted, it removes everything before it goes", async () => {
   const one = demo();
   await one.says(/two nodes with containerd/);

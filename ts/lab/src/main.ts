@@ -38,4 +38,7 @@ function parseRuntime(text: string): "debian" | "containerd-2" {
   return text;
 }
 
+// Whoever reads the output may go early (`| head`); what was built must be removed all the same.
+process.stdout.on("error", () => {});
+
 await program.parseAsync();

@@ -71,6 +71,7 @@ export class DemoRun {
     });
 
     progress.say(`\n${await renderPods(nodes, pods)}\n`);
+    progress.say("ADD: the CNI call as terwayd served it; sandbox: the whole RunPodSandbox call, as a kubelet waits for it.\n");
     progress.say(
       `Answered probes (TCP, UDP and ICMP, each over IPv4 and IPv6), as measured:\n\n${renderMatrix(endpoints, measurements)}\n`,
     );

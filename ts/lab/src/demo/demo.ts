@@ -78,6 +78,9 @@ function onInterrupt(handler: () => void): () => void {
     if (!called) handler();
     called = true;
   };
-  process.on("SIGINT", once).on("SIGTERM", once);
-  return () => process.off("SIGINT", once).off("SIGTERM", once);
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+  for (const name of signals) process.on(name, once);
+  return () => {
+    for (const name of signals) process.off(name, once);
+  };
 }

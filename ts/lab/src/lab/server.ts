@@ -8,6 +8,7 @@ import { VpcFabric } from "../fabric/vpc.ts";
 import { LabDirectory } from "../host/lab-directory.ts";
 import { namespacePrefix } from "../host/leftovers.ts";
 import { netNamespace } from "../host/netns.ts";
+import { repositoryRoot } from "../node/node.ts";
 import { type LabPlan, planSchema } from "./plan.ts";
 import type { Machine, World } from "./world.ts";
 
@@ -49,11 +50,12 @@ export async function serveLab(id: string): Promise<void> {
 async function build(simulator: CloudSimulator, plan: LabPlan, id: string, names: Map<string, string>): Promise<World> {
   const vpc = simulator.createVpc({ name: id, cidr: plan.cidr, ipv6Cidr: plan.ipv6Cidr });
   const group = simulator.createSecurityGroup({ vpcId: vpc.id, name: id });
+  // The policy that the documents tell people to attach, and nothing beyond it.
   const key = simulator.accessKey({
     id: `LTAI${randomBytes(8).toString("hex")}`,
     secret: randomBytes(15).toString("hex"),
     user: "terway",
-    policies: [{ Statement: [{ Effect: "Allow", Action: ["ecs:*", "vpc:*"], Resource: "*" }] }],
+    policies: [JSON.parse(await readFile(join(repositoryRoot, "docs/reference/ram-policy.json"), "utf8"))],
   });
   const vSwitches = new Map(
     plan.vSwitches.map((vSwitch) => [vSwitch.name, { ...vSwitch, id: simulator.createVSwitch({ ...vSwitch, vpcId: vpc.id }).id }]),
