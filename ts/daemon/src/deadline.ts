@@ -3,6 +3,9 @@ import type { Clock } from "@terway/model";
 /** Time kept back for the way of the answer, so that the executable reads a reason instead of running into its own deadline. */
 const answerMarginMs = 150;
 
+/** Time kept back for the reason of a failed step: whoever does the work gives up before the call does. */
+const reasonMarginMs = 50;
+
 /** Until when the caller waits. Durations only grow shorter: retries of the executable carry what is left. */
 export class Deadline {
   readonly #clock: Clock;
@@ -18,8 +21,9 @@ export class Deadline {
     return Math.max(1, Math.ceil(this.#atMs - this.#clock.monotonicMs()));
   }
 
-  get passed(): boolean {
-    return this.#clock.monotonicMs() >= this.#atMs;
+  /** Milliseconds that one step of the work may take, so that its own reason is heard before {@link race} ends the call without one. */
+  stepMs(): number {
+    return Math.max(1, this.remainingMs() - reasonMarginMs);
   }
 
   /** The promise's outcome, or `late()` thrown when the deadline comes first; the work itself goes on. */

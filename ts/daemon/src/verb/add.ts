@@ -60,7 +60,7 @@ async function attach(node: Node, call: ContainerCall, sandbox: Sandbox): Promis
   await clearTheWay(node, id, sandbox);
   const started = node.clock.monotonicMs();
   const allocated = await node.pool.allocate(sandbox, {
-    deadlineMs: call.deadline.remainingMs(),
+    deadlineMs: call.deadline.stepMs(),
     payload: (lease) => attachmentFor(node, call, lease),
   });
   if (!allocated.ok) throw allocationRefusal(allocated.failure, node.unready());
@@ -68,7 +68,7 @@ async function attach(node: Node, call: ContainerCall, sandbox: Sandbox): Promis
   node.failpoint("add.allocated");
   const leased = node.clock.monotonicMs();
   const attachment = readAttachment(lease) ?? attachmentFor(node, call, lease);
-  const outcome = await node.hostNames.run(attachment.hostIfName, id, () => node.datapath.attach(attachment, call.deadline.remainingMs()));
+  const outcome = await node.hostNames.run(attachment.hostIfName, id, () => node.datapath.attach(attachment, call.deadline.stepMs()));
   if (!outcome.ok) {
     // A lease that was bound before belongs to a sandbox that may still live; only what this call began is rolled back.
     if (lease.state !== "bound") await release(node, id);
