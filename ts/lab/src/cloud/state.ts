@@ -62,6 +62,8 @@ export class CloudState {
   };
   /** Derived: which addresses and prefixes are taken, by vSwitch. */
   readonly addresses = new AddressIndex();
+  /** Derived: the MACs of all ENIs. */
+  readonly macs = new Set<string>();
 
   table<T extends TableName>(name: T): ReadonlyMap<string, Tables[T]> {
     return this.#rows[name];
@@ -88,10 +90,16 @@ export class CloudState {
     // The union ties table and value together; TypeScript cannot follow that through the index.
     const rows = this.#rows[change.table] as Map<string, Tables[TableName]>;
     const before = rows.get(change.id);
-    if (change.table === "enis") this.addresses.replace(this.#rows.enis.get(change.id), change.value);
+    if (change.table === "enis") this.#deriveFromEni(this.#rows.enis.get(change.id), change.value);
     if (change.value === undefined) rows.delete(change.id);
     else rows.set(change.id, change.value);
     return { table: change.table, id: change.id, ...(before === undefined ? {} : { value: before }) } as Change;
+  }
+
+  #deriveFromEni(before: NetworkInterface | undefined, after: NetworkInterface | undefined): void {
+    this.addresses.replace(before, after);
+    if (before !== undefined) this.macs.delete(before.mac);
+    if (after !== undefined) this.macs.add(after.mac);
   }
 
   /** A state of its own with the same rows. */

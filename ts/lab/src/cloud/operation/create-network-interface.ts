@@ -66,7 +66,8 @@ export const createNetworkInterface = operation({
     if (vSwitch === undefined) throw apiError("InvalidVSwitchId.NotFound", { id: parameters.VSwitchId });
     if (vSwitch.status !== "Available") throw apiError("IncorrectVSwitchStatus");
     checkSecurityGroups(tx, groups, vSwitch.vpcId);
-    const secondary = [...tx.state.enis.values()].filter((eni) => eni.type !== "Primary").length;
+    // Every instance has one primary ENI, which does not count.
+    const secondary = tx.state.enis.size - tx.state.instances.size;
     if (secondary >= tx.state.settings.maxEnis) throw apiError("MaxEniCountExceeded");
 
     const { DeleteOnRelease, SourceDestCheck, QueueNumber } = parameters;
@@ -121,9 +122,8 @@ function chooseAddresses(tx: Transaction, vSwitch: VSwitchRecord, parameters: Pa
 
 /** An unattached ENI with new id and MAC, everything else at its default. */
 export function newEni(tx: Transaction, vSwitch: VSwitchRecord, addresses: Addresses): NetworkInterface {
-  const macs = new Set([...tx.state.enis.values()].map((eni) => eni.mac));
   let mac = eniMac(tx.random);
-  while (macs.has(mac)) mac = eniMac(tx.random);
+  while (tx.state.macs.has(mac)) mac = eniMac(tx.random);
   return {
     id: resourceId(tx.random, "eni"),
     mac,
