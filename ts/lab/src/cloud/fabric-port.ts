@@ -8,7 +8,8 @@
  * - assign: the state changes, `assign` is awaited, then the call is answered.
  * - unassign: the state changes, `unassign` is awaited, then the call is answered; the addresses can be given to another ENI only then.
  *
- * Addresses are written without prefix length. All calls for one ENI come one after the other.
+ * Addresses are written without prefix length; a delegated prefix stands among them as CIDR, for example `10.0.1.16/28`. All calls for one
+ * ENI come one after the other.
  */
 export interface FabricPort {
   /** Makes the interface appear in the instance with this MAC and routes its addresses. Again with the same ENI: no change. */

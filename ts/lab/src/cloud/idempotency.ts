@@ -26,5 +26,10 @@ export function replayedAnswer(tx: Transaction, use: TokenUse): Readonly<Record<
 
 /** Only success is remembered: a refused call may be repeated with the same token. */
 export function rememberAnswer(tx: Transaction, use: TokenUse, body: Readonly<Record<string, unknown>>): void {
+  // In the order of use, so the old ones stand in front.
+  for (const { key, atMs } of tx.state.table("idempotentCalls").values()) {
+    if (tx.nowMs - atMs < tx.state.settings.clientTokenLifetimeMs) break;
+    tx.remove("idempotentCalls", key);
+  }
   tx.put("idempotentCalls", use.key, { ...use, body, atMs: tx.nowMs });
 }

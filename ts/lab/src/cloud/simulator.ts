@@ -194,7 +194,8 @@ export class CloudSimulator {
     const result = step(this.#world, command, nowMs, this.#random);
     this.#cancelTick?.();
     this.#cancelTick = undefined;
-    if (result.nextDueMs !== undefined && !this.#closed) this.#cancelTick = this.clock.after(Math.max(0, result.nextDueMs - nowMs), () => this.#tick());
+    if (result.nextDueMs !== undefined && !this.#closed)
+      this.#cancelTick = this.clock.after(Math.max(0, result.nextDueMs - nowMs), () => this.#tick());
     for (const watcher of [...this.#watchers]) watcher();
     return result;
   }
