@@ -19,7 +19,7 @@ export class Progress {
   async step<T>(name: string, task: (note: (text: string) => void) => Promise<T>): Promise<T> {
     const started = performance.now();
     let note = "";
-    const line = (mark: string) => `  ${mark}${name.padEnd(48)} ${seconds(performance.now() - started)}${note === "" ? "" : `  ${note}`}`;
+    const line = (mark: string) => `  ${mark}${name.padEnd(50)} ${seconds(performance.now() - started)}${note === "" ? "" : `  ${note}`}`;
     const draw = () => this.#output.write(`\r\x1b[K${line("")}`);
     const ticker = this.#terminal ? setInterval(draw, 100) : undefined;
     if (this.#terminal) draw();
