@@ -22,6 +22,13 @@ export const maxOperationsInFlight = 5;
 /** Giving back is never urgent, and leaves the call budget (I11) to what is. */
 export const maxReleasesInFlight = 2;
 
+/** An operation whose last call failed and that will try again. */
+export interface Stall {
+  readonly by: CloudError;
+  /** In a row. */
+  readonly failures: number;
+}
+
 /** Runs the operations, several at a time, and keeps the order that makes them recoverable: intent, cloud, completion. */
 export class Executor {
   private readonly context: OperationContext;
@@ -29,7 +36,7 @@ export class Executor {
   private readonly onChange: () => void;
   /** Operations that work now; an unassign that only waits to be seen is not among them. */
   private readonly active = new Set<string>();
-  private readonly stalls = new Map<string, CloudError>();
+  private readonly stalls = new Map<string, Stall>();
   private stopped = false;
 
   constructor(
@@ -61,7 +68,7 @@ export class Executor {
   }
 
   /** Those that may yet bring addresses. */
-  get supplying(): { total: number; stalled: CloudError[] } {
+  get supplying(): { total: number; stalled: Stall[] } {
     const suppliers = [...this.context.inventory.running.values()].filter((operation) =>
       ["create", "attach", "assign"].includes(operation.kind),
     );
@@ -171,7 +178,7 @@ export class Executor {
       this.stalls.delete(operation.id);
       return;
     }
-    this.stalls.set(operation.id, by);
+    this.stalls.set(operation.id, { by, failures: (this.stalls.get(operation.id)?.failures ?? 0) + 1 });
     this.onChange();
   }
 

@@ -1,4 +1,5 @@
 import type { Clock, Cloud, Eni, Metadata, PoolEvent, Random, VSwitch } from "@terway/model";
+import type { Backoffs } from "./backoff.ts";
 import { backoffMs } from "./backoff.ts";
 import type { Difference, Epochs } from "./compare.ts";
 import { compare, epochsOf } from "./compare.ts";
@@ -16,7 +17,7 @@ const firstLookSteps = { firstMs: 1_000, maxMs: 60_000 };
 /** vSwitch counts and ENIs that nobody attached are looked for this rarely (I5: what we made is found within 10 minutes). */
 const rareMs = 600_000;
 /** The tag that says which instance an ENI was created for: it finds those that were never attached. */
-export const instanceTag = "terway-instance";
+export const instanceTag = "terway.alibabacloud.com/instance-id";
 
 export interface ObserverContext {
   readonly cloud: Cloud;
@@ -26,6 +27,7 @@ export interface ObserverContext {
   readonly instanceId: string;
   readonly inventory: Inventory;
   readonly problems: Problems;
+  readonly backoffs: Backoffs;
   emit(event: PoolEvent): void;
   record(records: readonly JournalRecord[]): Promise<void>;
   /** One cloud call as a value; throws when the pool closes. */
@@ -175,11 +177,16 @@ export class Observer {
     if (ids.length === 0) return;
     const answer = await this.context.attempt("DescribeVSwitches", () => cloud.describeVSwitches(ids));
     if (!answer.ok) {
-      this.context.problems.set("call:DescribeVSwitches", problemOf(answer.error, { instanceId: this.context.instanceId }));
+      this.context.problems.set("call:DescribeVSwitches", problemOf(answer.error, {}));
       return;
     }
     this.context.problems.clear("call:DescribeVSwitches");
-    for (const vSwitch of answer.value) this.availableIpv4.set(vSwitch.id, vSwitch.availableIpv4);
+    for (const { id, availableIpv4 } of answer.value) {
+      this.availableIpv4.set(id, availableIpv4);
+      // Nobody may have asked it for anything since it was found empty: then this is how its problem ends.
+      const isOver = availableIpv4 > 0 && !this.context.backoffs.isWaiting(keys.vSwitch(id));
+      if (isOver && this.context.problems.get(keys.vSwitch(id))?.class === "exhausted") this.context.problems.clear(keys.vSwitch(id));
+    }
     const fresh = answer.value.map(knownVSwitch).filter((vSwitch) => !isSame(inventory.ledger.vSwitches.get(vSwitch.id), vSwitch));
     if (fresh.length > 0) await this.context.record(fresh.map((vSwitch) => ({ t: "vswitch" as const, vSwitch })));
   }
@@ -187,7 +194,7 @@ export class Observer {
   private async describe<T>(call: () => Promise<T>): Promise<Attempt<T>> {
     const answer = await this.context.attempt("DescribeNetworkInterfaces", call);
     if (answer.ok) this.context.problems.clear(keys.observe);
-    else this.context.problems.set(keys.observe, problemOf(answer.error, { instanceId: this.context.instanceId }));
+    else this.context.problems.set(keys.observe, problemOf(answer.error, {}));
     return answer;
   }
 }

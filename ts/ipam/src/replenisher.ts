@@ -1,4 +1,4 @@
-import type { Clock, PoolProblem, Random } from "@terway/model";
+import type { Random } from "@terway/model";
 import type { Backoffs } from "./backoff.ts";
 import type { Executor } from "./executor.ts";
 import { maxOperationsInFlight, maxReleasesInFlight } from "./executor.ts";
@@ -13,7 +13,6 @@ import { plan } from "./plan/index.ts";
 const batch = 10;
 
 export interface ReplenisherContext {
-  readonly clock: Clock;
   readonly random: Random;
   readonly inventory: Inventory;
   readonly executor: Executor;
@@ -31,16 +30,16 @@ export class Replenisher {
   }
 
   /** Plans, starts what may start now, and answers how many allocations beyond the free ones can still come. */
-  run(waiting: number, minIdle: number): { reach: number; started: number } {
-    const { backoffs } = this.context;
+  run(waiting: number, minIdle: number): number {
+    // Without the journal nothing may be begun.
+    if (this.context.backoffs.isWaiting("journal")) return 0;
     this.takeUpLoose();
     const { actions, reach } = plan(this.input(waiting, minIdle));
-    let started = 0;
-    if (!backoffs.isWaiting("journal")) for (const action of actions) if (this.begin(action)) started += 1;
-    return { reach, started };
+    for (const action of actions) this.begin(action);
+    return reach;
   }
 
-  input(waiting: number, minIdle: number): PlanInput {
+  private input(waiting: number, minIdle: number): PlanInput {
     const { inventory, backoffs, executor, identity, availableIpv4, random } = this.context;
     const { config } = inventory;
     return {
@@ -85,15 +84,14 @@ export class Replenisher {
     }
   }
 
-  private begin(action: PlanAction): boolean {
+  private begin(action: PlanAction): void {
     const { executor, inventory } = this.context;
-    if (executor.inFlight >= maxOperationsInFlight) return false;
+    if (executor.inFlight >= maxOperationsInFlight) return;
     const releasing = action.kind === "unassign" || action.kind === "removeEni";
-    if (releasing && executor.releasing >= maxReleasesInFlight) return false;
+    if (releasing && executor.releasing >= maxReleasesInFlight) return;
     // The second action on an ENI comes with the next plan, when the first has ended.
-    if ("eniId" in action && inventory.operationsOn(action.eniId).some((operation) => executor.isActive(operation.id))) return false;
+    if ("eniId" in action && inventory.operationsOn(action.eniId).some((operation) => executor.isActive(operation.id))) return;
     executor.start(this.operationFor(action));
-    return true;
   }
 
   private operationFor(action: PlanAction): Operation {
@@ -123,18 +121,4 @@ export class Replenisher {
         return { id, kind: "remove", eniId: action.eniId };
     }
   }
-}
-
-/** The node's own limit, when no refusal explains why nothing comes. */
-export function fullProblem(inventory: Inventory, sinceMs: number): PoolProblem {
-  const { config, foreign } = inventory;
-  const slots = Math.max(0, config.maxEnis - foreign.length);
-  const others = foreign.length > 0 ? `, ${foreign.length} more taken by ENIs that are not ours` : "";
-  const perEni = config.ipv4 ? config.ipv4PerEni : config.ipv6PerEni;
-  return {
-    class: "full",
-    code: "NodeFull",
-    message: `all addresses of this node are in use: its limit is ${slots} ENIs with ${perEni} addresses each${others}; use a larger instance type, raise "max_eni" or "max_pool_size" in eni_conf, or place fewer pods here`,
-    sinceMs,
-  };
 }

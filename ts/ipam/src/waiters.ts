@@ -51,9 +51,9 @@ export class Waiters<T, F> {
     }
   }
 
-  /** Refuses everybody from place `keep` on whom `hopeless` says it of. */
-  refuse(keep: number, hopeless: (waiter: Waiter<T, F>) => boolean, failure: (waiter: Waiter<T, F>) => F): void {
-    const refused = this.queue.filter((entry, index) => index >= keep && hopeless(entry.waiter));
+  /** Refuses everybody of whom `isHopeless` says so; `place` counts from the front of the line, from 0. */
+  refuse(isHopeless: (waiter: Waiter<T, F>, place: number) => boolean, failure: (waiter: Waiter<T, F>) => F): void {
+    const refused = this.queue.filter(({ waiter }, place) => isHopeless(waiter, place));
     if (refused.length === 0) return;
     this.queue = this.queue.filter((entry) => !refused.includes(entry));
     for (const { waiter, cancelTimer } of refused) {

@@ -1,7 +1,7 @@
 import type { CloudError, Eni } from "@terway/model";
 import type { OperationOf } from "../journal/record.ts";
 import type { OperationContext } from "./context.ts";
-import { attempt, exhaustionSteps, isFinal, keys, passed, pause, readEni, refusalSteps, refuse } from "./context.ts";
+import { attempt, exhaustionSteps, isFinal, isTokenSpent, keys, passed, pause, readEni, refusalSteps, refuse } from "./context.ts";
 
 /** How often a conflict is met before the plan is made anew. */
 const maxConflicts = 5;
@@ -65,11 +65,6 @@ async function assigned(context: OperationContext, operation: OperationOf<"assig
   for (const other of reopened) context.inventory.running.delete(other.id);
   context.emit({ type: "assigned", eniId, addresses: fresh });
   await context.failpoint("assign.recorded");
-}
-
-/** The token was used with other parameters (F47): only a new operation, with a new token, can go on. */
-function isTokenSpent(error: CloudError): boolean {
-  return error.class === "conflict" && /^idempoten/i.test(error.code);
 }
 
 async function refused(context: OperationContext, operation: OperationOf<"assign">, error: CloudError): Promise<void> {

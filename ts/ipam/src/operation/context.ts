@@ -1,11 +1,11 @@
 import type { Clock, Cloud, Eni, PoolEvent, Random } from "@terway/model";
-import { CloudError } from "@terway/model";
+import { CloudError, cloudErrorEntry } from "@terway/model";
 import type { BackoffSteps, Backoffs } from "../backoff.ts";
 import { backoffMs } from "../backoff.ts";
 import type { Failpoint } from "../failpoint.ts";
 import type { Inventory } from "../inventory.ts";
 import type { JournalRecord, KnownEni, Operation } from "../journal/record.ts";
-import type { Problems } from "../problems.ts";
+import type { Problems, Subject } from "../problems.ts";
 import { problemOf } from "../problems.ts";
 
 /** What every operation works with. */
@@ -92,11 +92,14 @@ export function refuse(context: OperationContext, operation: Operation, error: C
   context.backoffs.fail(key, steps, error.retryAfterMs);
 }
 
-function subjectOf(context: OperationContext, operation: Operation): { vSwitchId?: string; eniId?: string; instanceId: string } {
-  const { instanceId } = context;
-  if (operation.kind === "create") return { vSwitchId: operation.vSwitchId, instanceId };
-  const vSwitchId = context.inventory.ledger.enis.get(operation.eniId)?.vSwitchId;
-  return { eniId: operation.eniId, instanceId, ...(vSwitchId !== undefined && { vSwitchId }) };
+function subjectOf(context: OperationContext, operation: Operation): Subject {
+  if (operation.kind === "create") return { vSwitchId: operation.vSwitchId };
+  return { eniId: operation.eniId, vSwitchId: context.inventory.ledger.enis.get(operation.eniId)?.vSwitchId };
+}
+
+/** The token was used with other parameters, or its first call failed (F47): only a new operation, with a new token, can go on. */
+export function isTokenSpent(error: CloudError): boolean {
+  return cloudErrorEntry(error.code)?.id === "token_reused";
 }
 
 /** Reads one ENI by id until there is an answer. Undefined: the answer did not contain it (which by itself proves nothing, fault F53). */
@@ -104,7 +107,9 @@ export async function readEni(context: OperationContext, operation: Operation, e
   for (let tries = 0; ; tries += 1) {
     const answer = await attempt(context, "DescribeNetworkInterfaces", () => context.cloud.describeEnis({ eniIds: [eniId] }));
     if (answer.ok) {
-      passed(context, operation, "DescribeNetworkInterfaces");
+      context.problems.clear("call:DescribeNetworkInterfaces");
+      // The call that this reading follows may itself have failed; that failure goes on counting.
+      if (tries > 0) context.stalled(operation, undefined);
       return answer.value.find((eni) => eni.id === eniId);
     }
     await pause(context, operation, answer.error, tries);

@@ -1,7 +1,8 @@
 import type { CloudError, Eni } from "@terway/model";
+import { cloudErrorEntry } from "@terway/model";
 import type { OperationOf } from "../journal/record.ts";
 import type { OperationContext } from "./context.ts";
-import { attempt, exhaustionSteps, isFinal, keys, knownEni, passed, pause, refusalSteps, refuse } from "./context.ts";
+import { attempt, exhaustionSteps, isFinal, isTokenSpent, keys, knownEni, passed, pause, refusalSteps, refuse } from "./context.ts";
 
 /**
  * Creates an ENI and goes on with its attachment. Token and tags were journaled before the first call. After an answer that was lost, or a crash,
@@ -50,15 +51,10 @@ async function begun(context: OperationContext, operation: OperationOf<"create">
   await context.failpoint("create.recorded");
 }
 
-/** The token was used with other parameters (F47): only a new operation, with a new token, can go on. */
-function isTokenSpent(error: CloudError): boolean {
-  return error.class === "conflict" && /^idempoten/i.test(error.code);
-}
-
 function refusalOf(error: CloudError, operation: OperationOf<"create">) {
   if (error.class === "exhausted") return { key: keys.vSwitch(operation.vSwitchId), steps: exhaustionSteps };
   // An unknown vSwitch is that vSwitch's matter; the other ones go on.
-  const concernsVSwitch = error.resource === operation.vSwitchId || /^invalidvswitch/i.test(error.code);
-  if (error.class !== "denied" && concernsVSwitch) return { key: keys.vSwitch(operation.vSwitchId), steps: exhaustionSteps };
+  if (error.class !== "denied" && cloudErrorEntry(error.code)?.about === "vSwitch")
+    return { key: keys.vSwitch(operation.vSwitchId), steps: exhaustionSteps };
   return { key: keys.create, steps: error.class === "quota" ? exhaustionSteps : refusalSteps };
 }

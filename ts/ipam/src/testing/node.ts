@@ -1,4 +1,4 @@
-import type { AddressPool, Clock, Lease, PoolConfig, PoolEvent, Sandbox } from "@terway/model";
+import type { AddressPool, Clock, Lease, Metadata, PoolConfig, PoolEvent, Sandbox } from "@terway/model";
 import { FakeClock, SeededRandom } from "@terway/model/testing";
 import type { FailpointHook } from "../failpoint.ts";
 import { openPool } from "../open.ts";
@@ -35,6 +35,7 @@ export class TestNode {
   bootId = "boot-1";
   failpoint: FailpointHook | undefined;
   occupied: (() => Promise<readonly string[]>) | undefined;
+  metadata: Metadata | undefined;
   private process = 0;
   private current: AddressPool | undefined;
 
@@ -84,6 +85,7 @@ export class TestNode {
           if (!isAlive()) await new Promise(() => {});
         },
         ...(this.occupied && { occupied: this.occupied }),
+        ...(this.metadata && { metadata: this.metadata }),
       }),
     );
     this.current = pool;
