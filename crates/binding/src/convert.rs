@@ -3,7 +3,7 @@
 use terway_datapath::attachment::{self, Draft, DraftFamily};
 use terway_datapath::diff;
 use terway_datapath::error::{Error, Result};
-use terway_datapath::verb::{attach, collect, detach, host, survey};
+use terway_datapath::{Attached, Collected, Detached, HostAddresses, SurveyedLink, Target};
 
 use crate::input;
 use crate::output;
@@ -52,7 +52,7 @@ pub fn check_all(attachments: Vec<input::Attachment>) -> (Vec<attachment::Attach
     (good, refused)
 }
 
-impl From<input::DetachTarget> for detach::Target {
+impl From<input::DetachTarget> for Target {
     /// Addresses that do not parse name nothing that could be removed.
     fn from(from: input::DetachTarget) -> Self {
         let addresses = from.addresses.iter().filter_map(|address| address.parse().ok()).collect();
@@ -79,8 +79,8 @@ fn errors(from: Vec<Error>) -> Vec<output::DatapathError> {
     from.into_iter().map(output::DatapathError::from).collect()
 }
 
-impl From<attach::Attached> for output::AttachResult {
-    fn from(from: attach::Attached) -> Self {
+impl From<Attached> for output::AttachResult {
+    fn from(from: Attached) -> Self {
         Self {
             host_if_name: from.host_if_name,
             host_if_index: from.host_if_index,
@@ -94,8 +94,8 @@ impl From<attach::Attached> for output::AttachResult {
     }
 }
 
-impl From<Result<attach::Attached>> for output::AttachOutcome {
-    fn from(from: Result<attach::Attached>) -> Self {
+impl From<Result<Attached>> for output::AttachOutcome {
+    fn from(from: Result<Attached>) -> Self {
         match from {
             Ok(value) => Self {
                 value: Some(value.into()),
@@ -136,8 +136,8 @@ impl From<Result<Vec<diff::Drift>>> for output::CheckOutcome {
     }
 }
 
-impl From<detach::Detached> for output::DetachResult {
-    fn from(from: detach::Detached) -> Self {
+impl From<Detached> for output::DetachResult {
+    fn from(from: Detached) -> Self {
         Self {
             already_gone: from.already_gone,
             failures: errors(from.failures),
@@ -145,8 +145,8 @@ impl From<detach::Detached> for output::DetachResult {
     }
 }
 
-impl From<collect::Collected> for output::CollectResult {
-    fn from(from: collect::Collected) -> Self {
+impl From<Collected> for output::CollectResult {
+    fn from(from: Collected) -> Self {
         Self {
             removed: from.removed,
             failures: errors(from.failures),
@@ -154,9 +154,9 @@ impl From<collect::Collected> for output::CollectResult {
     }
 }
 
-impl From<Result<Vec<survey::SurveyedLink>>> for output::SurveyOutcome {
-    fn from(from: Result<Vec<survey::SurveyedLink>>) -> Self {
-        let convert = |link: survey::SurveyedLink| output::SurveyedLink {
+impl From<Result<Vec<SurveyedLink>>> for output::SurveyOutcome {
+    fn from(from: Result<Vec<SurveyedLink>>) -> Self {
+        let convert = |link: SurveyedLink| output::SurveyedLink {
             id: link.id,
             host_if_name: link.host_if_name,
             addresses: link.addresses.iter().map(ToString::to_string).collect(),
@@ -185,8 +185,8 @@ impl From<terway_datapath::Repair> for output::Repair {
     }
 }
 
-impl From<host::HostAddresses> for output::HostAddresses {
-    fn from(from: host::HostAddresses) -> Self {
+impl From<HostAddresses> for output::HostAddresses {
+    fn from(from: HostAddresses) -> Self {
         Self {
             ipv4: from.ipv4.map(|address| address.to_string()),
             ipv6: from.ipv6.map(|address| address.to_string()),

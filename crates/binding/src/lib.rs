@@ -12,7 +12,6 @@ use napi::threadsafe_function::ThreadsafeFunctionCallMode;
 use napi_derive::napi;
 use terway_datapath::Datapath;
 use terway_datapath::attachment;
-use terway_datapath::verb::host;
 
 use input::{Attachment, DetachTarget, RepairOptions};
 use output::{AttachOutcome, CheckOutcome, CollectResult, DatapathStatus, DetachResult, HostAddresses, Repair, SurveyOutcome};
@@ -91,7 +90,7 @@ impl NativeDatapath {
     #[napi(catch_unwind, ts_return_type = "Promise<HostAddresses>")]
     pub fn host_addresses<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         promise(env, |reply| {
-            let answer = |result: terway_datapath::error::Result<host::HostAddresses>| result.map(HostAddresses::from);
+            let answer = |result: terway_datapath::error::Result<terway_datapath::HostAddresses>| result.map(HostAddresses::from);
             self.inner.host_addresses(reply.try_map(answer));
         })
     }

@@ -3,7 +3,7 @@
 use crate::attachment::{ALIAS_PREFIX, Attachment};
 use crate::kernel::decode;
 use crate::kernel::uapi::*;
-use crate::object::{DISPLACED_PREFIX, Device, GROUP_RETIRED, LinkAddress, PROTOCOL, Route, Rule, TABLE_MAIN};
+use crate::object::{DISPLACED_PREFIX, Device, GROUP_RETIRED, PROTOCOL, Route, Rule, TABLE_MAIN};
 use crate::observed::ObservedLink;
 use crate::registry::{Guarded, Registry};
 
@@ -35,16 +35,16 @@ pub fn concern(kind: u16, payload: &[u8], registry: &Registry) -> Concern {
             }
         }),
         RTM_NEWROUTE | RTM_DELROUTE => decode::route(payload).map(|route| of_route(&route, removed, registry)),
-        RTM_DELRULE => decode::rule(payload).map(|rule| of_rule(&rule, registry)),
+        RTM_NEWRULE | RTM_DELRULE => decode::rule(payload).map(|rule| of_rule(&rule, registry)),
+        // Permanent neighbours never change by themselves: whatever is said of one is somebody's doing.
         RTM_NEWNEIGH | RTM_DELNEIGH => decode::neighbour(payload).map(|neighbour| {
-            let intact = !removed && neighbour.permanent && neighbour.mac != LinkAddress::Is(crate::object::Mac([0; 6]));
             let owner = registry.owner(&neighbour.address).and_then(|id| registry.get(id));
-            let there = owner.filter(|owner| {
+            let there = |owner: &&Guarded| {
                 owner
                     .host_end
                     .is_some_and(|(index, _)| neighbour.device == Device::Index(index))
-            });
-            there.filter(|_| !intact).map_or(Concern::Nobody, one)
+            };
+            owner.filter(there).map_or(Concern::Nobody, one)
         }),
         RTM_NEWNETCONF => decode::is_sound_netconf(payload).map(|sound| if sound { Concern::Nobody } else { Concern::All }),
         _ => None,
@@ -94,18 +94,28 @@ fn is_sound_host_end(link: &ObservedLink, guarded: &Guarded) -> bool {
 }
 
 fn of_route(route: &Route, removed: bool, registry: &Registry) -> Concern {
-    // Our own routes come back as news through other sockets of ours only; foreign ones may have taken their place.
-    if !removed && route.protocol == PROTOCOL {
-        return Concern::Nobody;
-    }
     if route.table == TABLE_MAIN {
         let owner = registry
             .owner(&route.destination.address)
             .filter(|_| route.destination.is_host());
-        return owner.and_then(|id| registry.get(id)).map_or(Concern::Nobody, one);
+        let on_device = |guarded: &&Guarded| {
+            let device = guarded.host_end.map(|(index, _)| Device::Index(index));
+            device.is_some() && route.device == device
+        };
+        let is_gateway = |guarded: &Guarded| {
+            let gateway = guarded.attachment.ipv6.map(|ipv6| ipv6.gateway);
+            gateway.is_some_and(|gateway| route.destination.address == gateway)
+        };
+        return match owner.and_then(|id| registry.get(id)) {
+            Some(owner) => one(owner),
+            None if route.protocol != PROTOCOL => Concern::Nobody,
+            None if registry.all().any(is_gateway) => Concern::All,
+            None => registry.all().find(on_device).map_or(Concern::Nobody, one),
+        };
     }
     let shared = route.table > 1000 && route.destination.is_default() && !registry.is_empty();
-    if shared && (removed && route.protocol == PROTOCOL || !removed) {
+    // A foreign route that goes away was none of ours; one that comes may have taken a place of ours.
+    if shared && (!removed || route.protocol == PROTOCOL) {
         Concern::All
     } else {
         Concern::Nobody

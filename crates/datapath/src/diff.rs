@@ -411,3 +411,6 @@ pub(crate) fn is_eni(link: &ObservedLink, mac: Mac) -> bool {
     );
     link.mac == Some(mac) && !link.loopback && !ours && !stacked
 }
+
+#[cfg(test)]
+mod tests;

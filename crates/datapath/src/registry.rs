@@ -33,14 +33,20 @@ impl Registry {
     /// An older attachment that holds one of its addresses loses its guard: the address has one live sandbox (I1).
     pub fn admit(&mut self, attachment: &Arc<Attachment>) -> Result<Option<Guarded>> {
         let id = &attachment.id;
-        let newer = |other: &String| other != id && self.generation(other) > Some(attachment.generation);
+        let newer = |other: &String| other != id && self.is_newer(other, attachment.generation);
         if let Some(own) = self.generation(id).filter(|own| *own > attachment.generation) {
             return Err(stale(
                 "generation",
                 format!("generation {} of {id} is older than {own}", attachment.generation),
             ));
         }
-        if let Some(other) = self.host_names.get(&attachment.host_if_name).filter(|other| newer(other)) {
+        // One that is guarded already has its link, under another name if a newer sandbox has displaced it.
+        let known = self.guards(attachment);
+        if let Some(other) = self
+            .host_names
+            .get(&attachment.host_if_name)
+            .filter(|other| !known && newer(other))
+        {
             let message = format!(
                 "hostIfName {} belongs to the newer attachment {other}",
                 attachment.host_if_name
@@ -158,6 +164,11 @@ impl Registry {
         self.addresses.get(address).map(String::as_str)
     }
 
+    /// True if attachment `id` is guarded and newer than `generation`.
+    pub fn is_newer(&self, id: &str, generation: u64) -> bool {
+        self.generation(id) > Some(generation)
+    }
+
     fn generation(&self, id: &str) -> Option<u64> {
         self.guarded.get(id).map(|guarded| guarded.attachment.generation)
     }
@@ -167,7 +178,14 @@ impl Registry {
         for address in guarded.attachment.addresses() {
             self.addresses.insert(address, id.clone());
         }
-        self.host_names.insert(guarded.attachment.host_if_name.clone(), id.clone());
+        let name = &guarded.attachment.host_if_name;
+        if !self
+            .host_names
+            .get(name)
+            .is_some_and(|other| self.is_newer(other, guarded.attachment.generation))
+        {
+            self.host_names.insert(name.clone(), id.clone());
+        }
         self.guarded.insert(id, guarded);
     }
 }

@@ -1,4 +1,5 @@
 //! Packets cross from the moment attach returns.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod support;
 
@@ -50,6 +51,7 @@ fn traffic(stack: Stack, form: RuleForm) {
     let (pod, mut attachment) = lab.pod(23, stack);
     attachment.rule_form = form;
     datapath.attach(&attachment);
+    lab.settle(1);
     let _echo = Echo::new(&pod, attachment.addresses());
     all_paths(&lab, &pod, &attachment);
     let (second, mut other) = lab.pod(24, stack);

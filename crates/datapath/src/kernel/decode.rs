@@ -96,6 +96,11 @@ pub fn address(payload: &[u8]) -> Option<Address> {
     })
 }
 
+/// True if an `RTM_NEWADDR` is of an address whose duplicate detection is not over.
+pub fn is_tentative(payload: &[u8]) -> bool {
+    payload.get(2).is_some_and(|flags| flags & IFA_F_TENTATIVE != 0)
+}
+
 /// `RTM_NEWROUTE`, `RTM_DELROUTE`; nothing for cached routes and for families other than IPv4 and IPv6.
 pub fn route(payload: &[u8]) -> Option<Route> {
     let family = family(*payload.first()?)?;

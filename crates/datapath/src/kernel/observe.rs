@@ -1,6 +1,7 @@
 //! Reading the kernel: single objects, lists filtered by the kernel, and the view of one attachment in one namespace.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 
 use super::decode;
 use super::message;
@@ -58,6 +59,33 @@ pub fn addresses(socket: &mut Socket, family: Family, index: u32) -> Result<Vec<
     )
 }
 
+/// State of the IPv6 link-local address of a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkLocal {
+    /// There is none (yet).
+    Missing,
+    /// Duplicate detection is not over: nothing is sent from it.
+    Tentative,
+    /// In use.
+    Ready,
+}
+
+/// The link-local address of a link.
+pub fn link_local(socket: &mut Socket, index: u32) -> Result<LinkLocal> {
+    let states = socket.dump("RTM_GETADDR", &message::list_addresses(Family::V6, index), |kind, payload| {
+        let address = entry(RTM_NEWADDR, decode::address)(kind, payload)?;
+        let local = matches!(address.prefix.address, IpAddr::V6(v6) if v6.is_unicast_link_local());
+        local.then(|| {
+            if decode::is_tentative(payload) {
+                LinkLocal::Tentative
+            } else {
+                LinkLocal::Ready
+            }
+        })
+    })?;
+    Ok(states.into_iter().next().unwrap_or(LinkLocal::Missing))
+}
+
 /// Routes of one family, of one table, through one device.
 pub fn routes(socket: &mut Socket, family: Family, table: Option<u32>, device: Option<u32>) -> Result<Vec<Route>> {
     socket.dump(
@@ -100,8 +128,8 @@ pub fn all_neighbours(socket: &mut Socket) -> Result<Vec<Neighbour>> {
     )
 }
 
-/// The entry of the routing tables that a packet from the node to `destination` would use.
-pub fn matching_route(socket: &mut Socket, destination: std::net::IpAddr) -> Result<Option<Route>> {
+/// The entry of the routing tables that a packet from the namespace itself to `destination` would use.
+pub fn matching_route(socket: &mut Socket, destination: IpAddr) -> Result<Option<Route>> {
     let answer = socket.request(message::match_route(destination), 0)?;
     Ok(answer
         .replies

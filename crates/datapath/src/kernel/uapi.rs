@@ -54,6 +54,7 @@ pub const CONF6_ACCEPT_RA: usize = 3;
 pub const CONF6_DISABLE_IPV6: usize = 26;
 pub const CONF6_ACCEPT_DAD: usize = 27;
 
+pub const IFA_F_TENTATIVE: u8 = 0x40;
 pub const IFA_ADDRESS: u16 = 1;
 pub const IFA_LOCAL: u16 = 2;
 
@@ -63,6 +64,7 @@ pub const RTA_GATEWAY: u16 = 5;
 pub const RTA_PRIORITY: u16 = 6;
 pub const RTA_TABLE: u16 = 15;
 pub const RTN_UNICAST: u8 = 1;
+pub const RTN_LOCAL: u8 = 2;
 pub const RTN_UNREACHABLE: u8 = 7;
 pub const RT_SCOPE_UNIVERSE: u8 = 0;
 pub const RT_SCOPE_LINK: u8 = 253;

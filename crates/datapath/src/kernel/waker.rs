@@ -21,7 +21,7 @@ impl Waker {
     /// Wakes the sleeper, or the next sleep.
     pub fn wake(&self) {
         // Full means that a wake-up is pending already.
-        drop(rustix::io::write(&self.0, &1u64.to_ne_bytes()));
+        let _ = rustix::io::write(&self.0, &1u64.to_ne_bytes());
     }
 
     /// Sleeps until `wake`, until `other` is readable, or until `deadline`.
@@ -30,9 +30,9 @@ impl Waker {
         fds.extend(other.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         let left = deadline.map(|deadline| timespec(deadline.saturating_duration_since(Instant::now())));
         // Interrupted or failed: the caller looks at its state again either way.
-        drop(poll(&mut fds, left.as_ref()));
+        let _ = poll(&mut fds, left.as_ref());
         let mut count = [0u8; 8];
-        drop(rustix::io::read(self.0.as_fd(), &mut count));
+        let _ = rustix::io::read(self.0.as_fd(), &mut count);
     }
 }
 

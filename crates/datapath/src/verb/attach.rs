@@ -6,14 +6,15 @@ use std::time::{Duration, Instant};
 
 use super::displace::displace;
 use super::view::{self, View, is_pair};
-use crate::attachment::Attachment;
+use crate::attachment::{ALIAS_PREFIX, Attachment};
 use crate::diff::{Difference, Phase, Step, diff};
 use crate::error::{Error, ErrorCode, Result};
 use crate::kernel::execute::{Executor, Failpoint, Parts, Pod, parts_of};
 use crate::kernel::message::{self, LinkChange};
-use crate::kernel::observe;
+use crate::kernel::observe::{self, LinkLocal};
 use crate::kernel::socket::Request;
-use crate::object::{Device, GROUP_RETIRED, Mac, displaced_name};
+use crate::kernel::uapi::RTN_LOCAL;
+use crate::object::{Device, GROUP_RETIRED, Mac, RouteKind, displaced_name};
 use crate::observed::{Observed, ObservedLink};
 use crate::shared::Context;
 
@@ -195,7 +196,17 @@ impl Attach<'_, '_> {
         }
         let steps = steps_where(&differences, |_| true);
         let parts = self.execute(&view, parts, &steps)?;
-        self.wait_ready(&parts)
+        let eni_up = |step: &Step| {
+            matches!(
+                step,
+                Step::SetLink {
+                    device: Device::Eni,
+                    up: true,
+                    ..
+                }
+            )
+        };
+        self.wait_ready(&parts, steps.iter().any(eni_up))
     }
 
     fn execute(&mut self, view: &View, parts: Parts, steps: &[Step]) -> Result<Parts> {
@@ -223,6 +234,7 @@ impl Attach<'_, '_> {
         let name = &self.attachment.host_if_name;
         for attempt in 1.. {
             if let Some(holder) = observe::link_by_name(&mut self.context.worker.socket, name)? {
+                self.refuse_newer(&holder)?;
                 self.failpoint.pass()?;
                 let renamed = displace(&mut self.context.worker.socket, &holder)?;
                 self.steps += u32::from(renamed.is_some());
@@ -234,6 +246,19 @@ impl Attach<'_, '_> {
             }
         }
         Err(Error::new(ErrorCode::InterfaceExists, "the host name stays taken").about(format!("link {name}")))
+    }
+
+    /// The holder of the name must not be a newer sandbox's (I7).
+    fn refuse_newer(&self, holder: &ObservedLink) -> Result<()> {
+        let id = holder.alias.as_deref().and_then(|alias| alias.strip_prefix(ALIAS_PREFIX));
+        let newer = |id: &&str| self.context.shared.registry().is_newer(id, self.attachment.generation);
+        let Some(id) = id.filter(newer) else { return Ok(()) };
+        let object = format!("link {}", holder.name);
+        let message = format!("{object} belongs to the newer attachment {id}");
+        Err(Error {
+            object: Some(object),
+            ..Error::new(ErrorCode::InterfaceExists, message)
+        })
     }
 
     /// A pair just made has no addresses, routes or neighbours: reading the two links is enough.
@@ -250,9 +275,8 @@ impl Attach<'_, '_> {
         Ok(())
     }
 
-    /// The end that came up first drops packets until the kernel has noticed the carrier (its queueing discipline is activated by a
-    /// work item). Operational state says when; since 6.8 asking for it does the work.
-    fn wait_ready(&mut self, parts: &Parts) -> Result<(ObservedLink, ObservedLink)> {
+    /// Waits for what the kernel does a moment later by itself, so that the first packet on any path passes.
+    fn wait_ready(&mut self, parts: &Parts, eni_came_up: bool) -> Result<(ObservedLink, ObservedLink)> {
         let vanished = |what: &str| Error::new(ErrorCode::Kernel, format!("{what} vanished"));
         let deadline = Instant::now() + READY_LIMIT;
         loop {
@@ -260,11 +284,27 @@ impl Attach<'_, '_> {
             let (pod, _) = parts.pod_end.ok_or_else(|| vanished("the pod end"))?;
             let pod = observe::link_by_index(&mut self.pod.socket, pod)?.ok_or_else(|| vanished("the pod end"))?;
             let host = observe::link_by_index(&mut self.context.worker.socket, host)?.ok_or_else(|| vanished("the host end"))?;
-            if host.operational && pod.operational || Instant::now() > deadline {
+            // The end that came up first drops packets until a work item has noticed the carrier and activated its queue.
+            // Operational state says when; since Linux 6.8 asking for it does the work.
+            let ready = host.operational && pod.operational && self.is_ipv6_ready(parts, eni_came_up)?;
+            if ready || Instant::now() > deadline {
                 return Ok((host, pod));
             }
             sleep(READY_PAUSE);
         }
+    }
+
+    /// Both are left to work items (`addrconf_dad_start`) even without duplicate detection: the local route of the pod's address, and
+    /// the ENI's link-local address, without which the kernel asks for no neighbour and the first packet waits for a second.
+    fn is_ipv6_ready(&mut self, parts: &Parts, eni_came_up: bool) -> Result<bool> {
+        let Some(ipv6) = self.attachment.ipv6 else { return Ok(true) };
+        let route = observe::matching_route(&mut self.pod.socket, ipv6.address.into())?;
+        if !route.is_some_and(|route| route.kind == RouteKind::Other(RTN_LOCAL)) {
+            return Ok(false);
+        }
+        let Some(eni) = parts.eni else { return Ok(true) };
+        let link_local = observe::link_local(&mut self.context.worker.socket, eni)?;
+        Ok(link_local == LinkLocal::Ready || link_local == LinkLocal::Missing && !eni_came_up)
     }
 }
 

@@ -42,6 +42,7 @@ pub fn collect(context: &mut Context<'_>) -> Collected {
         collected.failures.push(error);
     }
     context.shared.reaper.announce(retired);
+    collected.failures.extend(context.shared.reaper.take_error());
     let failed: HashSet<&str> = collected
         .failures
         .iter()

@@ -1,6 +1,6 @@
 //! The view of one attachment: where its links are, and what was seen in both namespaces.
 
-use crate::attachment::Attachment;
+use crate::attachment::{ALIAS_PREFIX, Attachment};
 use crate::desired::{DesiredState, HostFacts};
 use crate::error::{Error, ErrorCode, Result};
 use crate::kernel::execute::Pod;
@@ -8,7 +8,7 @@ use crate::kernel::netns::Netns;
 use crate::kernel::observe;
 use crate::kernel::socket::Socket;
 use crate::mode;
-use crate::object::{Device, GROUP_RETIRED, Place, Rule};
+use crate::object::{Device, GROUP_RETIRED, Mac, Place, Rule};
 use crate::observed::{Observed, ObservedLink};
 use crate::shared::Context;
 
@@ -48,6 +48,12 @@ pub fn is_host_end(link: &ObservedLink, alias: &str) -> bool {
     link.alias.as_deref() == Some(alias) && link.group != GROUP_RETIRED
 }
 
+/// True if the link is the one remembered, but somebody has taken or overwritten its alias.
+fn has_lost_mark(link: &ObservedLink, mac: Mac) -> bool {
+    let marked = link.alias.as_deref().is_some_and(|alias| alias.starts_with(ALIAS_PREFIX));
+    link.mac == Some(mac) && link.kind.as_deref() == Some("veth") && link.group != GROUP_RETIRED && !marked
+}
+
 /// True if the two links are the ends of one pair.
 pub fn is_pair(host: &ObservedLink, pod: &ObservedLink) -> bool {
     host.peer_index == Some(pod.index) && pod.peer_index == Some(host.index) && pod.peer_elsewhere
@@ -63,8 +69,9 @@ pub fn host_end(context: &mut Context<'_>, id: &str, name: Option<&str>, search:
         return Ok(Some(link));
     }
     let remembered = context.shared.registry().get(id).and_then(|guarded| guarded.host_end);
-    if let Some((index, _)) = remembered
-        && let Some(link) = observe::link_by_index(socket, index)?.filter(|link| is_host_end(link, &alias))
+    if let Some((index, mac)) = remembered
+        && let Some(link) = observe::link_by_index(socket, index)?
+        && (is_host_end(&link, &alias) || has_lost_mark(&link, mac))
     {
         return Ok(Some(link));
     }

@@ -6,11 +6,7 @@ use std::time::{Duration, Instant};
 use terway_datapath::attachment::Attachment;
 use terway_datapath::diff::Drift;
 use terway_datapath::error::Result;
-use terway_datapath::kernel::execute::Failpoint;
-use terway_datapath::verb::attach::Attached;
-use terway_datapath::verb::collect::Collected;
-use terway_datapath::verb::detach::{Detached, Target};
-use terway_datapath::{Datapath, Reply};
+use terway_datapath::{Attached, Collected, Datapath, Detached, Failpoint, Reply, SurveyedLink, Target};
 
 use super::namespace::Namespace;
 
@@ -78,6 +74,10 @@ impl Open {
 
     pub fn collect(&self) -> Collected {
         wait(|reply| self.0.collect(reply))
+    }
+
+    pub fn survey(&self) -> Vec<SurveyedLink> {
+        wait(|reply| self.0.survey(reply)).unwrap()
     }
 
     /// Waits until the batch deleter has nothing to do.

@@ -86,6 +86,13 @@ impl Lab {
         self.host.ip(&format!("link set tmp{number} name eth{number}"));
     }
 
+    /// Waits until the VPC's end of an ENI has noticed that the node set its end up. A real ENI has no such end: the queue of a veth
+    /// is activated by a work item, and until then the VPC's answers to ARP are dropped.
+    pub fn settle(&self, number: u8) {
+        let up = || self.vpc.ip(&format!("-o link show vpc{number}")).contains("state UP");
+        super::calls::until("the VPC's end is up", std::time::Duration::from_secs(5), up);
+    }
+
     /// Tells the VPC that a pod's addresses are on ENI `number`.
     pub fn assign(&self, attachment: &Attachment, number: u8) {
         for address in attachment.addresses() {

@@ -1,5 +1,11 @@
 //! A node and its VPC out of network namespaces that exist only as open files: they vanish with the test, however it ends.
 #![allow(dead_code, missing_docs, reason = "each test binary uses its own part")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests, though clippy sees only the functions marked so"
+)]
 
 pub mod calls;
 pub mod lab;

@@ -1,1 +1,253 @@
+//! The worked example of the reference: node 10.0.0.10 / 2001:db8::10, ENI eth1 with index 3 in 10.0.1.0/24 and 2001:db8:1::/64, pod
+//! default/client-b6989bf87-2bgtc = 10.0.1.23 / 2001:db8:1::23, MTU 1500. One line for each object, in the order in which it is made.
 
+use super::*;
+use crate::attachment::{FamilyAddress, Mode};
+use crate::object::{Mac, Place};
+
+fn example(ipv4: bool, ipv6: bool, rule_form: RuleForm) -> Attachment {
+    Attachment {
+        id: "c0ffee/eth0".into(),
+        generation: 1,
+        mode: Mode::PolicyRoute,
+        netns: "/var/run/netns/pod".into(),
+        if_name: "eth0".into(),
+        host_if_name: "calic95a4947e07".into(),
+        mtu: 1500,
+        ipv4: ipv4.then(|| FamilyAddress {
+            address: "10.0.1.23".parse().unwrap(),
+            prefix_length: 24,
+            gateway: "10.0.1.253".parse().unwrap(),
+        }),
+        ipv6: ipv6.then(|| FamilyAddress {
+            address: "2001:db8:1::23".parse().unwrap(),
+            prefix_length: 64,
+            gateway: "2001:db8:1:0:ffff:ffff:ffff:fffd".parse().unwrap(),
+        }),
+        eni_mac: Mac([0, 0x16, 0x3e, 0, 0, 1]),
+        host_ipv4: Some("10.0.0.10".parse().unwrap()),
+        host_ipv6: Some("2001:db8::10".parse().unwrap()),
+        default_route: true,
+        extra_routes: Vec::new(),
+        rule_form,
+    }
+}
+
+fn facts() -> HostFacts {
+    HostFacts {
+        eni_index: 3,
+        eni_name: "eth1".into(),
+        advertised_uplink: None,
+    }
+}
+
+/// The state as text, one object a line.
+fn render(attachment: &Attachment, facts: &HostFacts) -> String {
+    let desired = desired_state(attachment, facts);
+    let names = &desired.names;
+    let mut lines = Vec::new();
+    for place in [Place::Host, Place::Pod] {
+        let state = desired.at(place);
+        let mut line = |text: String| lines.push(format!("{place} {text}"));
+        for sysctl in &state.sysctls {
+            line(format!("{} = {}", names.sysctl(&sysctl.key), sysctl.value));
+        }
+        for link in &state.links {
+            let mtu = match link.mtu {
+                Mtu::Exactly(mtu) => format!("mtu {mtu}"),
+                Mtu::AtLeast(mtu) => format!("mtu >= {mtu}"),
+            };
+            let alias = link.alias.as_ref().map_or(String::new(), |alias| format!(" alias {alias}"));
+            line(format!("{} up {mtu}{alias}", names.link(link.device)));
+        }
+        for address in &state.addresses {
+            line(names.address(address));
+        }
+        for neighbour in &state.neighbours {
+            line(format!(
+                "{} lladdr {} PERMANENT",
+                names.neighbour(neighbour),
+                names.link_address(neighbour.mac)
+            ));
+        }
+        for rule in &state.rules {
+            line(format!("{rule} proto {}", rule.protocol));
+        }
+        for route in &state.routes {
+            let scope = if route.scope == Scope::Link { " scope link" } else { "" };
+            line(format!(
+                "{}{scope} metric {} proto {}",
+                names.route(route),
+                route.metric,
+                route.protocol
+            ));
+        }
+    }
+    lines.join("\n")
+}
+
+const NODE_V4: &str = "\
+host sysctl net.ipv4.conf.all.forwarding = 1
+host sysctl net.ipv4.conf.all.rp_filter = 0
+host sysctl net.ipv4.conf.default.forwarding = 1
+host sysctl net.ipv4.conf.default.rp_filter = 0";
+
+const PAIR: &str = "\
+host link eth1 up mtu >= 1500
+host link calic95a4947e07 up mtu 1500 alias terway:c0ffee/eth0";
+
+#[test]
+fn ipv4_compact() {
+    let want = format!(
+        "{NODE_V4}
+host sysctl net.ipv4.conf.eth1.forwarding = 1
+host sysctl net.ipv4.conf.eth1.rp_filter = 0
+host sysctl net.ipv4.conf.calic95a4947e07.forwarding = 1
+host sysctl net.ipv4.conf.calic95a4947e07.rp_filter = 0
+{PAIR}
+host address 10.0.0.10/32 dev eth1
+host neighbour 10.0.1.23 dev calic95a4947e07 lladdr the MAC of eth0 PERMANENT
+host rule 2048: from 10.0.1.23/32 lookup 1003 proto 116
+host rule 512: from all lookup main suppress_prefixlength 31 proto 116
+host route unreachable default table 1003 metric 4278198272 proto 116
+host route default via 10.0.1.253 dev eth1 onlink table 1003 metric 0 proto 116
+host route 10.0.1.23/32 dev calic95a4947e07 scope link metric 0 proto 116
+pod link eth0 up mtu 1500 alias terway:c0ffee/eth0
+pod address 10.0.1.23/32 dev eth0
+pod neighbour 169.254.1.1 dev eth0 lladdr the MAC of calic95a4947e07 PERMANENT
+pod route default via 169.254.1.1 dev eth0 onlink metric 0 proto 116"
+    );
+    assert_eq!(render(&example(true, false, RuleForm::Compact), &facts()), want);
+}
+
+#[test]
+fn ipv6_per_pod() {
+    let want = format!(
+        "{NODE_V4}
+host sysctl net.ipv6.conf.all.forwarding = 1
+host sysctl net.ipv6.conf.eth1.accept_dad = 0
+host sysctl net.ipv6.conf.eth1.disable_ipv6 = 0
+host sysctl net.ipv6.conf.eth1.accept_ra = 0
+host sysctl net.ipv6.conf.eth1.forwarding = 1
+host sysctl net.ipv6.conf.calic95a4947e07.disable_ipv6 = 0
+host sysctl net.ipv6.conf.calic95a4947e07.accept_ra = 0
+host sysctl net.ipv6.conf.calic95a4947e07.forwarding = 1
+{PAIR}
+host address 2001:db8::10/128 dev eth1
+host neighbour 2001:db8:1::23 dev calic95a4947e07 lladdr the MAC of eth0 PERMANENT
+host rule 2048: from 2001:db8:1::23/128 lookup 1003 proto 116
+host rule 512: from all to 2001:db8:1::23/128 lookup main proto 116
+host route unreachable default table 1003 metric 4278198272 proto 116
+host route 2001:db8:1:0:ffff:ffff:ffff:fffd/128 dev eth1 metric 1024 proto 116
+host route default via 2001:db8:1:0:ffff:ffff:ffff:fffd dev eth1 onlink table 1003 metric 1024 proto 116
+host route 2001:db8:1::23/128 dev calic95a4947e07 metric 1024 proto 116
+pod sysctl net.ipv6.conf.all.disable_ipv6 = 0
+pod sysctl net.ipv6.conf.eth0.disable_ipv6 = 0
+pod sysctl net.ipv6.conf.eth0.accept_ra = 0
+pod sysctl net.ipv6.conf.eth0.accept_dad = 0
+pod link eth0 up mtu 1500 alias terway:c0ffee/eth0
+pod address 2001:db8:1::23/128 dev eth0
+pod neighbour fe80::1 dev eth0 lladdr the MAC of calic95a4947e07 PERMANENT
+pod route default via fe80::1 dev eth0 onlink metric 1024 proto 116"
+    );
+    assert_eq!(render(&example(false, true, RuleForm::PerPod), &facts()), want);
+}
+
+/// Example (a) line by line, without what we add to it.
+#[test]
+fn dual_stack_per_pod_holds_all_of_the_reference() {
+    let state = render(&example(true, true, RuleForm::PerPod), &facts());
+    let reference = [
+        "pod address 10.0.1.23/32 dev eth0",
+        "pod address 2001:db8:1::23/128 dev eth0",
+        "pod route default via 169.254.1.1 dev eth0 onlink",
+        "pod route default via fe80::1 dev eth0 onlink",
+        "pod neighbour 169.254.1.1 dev eth0 lladdr the MAC of calic95a4947e07 PERMANENT",
+        "pod neighbour fe80::1 dev eth0 lladdr the MAC of calic95a4947e07 PERMANENT",
+        "host link calic95a4947e07 up mtu 1500",
+        "host route 10.0.1.23/32 dev calic95a4947e07 scope link",
+        "host route 2001:db8:1::23/128 dev calic95a4947e07",
+        "host route 2001:db8:1:0:ffff:ffff:ffff:fffd/128 dev eth1",
+        "host route default via 10.0.1.253 dev eth1 onlink table 1003",
+        "host route default via 2001:db8:1:0:ffff:ffff:ffff:fffd dev eth1 onlink table 1003",
+        "host rule 512: from all to 10.0.1.23/32 lookup main",
+        "host rule 2048: from 10.0.1.23/32 lookup 1003",
+        "host rule 512: from all to 2001:db8:1::23/128 lookup main",
+        "host rule 2048: from 2001:db8:1::23/128 lookup 1003",
+        "host link eth1 up",
+        "host address 10.0.0.10/32 dev eth1",
+        "host address 2001:db8::10/128 dev eth1",
+    ];
+    for line in reference {
+        assert!(state.lines().any(|got| got.starts_with(line)), "missing: {line}\n{state}");
+    }
+}
+
+#[test]
+fn compact_differs_from_per_pod_in_rules_and_the_gateway_route_alone() {
+    let compact = render(&example(true, true, RuleForm::Compact), &facts());
+    let per_pod = render(&example(true, true, RuleForm::PerPod), &facts());
+    let only = |these: &str, those: &str| -> Vec<String> {
+        these
+            .lines()
+            .filter(|line| !those.lines().any(|other| other == *line))
+            .map(str::to_owned)
+            .collect()
+    };
+    assert_eq!(
+        only(&compact, &per_pod),
+        [
+            "host rule 512: from all lookup main suppress_prefixlength 31 proto 116",
+            "host rule 512: from all lookup main suppress_prefixlength 127 (ipv6) proto 116",
+        ]
+    );
+    assert_eq!(
+        only(&per_pod, &compact),
+        [
+            "host rule 512: from all to 10.0.1.23/32 lookup main proto 116",
+            "host rule 512: from all to 2001:db8:1::23/128 lookup main proto 116",
+            "host route 2001:db8:1:0:ffff:ffff:ffff:fffd/128 dev eth1 metric 1024 proto 116",
+        ]
+    );
+}
+
+#[test]
+fn extra_routes_use_the_next_hop_that_answers() {
+    let mut attachment = example(true, true, RuleForm::Compact);
+    attachment.default_route = false;
+    attachment.extra_routes = vec!["172.16.0.0/16".parse().unwrap(), "2001:db8:f::/48".parse().unwrap()];
+    let state = render(&attachment, &facts());
+    let routes: Vec<&str> = state.lines().filter(|line| line.starts_with("pod route")).collect();
+    assert_eq!(
+        routes,
+        [
+            "pod route 172.16.0.0/16 via 169.254.1.1 dev eth0 onlink metric 0 proto 116",
+            "pod route 2001:db8:f::/48 via fe80::1 dev eth0 onlink metric 1024 proto 116",
+        ]
+    );
+}
+
+/// `rt6_purge_dflt_routers`: switching forwarding on first would take the node's default route.
+#[test]
+fn a_node_on_router_advertisements_goes_on_listening_before_it_forwards() {
+    let facts = HostFacts {
+        advertised_uplink: Some("eth0".into()),
+        ..facts()
+    };
+    let state = render(&example(true, true, RuleForm::Compact), &facts);
+    let line = |text: &str| {
+        state
+            .lines()
+            .position(|line| line == text)
+            .unwrap_or_else(|| panic!("missing: {text}"))
+    };
+    let listens = line("host sysctl net.ipv6.conf.eth0.accept_ra = 2");
+    assert!(listens < line("host sysctl net.ipv6.conf.all.forwarding = 1"));
+}
+
+#[test]
+fn a_node_without_own_addresses_puts_none_on_the_eni() {
+    let mut attachment = example(true, true, RuleForm::Compact);
+    (attachment.host_ipv4, attachment.host_ipv6) = (None, None);
+    assert!(desired_state(&attachment, &facts()).host.addresses.is_empty());
+}

@@ -1,0 +1,406 @@
+//! Foreign edits: check names exactly the object, repair restores it, within a second of a notification or by the scan (I17).
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod support;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use support::calls::{Open, until};
+use support::lab::{GATEWAY_V6, Lab, Stack, eni_mac};
+use support::namespace::Namespace;
+use terway_datapath::attachment::{Attachment, RuleForm};
+use terway_datapath::diff::Problem;
+use terway_datapath::{Repair, Trigger};
+
+/// One foreign edit and what check has to say about it.
+struct Edit {
+    /// Command for `ip`, or `sysctl PATH VALUE`. `HOST` is the host end, `T` the ENI's table.
+    command: &'static str,
+    /// The one object that drifts; with several, the first is named.
+    object: &'static str,
+    problem: Problem,
+}
+
+const fn edit(command: &'static str, object: &'static str, problem: Problem) -> Edit {
+    Edit {
+        command,
+        object,
+        problem,
+    }
+}
+
+use Problem::{Different, Missing, Unexpected};
+
+/// On the host all of these notify.
+const HOST_EDITS: &[Edit] = &[
+    edit("link set HOST mtu 1400", "link HOST", Different),
+    edit("link set HOST alias nobody", "link HOST", Different),
+    edit("route del 10.0.1.23/32 dev HOST", "route 10.0.1.23/32 dev HOST", Missing),
+    edit(
+        "-6 route del 2001:db8:1::17/128 dev HOST",
+        "route 2001:db8:1::17/128 dev HOST",
+        Missing,
+    ),
+    edit("route replace 10.0.1.23/32 dev eth0", "route 10.0.1.23/32 dev HOST", Missing),
+    edit(
+        "rule del from 10.0.1.23 pref 2048",
+        "rule 2048: from 10.0.1.23/32 lookup T",
+        Missing,
+    ),
+    edit(
+        "-6 rule del from 2001:db8:1::17 pref 2048",
+        "rule 2048: from 2001:db8:1::17/128 lookup T",
+        Missing,
+    ),
+    edit(
+        "rule del pref 512",
+        "rule 512: from all lookup main suppress_prefixlength 31",
+        Missing,
+    ),
+    edit(
+        "-6 rule del pref 512",
+        "rule 512: from all lookup main suppress_prefixlength 127 (ipv6)",
+        Missing,
+    ),
+    edit(
+        "rule add from 10.0.1.23 pref 2048 lookup 4711 proto 116",
+        "rule 2048: from 10.0.1.23/32 lookup 4711",
+        Unexpected,
+    ),
+    edit(
+        "route add 10.9.9.9/32 dev HOST proto 116",
+        "route 10.9.9.9/32 dev HOST",
+        Unexpected,
+    ),
+    edit(
+        "route del default table T dev eth1",
+        "route default via 10.0.1.253 dev eth1 onlink table T",
+        Missing,
+    ),
+    edit(
+        "-6 route del default table T dev eth1",
+        "route default via 2001:db8:1:0:ffff:ffff:ffff:fffd dev eth1 onlink table T",
+        Missing,
+    ),
+    edit(
+        "route del unreachable default table T",
+        "route unreachable default table T",
+        Missing,
+    ),
+    edit(
+        "route replace default via 10.0.1.1 dev eth1 onlink table T",
+        "route default via 10.0.1.253 dev eth1 onlink table T",
+        Different,
+    ),
+    edit("addr del 10.0.0.10/32 dev eth1", "address 10.0.0.10/32 dev eth1", Missing),
+    edit(
+        "-6 addr del 2001:db8::10/128 dev eth1",
+        "address 2001:db8::10/128 dev eth1",
+        Missing,
+    ),
+    edit("neigh del 10.0.1.23 dev HOST", "neighbour 10.0.1.23 dev HOST", Missing),
+    edit(
+        "neigh replace 10.0.1.23 dev HOST lladdr 02:00:00:00:00:09 nud permanent",
+        "neighbour 10.0.1.23 dev HOST",
+        Different,
+    ),
+    edit(
+        "neigh replace 2001:db8:1::17 dev HOST lladdr 02:00:00:00:00:09 nud reachable",
+        "neighbour 2001:db8:1::17 dev HOST",
+        Different,
+    ),
+    edit("link set eth1 mtu 1400", "link eth1", Different),
+    edit(
+        "sysctl ipv4/conf/all/forwarding 0",
+        "sysctl net.ipv4.conf.all.forwarding",
+        Different,
+    ),
+    edit(
+        "sysctl ipv4/conf/eth1/rp_filter 1",
+        "sysctl net.ipv4.conf.eth1.rp_filter",
+        Different,
+    ),
+    edit(
+        "sysctl ipv6/conf/all/forwarding 0",
+        "sysctl net.ipv6.conf.all.forwarding",
+        Different,
+    ),
+];
+
+/// Downing a link takes more with it than the link.
+const DOWN_EDITS: &[Edit] = &[
+    edit("link set HOST down", "link HOST", Different),
+    edit("link set eth1 down", "link eth1", Different),
+];
+
+/// Nobody is told of these on the host.
+const POD_EDITS: &[Edit] = &[
+    edit("link set eth0 mtu 1400", "link eth0", Different),
+    edit("addr del 10.0.1.23/32 dev eth0", "address 10.0.1.23/32 dev eth0", Missing),
+    edit(
+        "-6 addr del 2001:db8:1::17/128 dev eth0",
+        "address 2001:db8:1::17/128 dev eth0",
+        Missing,
+    ),
+    edit("route del default", "route default via 169.254.1.1 dev eth0 onlink", Missing),
+    edit("-6 route del default", "route default via fe80::1 dev eth0 onlink", Missing),
+    edit("neigh del 169.254.1.1 dev eth0", "neighbour 169.254.1.1 dev eth0", Missing),
+    edit(
+        "neigh replace fe80::1 dev eth0 lladdr 02:00:00:00:00:09 nud permanent",
+        "neighbour fe80::1 dev eth0",
+        Different,
+    ),
+    edit(
+        "sysctl ipv6/conf/eth0/accept_ra 1",
+        "sysctl net.ipv6.conf.eth0.accept_ra",
+        Different,
+    ),
+    edit(
+        "sysctl ipv6/conf/all/disable_ipv6 1",
+        "sysctl net.ipv6.conf.all.disable_ipv6",
+        Different,
+    ),
+];
+
+/// A node with one attached pod.
+struct Scene {
+    lab: Lab,
+    pod: Namespace,
+    attachment: Attachment,
+    datapath: Open,
+    table: u32,
+}
+
+type Log = Arc<Mutex<Vec<Repair>>>;
+
+impl Scene {
+    fn new(rule_form: RuleForm) -> Self {
+        let lab = Lab::new();
+        let datapath = Open::new(&lab.host);
+        let (pod, mut attachment) = lab.pod(23, Stack::Dual);
+        attachment.rule_form = rule_form;
+        datapath.attach(&attachment);
+        let eni = lab.host.ip("-o link show eth1");
+        let table = 1000 + eni.split(':').next().unwrap().parse::<u32>().unwrap();
+        Self {
+            lab,
+            pod,
+            attachment,
+            datapath,
+            table,
+        }
+    }
+
+    fn say(&self, text: &str) -> String {
+        text.split(' ')
+            .map(|word| match word {
+                "HOST" => self.attachment.host_if_name.clone(),
+                "T" => self.table.to_string(),
+                word => word.to_owned(),
+            })
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+
+    fn make(&self, edit: &Edit, place: &Namespace) {
+        let command = self.say(edit.command);
+        match command.strip_prefix("sysctl ").and_then(|rest| rest.split_once(' ')) {
+            Some((path, value)) => place.set_sysctl(path, value),
+            None => drop(place.ip(&command)),
+        }
+    }
+
+    fn guard(&self, scan_interval: Duration, pods: bool) -> Log {
+        let log = Log::default();
+        let heard = Arc::clone(&log);
+        self.datapath
+            .0
+            .start_repair(scan_interval, pods, move |repair| heard.lock().unwrap().push(repair))
+            .unwrap();
+        log
+    }
+
+    fn sound(&self) -> bool {
+        self.datapath.check(&self.attachment).is_empty()
+    }
+}
+
+const NEVER: Duration = Duration::from_secs(3600);
+const WITHIN: Duration = Duration::from_secs(1);
+
+#[test]
+fn check_names_exactly_the_object() {
+    if support::skip("check_names_exactly_the_object") {
+        return;
+    }
+    let scene = Scene::new(RuleForm::Compact);
+    for (edits, place) in [(HOST_EDITS, &scene.lab.host), (POD_EDITS, &scene.pod)] {
+        for edit in edits {
+            scene.make(edit, place);
+            let drifts = scene.datapath.check(&scene.attachment);
+            let want = scene.say(edit.object);
+            let named = drifts.iter().find(|drift| drift.object == want);
+            assert_eq!(
+                named.map(|drift| drift.problem),
+                Some(edit.problem),
+                "{}: {drifts:?}",
+                edit.command
+            );
+            // Forwarding and IPv6 as a whole drag the settings, addresses and routes of single links along, the last address its routes.
+            let drags = edit.command.contains("/all/") || edit.command.starts_with("addr del");
+            assert!(drags || drifts.len() == 1, "{}: {drifts:?}", edit.command);
+            assert!(scene.datapath.attach(&scene.attachment).steps > 0, "{}", edit.command);
+            assert!(scene.sound(), "{} was not mended by attach", edit.command);
+        }
+    }
+}
+
+#[test]
+fn host_side_edits_are_repaired_within_a_second_i17() {
+    if support::skip("host_side_edits_are_repaired_within_a_second_i17") {
+        return;
+    }
+    let scene = Scene::new(RuleForm::Compact);
+    let log = scene.guard(NEVER, true);
+    for edit in HOST_EDITS.iter().chain(DOWN_EDITS) {
+        scene.make(edit, &scene.lab.host);
+        until(edit.command, WITHIN, || scene.sound());
+        let want = scene.say(edit.object);
+        let named =
+            |repair: &Repair| repair.trigger == Trigger::Notification && repair.drifts.iter().any(|drift| drift.object == want);
+        until("the report", WITHIN, || log.lock().unwrap().iter().any(named));
+        assert!(
+            log.lock().unwrap().iter().all(|repair| repair.failures.is_empty()),
+            "{:?}",
+            log.lock().unwrap()
+        );
+        log.lock().unwrap().clear();
+    }
+    // Its own work sets nothing off: silence once all is mended.
+    std::thread::sleep(Duration::from_millis(400));
+    assert_eq!(*log.lock().unwrap(), []);
+}
+
+#[test]
+fn terways_rule_form_is_repaired_too_i17() {
+    if support::skip("terways_rule_form_is_repaired_too_i17") {
+        return;
+    }
+    let scene = Scene::new(RuleForm::PerPod);
+    let _log = scene.guard(NEVER, true);
+    for command in [
+        "rule del to 10.0.1.23 pref 512",
+        "-6 rule del to 2001:db8:1::17 pref 512",
+        &format!("-6 route del {GATEWAY_V6}/128 dev eth1"),
+    ] {
+        scene.lab.host.ip(command);
+        until(command, Duration::from_secs(2), || scene.sound());
+    }
+}
+
+#[test]
+fn pod_side_edits_are_repaired_by_the_scan_i17() {
+    if support::skip("pod_side_edits_are_repaired_by_the_scan_i17") {
+        return;
+    }
+    let scene = Scene::new(RuleForm::Compact);
+    let log = scene.guard(Duration::from_millis(200), true);
+    for edit in POD_EDITS {
+        scene.make(edit, &scene.pod);
+        until(edit.command, Duration::from_secs(2), || scene.sound());
+    }
+    until("the reports", WITHIN, || {
+        log.lock().unwrap().iter().any(|repair| repair.trigger == Trigger::Scan)
+    });
+    // What the pod has of its own is none of our business.
+    scene.pod.ip("addr add 192.0.2.1/24 dev eth0");
+    scene.pod.ip("route add 203.0.113.0/24 via 169.254.1.1 dev eth0 onlink");
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(scene.pod.ip("addr show eth0").contains("192.0.2.1/24"));
+    assert!(scene.pod.ip("route show").contains("203.0.113.0/24"));
+}
+
+#[test]
+fn pods_are_left_alone_when_told_so() {
+    if support::skip("pods_are_left_alone_when_told_so") {
+        return;
+    }
+    let scene = Scene::new(RuleForm::Compact);
+    let _log = scene.guard(Duration::from_millis(150), false);
+    scene.pod.ip("link set eth0 mtu 1400");
+    scene.lab.host.ip("rule del from 10.0.1.23 pref 2048");
+    // The sysctl of a single link tells nobody: the scan has to find it.
+    scene.lab.host.set_sysctl("ipv6/conf/eth1/accept_ra", "1");
+    until("the rule is back", WITHIN, || {
+        scene.lab.host.ip("rule").contains("from 10.0.1.23 lookup")
+    });
+    until("accept_ra is off again", Duration::from_secs(2), || {
+        scene.lab.host.sysctl("ipv6/conf/eth1/accept_ra") == "0"
+    });
+    let drifts = scene.datapath.check(&scene.attachment);
+    assert_eq!(
+        drifts.iter().map(|drift| drift.object.as_str()).collect::<Vec<_>>(),
+        ["link eth0"]
+    );
+}
+
+#[test]
+fn a_deleted_pair_is_made_anew() {
+    if support::skip("a_deleted_pair_is_made_anew") {
+        return;
+    }
+    let scene = Scene::new(RuleForm::Compact);
+    let _log = scene.guard(NEVER, true);
+    scene.lab.host.ip(&scene.say("link del HOST"));
+    until("the pair is back", WITHIN, || scene.sound());
+    // But not once the attachment is to go.
+    scene.datapath.detach(&scene.attachment);
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(scene.pod.try_ip("link show eth0").is_err());
+}
+
+#[test]
+fn a_new_mac_of_the_host_end_reaches_the_pod() {
+    if support::skip("a_new_mac_of_the_host_end_reaches_the_pod") {
+        return;
+    }
+    let scene = Scene::new(RuleForm::Compact);
+    let _log = scene.guard(NEVER, true);
+    scene.lab.host.ip(&scene.say("link set HOST address 02:11:22:33:44:55"));
+    until("the pod knows", WITHIN, || {
+        scene.pod.ip("neigh show dev eth0").matches("02:11:22:33:44:55").count() == 2
+    });
+}
+
+#[test]
+fn an_eni_that_comes_back_is_set_up_again() {
+    if support::skip("an_eni_that_comes_back_is_set_up_again") {
+        return;
+    }
+    let scene = Scene::new(RuleForm::Compact);
+    let log = scene.guard(NEVER, true);
+    scene.lab.host.ip("link del eth1");
+    until("its loss is reported", WITHIN, || {
+        log.lock().unwrap().iter().any(|repair| !repair.failures.is_empty())
+    });
+    // 7.9: the pod's packets must not leave through the node's own interface.
+    let refused = scene.lab.host.ip(&format!("route show table {}", scene.table));
+    assert_eq!(refused.trim(), "unreachable default proto 116 metric 4278198272");
+    let kept = scene.datapath.collect();
+    assert!(!kept.removed.iter().any(|object| object.contains("10.0.1.23")), "{kept:?}");
+    scene.lab.plug(1);
+    until("the new ENI carries the pod", WITHIN, || scene.sound());
+    assert!(scene.lab.host.ip("-o link show eth1").contains(&eni_mac(1).to_string()));
+    // The table of the old one belongs to nobody now.
+    scene.datapath.collect();
+    assert_eq!(
+        scene
+            .lab
+            .host
+            .try_ip(&format!("route show table {}", scene.table))
+            .unwrap_or_default(),
+        ""
+    );
+    assert!(scene.sound());
+}
