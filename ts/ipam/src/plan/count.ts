@@ -28,6 +28,11 @@ export function supply(eni: PlanEni, family: Family): number {
   return countIn(eni, family, "free", "arriving", "withheld") + arriving(eni, family);
 }
 
+/** Of the family, what is idle: the supply and what rests on the way back to it. */
+export function idle(eni: PlanEni, family: Family): number {
+  return supply(eni, family) + (eni.ours && eni.phase === "inUse" ? countIn(eni, family, "resting") : 0);
+}
+
 /** Places of the family that the cloud counts as taken. */
 export function taken(eni: PlanEni, family: Family): number {
   return addressesIn(eni, family).length + arriving(eni, family);

@@ -1,4 +1,4 @@
-import { allocationsPerEni, attachable, countIn, leastOf, room, supply, wantedFamilies } from "./count.ts";
+import { allocationsPerEni, attachable, countIn, idle, leastOf, room, supply, wantedFamilies } from "./count.ts";
 import { grow } from "./grow.ts";
 import type { Family, Plan, PlanEni, PlanInput } from "./model.ts";
 import { removeSurplus, shrink } from "./shrink.ts";
@@ -16,7 +16,7 @@ export function plan(input: PlanInput): Plan {
   const families = wantedFamilies(input.policy);
   if (families.length === 0) return { actions: [], reach: 0 };
   const supplied = sum(input, (eni) => leastOf(families, (family) => supply(eni, family)));
-  const resting = sum(input, (eni) => leastOf(families, (family) => countIn(eni, family, "resting")));
+  const resting = sum(input, (eni) => leastOf(families, (family) => idle(eni, family))) - supplied;
   const idleCeiling = Math.max(input.policy.minIdle, input.policy.maxIdle);
   const topUp = Math.min(input.policy.minIdle, Math.max(0, idleCeiling - resting));
   const need = Math.max(0, input.waiting + topUp - supplied);

@@ -1,4 +1,4 @@
-import { addressesIn, attachable, countIn, leastOf, supply, wantedFamilies } from "./count.ts";
+import { addressesIn, attachable, countIn, idle, leastOf, supply, wantedFamilies } from "./count.ts";
 import type { Family, PlanAction, PlanAddress, PlanEni, PlanInput } from "./model.ts";
 
 /** ENIs of ours that are not attached and for which the instance has no slot: they serve nobody, whatever is wanted. */
@@ -48,18 +48,15 @@ export function shrink(input: PlanInput): PlanAction[] {
     actions.push({ kind: "unassign", eniId: eni.id, family, addresses: addresses.map(({ address }) => address) });
   };
 
-  // Addresses without a partner serve nobody, so they go first, and no pair is broken for them.
+  // Addresses without a partner, now and when everything has rested, serve nobody: they go first, and no pair is broken for them.
   for (const family of families) {
     let surplus = idleAddresses(input, family, gone) - ceiling;
     for (const eni of kept) {
-      const unpaired = Math.min(
-        surplus,
-        supply(eni, family) - leastOf(families, (other) => supply(eni, other)),
-        releasable(eni, family).length,
-      );
-      if (unpaired <= 0) continue;
-      release(eni, family, unpaired);
-      surplus -= unpaired;
+      const unpaired = Math.min(beyondLeast(eni, family, families, idle), beyondLeast(eni, family, families, supply));
+      const count = Math.min(surplus, unpaired, releasable(eni, family).length);
+      if (count <= 0) continue;
+      release(eni, family, count);
+      surplus -= count;
     }
   }
   for (const eni of kept) {
@@ -73,6 +70,10 @@ export function shrink(input: PlanInput): PlanAction[] {
     excess -= count;
   }
   return merge(actions);
+}
+
+function beyondLeast(eni: PlanEni, family: Family, families: readonly Family[], count: (eni: PlanEni, family: Family) => number): number {
+  return count(eni, family) - leastOf(families, (other) => count(eni, other));
 }
 
 /** One call for each ENI and family: the addresses of a second action join the first, up to the batch size that {@link shrink} kept to. */
@@ -91,17 +92,11 @@ function merge(actions: readonly PlanAction[]): PlanAction[] {
 }
 
 function idleAllocations(input: PlanInput, families: readonly Family[]): number {
-  let idle = 0;
-  for (const eni of input.enis) {
-    if (eni.ours) idle += leastOf(families, (family) => supply(eni, family) + countIn(eni, family, "resting"));
-  }
-  return idle;
+  return input.enis.reduce((sum, eni) => sum + leastOf(families, (family) => idle(eni, family)), 0);
 }
 
 function idleAddresses(input: PlanInput, family: Family, without: ReadonlySet<string>): number {
-  let idle = 0;
-  for (const eni of input.enis) if (eni.ours && !without.has(eni.id)) idle += supply(eni, family) + countIn(eni, family, "resting");
-  return idle;
+  return input.enis.reduce((sum, eni) => sum + (without.has(eni.id) ? 0 : idle(eni, family)), 0);
 }
 
 function isWhollyIdle(eni: PlanEni): boolean {
