@@ -30,8 +30,8 @@ type Verb = (typeof verbs)[number];
 export class CniServer {
   readonly app: FastifyInstance;
   readonly #node: Node;
-  readonly #stopping = new AbortController();
-  readonly #stopped: Promise<never>;
+  /** How to end each call that waits. Not one promise that all race with: that would remember every call ever made. */
+  readonly #waiting = new Set<(error: Error) => void>();
   readonly #answers: Answers<Answer>;
   #draining = false;
   /** Requests of any kind whose answer is not written yet. */
@@ -41,10 +41,6 @@ export class CniServer {
   constructor(node: Node) {
     this.#node = node;
     this.#answers = new Answers(node.clock, { keepMs: keepAnswersMs, limit: 1024 });
-    this.#stopped = new Promise((_, reject) => {
-      this.#stopping.signal.addEventListener("abort", () => reject(new StoppingError()), { once: true });
-    });
-    this.#stopped.catch(() => {});
     this.app = Fastify({
       logger: false,
       bodyLimit: maxBodyBytes,
@@ -81,7 +77,7 @@ export class CniServer {
       });
       await Promise.race([idle, clock.sleep(limitMs)]);
     }
-    this.#stopping.abort();
+    for (const end of this.#waiting) end(new StoppingError());
     await this.app.close();
   }
   async #serve(verb: Verb, body: unknown, reply: FastifyReply): Promise<FastifyReply> {
@@ -108,7 +104,7 @@ export class CniServer {
   async #perform(verb: Verb, request: CniRequest): Promise<Answer> {
     const version = typeof request.config.cniVersion === "string" ? request.config.cniVersion : newest;
     try {
-      const body = await Promise.race([this.#dispatch(verb, request), this.#stopped]);
+      const body = await this.#untilStopping(this.#dispatch(verb, request));
       return body === undefined ? { status: 200 } : { status: 200, body };
     } catch (error) {
       const failure = toCniFailure(error, version);
@@ -119,6 +115,13 @@ export class CniServer {
       else this.#node.log.error({ ...fields, err: error }, "unexpected failure");
       return { status: 422, body: failure };
     }
+  }
+
+  #untilStopping<T>(work: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.add(reject);
+      work.then(resolve, reject).finally(() => this.#waiting.delete(reject));
+    });
   }
 
   async #dispatch(verb: Verb, request: CniRequest): Promise<unknown> {
