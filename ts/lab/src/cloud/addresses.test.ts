@@ -27,6 +27,16 @@ describe("addresses of a vSwitch", () => {
     expect(eni(id).ipv4.at(-1)).toBe(first);
   });
 
+  it("gives the lowest free address, also one that lies below those given since", async () => {
+    const { attachEni, createEni, call, eni } = await openRegion();
+    const id = await attachEni({ SecondaryPrivateIpAddressCount: "3" });
+    const later = await createEni();
+    const [, , low = ""] = eni(id).ipv4;
+    await call("UnassignPrivateIpAddresses", { NetworkInterfaceId: id, "PrivateIpAddress.1": low });
+    await call("AssignPrivateIpAddresses", { NetworkInterfaceId: later, SecondaryPrivateIpAddressCount: "1" });
+    expect(eni(later).ipv4.at(-1)).toBe(low);
+  });
+
   it("gives addresses of the whole range in random order, when told so", async () => {
     const { createEni, eni } = await openRegion({ settings: { addressOrder: "random" } });
     const ipv4 = eni(await createEni({ SecondaryPrivateIpAddressCount: "40" })).ipv4;

@@ -52,6 +52,24 @@ it("lets a VLAN rest, has room for the members of the type, and keeps a trunk wi
   expect((await attachMember()).code).toBe("EniPerInstanceLimitExceeded");
 });
 
+it("gives a VLAN again only after its rest, and at once without one (fault F48)", async () => {
+  const { attachMember, trunkId, call, clock, eni, simulator } = await withTrunk();
+  const detachAndAttach = async (memberId: string) => {
+    await call("DetachNetworkInterface", { NetworkInterfaceId: memberId, InstanceId: ids.instance, TrunkNetworkInstanceId: trunkId });
+    await clock.advance(0);
+    return (await attachMember()).memberId;
+  };
+  const first = (await attachMember()).memberId;
+  const vlan = eni(first).deviceIndex;
+  const second = await detachAndAttach(first);
+  expect(eni(second).deviceIndex).not.toBe(vlan);
+  await clock.advance(60_000);
+  expect(eni((await attachMember()).memberId).deviceIndex).toBe(vlan);
+  simulator.settings({ vlanRestMs: 0 });
+  const { deviceIndex } = eni(second);
+  expect(eni(await detachAndAttach(second)).deviceIndex).toBe(deviceIndex);
+});
+
 it("refuses trunks where the type has none, a second trunk, and a member under what is no trunk", async () => {
   const { createEni, code, simulator, attachEni } = await withTrunk();
   const attach = async (parameters: Record<string, string>, more: Record<string, string>) =>

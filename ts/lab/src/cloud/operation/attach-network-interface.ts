@@ -4,7 +4,6 @@ import { attachedTo, findEni, membersOf, requireIdle, requireSlots, requireStatu
 import { limitsOf } from "../instance-types.ts";
 import { flag, integer, text } from "../parameters.ts";
 import type { Instance, NetworkInterface } from "../records.ts";
-import { randomInteger } from "../seeded-random.ts";
 import type { Transaction } from "../transaction.ts";
 import { startTransition } from "../transition.ts";
 import { operation } from "./operation.ts";
@@ -79,13 +78,13 @@ function asMember(tx: Transaction, eni: NetworkInterface, instance: Instance, tr
   return { ...eni, type: "Member", instanceId: instance.id, trunkId: trunk.id, deviceIndex: freeVlan(tx, trunk.id, members) };
 }
 
-/** A VLAN id that no member of the trunk has and that does not rest. */
+/** The lowest VLAN id that no member of the trunk has and that does not rest: reuse as soon as allowed is the hardest case for a client. */
 function freeVlan(tx: Transaction, trunkId: string, members: readonly NetworkInterface[]): number {
   const used = new Set(members.map((member) => member.deviceIndex));
   for (const resting of tx.state.table("restingVlans").values()) {
     if (resting.trunkId === trunkId && resting.untilMs > tx.nowMs) used.add(resting.vlan);
   }
-  let vlan = 1 + randomInteger(tx.random, 1000);
-  while (used.has(vlan)) vlan = (vlan % 4094) + 1;
+  let vlan = 1;
+  while (used.has(vlan)) vlan++;
   return vlan;
 }
