@@ -200,6 +200,31 @@ describe("refusals", () => {
     expect(node.clock.monotonicMs() - startMs).toBe(node.config.coolDownMs);
   });
 
+  it("a full node says that it is full, also when something was refused before", async () => {
+    const node = await started(new TestNode(27, { minIdle: 0, maxIdle: 0, maxEnis: 1, ipv4PerEni: 2 }));
+    await add(node, "a");
+    node.cloud.faultFor = once("AssignPrivateIpAddresses", { kind: "refused", class: "exhausted", code: "InvalidVSwitchId.IpNotEnough" });
+    const answer = await node.clock.advanceFor(node.pool.allocate(sandbox("b"), { deadlineMs: 5_000 }));
+    expect(answer).toMatchObject({ ok: false, failure: { problem: { class: "exhausted", resource: "vsw-a" } } });
+    node.cloud.change("eni-1", (eni) => ({ ...eni, ipv4: [...eni.ipv4, "10.0.1.77"] }));
+    await node.clock.advanceFor(node.pool.sync());
+    await add(node, "c");
+    const full = await node.clock.advanceFor(node.pool.allocate(sandbox("d"), { deadlineMs: 5_000 }));
+    expect(full).toMatchObject({ ok: false, failure: { problem: { class: "full" } } });
+  });
+
+  it("vSwitches of another zone are never used, and that is said", async () => {
+    const node = new TestNode(28, { minIdle: 1 });
+    for (const vSwitch of node.cloud.options.vSwitches) Object.assign(vSwitch, { zoneId: "z-2" });
+    await node.start();
+    const answer = await node.clock.advanceFor(node.pool.allocate(sandbox("a"), { deadlineMs: 60_000 }));
+    expect(answer).toMatchObject({
+      ok: false,
+      failure: { reason: "denied", message: expect.stringContaining("(vsw-a, vsw-b) lies in zone z-1") },
+    });
+    expect(calls(node, "CreateNetworkInterface")).toBe(0);
+  });
+
   it("F38: takes what a partial assign gives and asks for the rest", async () => {
     const node = await started(new TestNode(18, { minIdle: 1, maxIdle: 10 }));
     node.cloud.faultFor = once("AssignPrivateIpAddresses", { kind: "partial" });

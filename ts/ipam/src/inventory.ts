@@ -55,6 +55,12 @@ export class Inventory {
     this.epochs.set(eniId, this.epochOf(eniId) + 1);
   }
 
+  /** The ENI is gone for good. */
+  forget(eniId: string): void {
+    this.confirmed.delete(eniId);
+    this.epochs.delete(eniId);
+  }
+
   operationsOn(eniId: string): Operation[] {
     return [...this.running.values()].filter((operation) => operation.kind !== "create" && operation.eniId === eniId);
   }

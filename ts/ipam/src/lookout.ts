@@ -116,7 +116,10 @@ export class Lookout {
   private async readOccupied(): Promise<void> {
     const { occupied, inventory, journal, quarantine } = this.parts;
     if (!occupied) return;
-    const isHeld = (address: string) => journal.ledger.holders.has(address);
+    const askedMs = this.parts.clock.monotonicMs();
+    // Released while the kernel was being read: what it showed of them is older than their release.
+    const isHeld = (address: string) =>
+      journal.ledger.holders.has(address) || quarantine.beganSince(journal.ledger.resting.get(address), askedMs);
     const now = new Set((await occupied()).filter((address) => !isHeld(address)));
     const freed = [...inventory.occupied].filter((address) => !now.has(address) && !isHeld(address));
     if (freed.length > 0) await journal.commit([{ t: "rest", addresses: freed, rest: quarantine.begin() }]);

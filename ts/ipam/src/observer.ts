@@ -58,6 +58,7 @@ export class Observer {
   /** One look. False when the cloud did not answer. */
   async look(): Promise<boolean> {
     const { cloud, instanceId, inventory } = this.context;
+    this.dropIdleSuspicions();
     const epochs = epochsOf(inventory);
     const askedMs = this.context.clock.monotonicMs();
     const answer = await this.describe(() => cloud.describeEnis({ instanceId }));
@@ -110,6 +111,13 @@ export class Observer {
     }
   }
 
+  /** What left the ledger by another way (an ENI removed, an address given back) is not looked for any more. */
+  private dropIdleSuspicions(): void {
+    const { ledger, suspects } = this.context.inventory;
+    const known = new Set([...ledger.enis.values()].flatMap((eni) => [eni.id, ...eni.ipv4, ...eni.ipv6]));
+    for (const name of [...this.suspicions.names(), ...suspects]) if (!known.has(name)) this.clear(name);
+  }
+
   private clear(name: string): void {
     this.suspicions.cleared(name);
     this.context.inventory.suspects.delete(name);
@@ -143,6 +151,7 @@ export class Observer {
     const gone: JournalRecord[] = (["ipv4", "ipv6"] as const).map((family) => ({ t: "unassigned", id: eniId, family, addresses: proven }));
     await this.context.record(addresses === undefined ? [{ t: "eni-gone", id: eniId }] : gone);
     for (const name of proven) this.clear(name);
+    if (addresses === undefined) inventory.forget(eniId);
     this.reportVanished(eniId, addresses === undefined ? [...known.ipv4, ...known.ipv6] : proven);
   }
 

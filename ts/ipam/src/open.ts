@@ -117,7 +117,15 @@ export async function openPool(options: PoolOptions): Promise<AddressPool> {
           call,
         ),
     });
-    const replenisher = new Replenisher({ random, inventory, executor, backoffs, identity, availableIpv4: observer.availableIpv4 });
+    const replenisher = new Replenisher({
+      random,
+      inventory,
+      executor,
+      backoffs,
+      problems,
+      identity,
+      availableIpv4: observer.availableIpv4,
+    });
     const pool: Pool = new Pool({
       clock,
       random,

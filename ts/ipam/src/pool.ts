@@ -106,7 +106,7 @@ export class Pool implements AddressPool {
     await this.parts.failpoint("release.finished");
     for (const wake of this.releasing.get(leaseId) ?? []) wake();
     this.releasing.delete(leaseId);
-    this.changed(0);
+    this.changed(gatherMs);
   }
 
   lease(leaseId: string): Lease | undefined {
@@ -231,7 +231,7 @@ export class Pool implements AddressPool {
     this.waiters.serve(() => inventory.take());
     // While somebody waits for warmth, one address at least is wanted.
     const minIdle = Math.max(inventory.config.minIdle, this.warming.size > 0 ? 1 : 0);
-    if (this.lookout.seen) this.prospects.reach = replenisher.run(this.waiters.length, minIdle);
+    if (this.lookout.seen) this.prospects.plan = replenisher.run(this.waiters.length, minIdle);
     const { reachable } = this.prospects;
     this.waiters.refuse(
       (waiter, place) => place >= reachable + this.prospects.restedBefore(waiter.deadlineMs),

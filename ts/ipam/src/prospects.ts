@@ -4,6 +4,7 @@ import type { Executor } from "./executor.ts";
 import { maxOperationsInFlight } from "./executor.ts";
 import type { Inventory } from "./inventory.ts";
 import type { Lookout } from "./lookout.ts";
+import type { Plan } from "./plan/index.ts";
 import type { Problems } from "./problems.ts";
 
 export interface ProspectsParts {
@@ -23,8 +24,8 @@ const stuckAfterFailures = 3;
  * that are being given back.
  */
 export class Prospects {
-  /** Allocations beyond the free ones that can still come, by the last plan. */
-  reach = 0;
+  /** The last one made; none before the cloud was seen. */
+  plan: Pick<Plan, "reach" | "full"> = { reach: 0, full: false };
   private readonly parts: ProspectsParts;
   private readonly lookout: Lookout;
 
@@ -38,7 +39,7 @@ export class Prospects {
     if (!this.lookout.seen) return this.isBlindForGood ? 0 : Number.POSITIVE_INFINITY;
     const { total, stalled } = this.parts.executor.supplying;
     const isGateClosed = total > 0 && stalled.length === total && stalled.every(({ by }) => by.class === "degraded");
-    return isGateClosed || this.parts.backoffs.isWaiting("journal") ? 0 : this.reach;
+    return isGateClosed || this.parts.backoffs.isWaiting("journal") ? 0 : this.plan.reach;
   }
 
   /** Addresses that will have rested before the deadline. */
@@ -72,7 +73,7 @@ export class Prospects {
     // Every call that could bring addresses has failed again and again: kubelet shall not wait for it.
     if (total > 0) return { limited: this.cause() };
     if (inventory.restsMs().length > 0 || executor.inFlight >= maxOperationsInFlight || inventory.suspects.size > 0) return undefined;
-    return this.reach > 0 && !problems.latest() ? undefined : { limited: this.cause() };
+    return this.plan.reach > 0 && !problems.latest() ? undefined : { limited: this.cause() };
   }
 
   /** The cloud cannot be seen, and that will not change before somebody does something. */
@@ -81,8 +82,10 @@ export class Prospects {
     return this.lookout.ended && problem !== undefined && ["denied", "invalid", "degraded", "gone"].includes(problem.class);
   }
 
+  /** A refusal explains nothing where the node is simply full. */
   private cause(): PoolProblem {
-    return this.parts.problems.latest() ?? fullProblem(this.parts.inventory, this.parts.clock.wallMs());
+    const refusal = this.plan.full ? this.parts.problems.get("journal") : this.parts.problems.latest();
+    return refusal ?? fullProblem(this.parts.inventory, this.parts.clock.wallMs());
   }
 }
 

@@ -23,6 +23,11 @@ export class Quarantine {
     return { wallMs: this.clock.wallMs(), monotonicMs: this.clock.monotonicMs(), bootId: this.bootId };
   }
 
+  /** Did it begin in this process, at that time or later? */
+  beganSince(rest: Rest | undefined, monotonicMs: number): boolean {
+    return rest !== undefined && rest.bootId === this.bootId && rest.monotonicMs >= monotonicMs;
+  }
+
   /** Milliseconds until the rest is over; 0 when it is. */
   remainingMs(rest: Rest, coolDownMs: number): number {
     const nowMs = this.clock.monotonicMs();

@@ -6,8 +6,9 @@ import type { Inventory } from "./inventory.ts";
 import type { KnownEni, Operation } from "./journal/record.ts";
 import { instanceTag } from "./observer.ts";
 import { keys } from "./operation/context.ts";
-import type { PlanAction, PlanInput } from "./plan/index.ts";
+import type { Plan, PlanAction, PlanInput } from "./plan/index.ts";
 import { plan } from "./plan/index.ts";
+import type { Problems } from "./problems.ts";
 
 /** Addresses in one cloud call, as Terway does (alicloud-api.md, 8.7). */
 const batch = 10;
@@ -17,6 +18,7 @@ export interface ReplenisherContext {
   readonly inventory: Inventory;
   readonly executor: Executor;
   readonly backoffs: Backoffs;
+  readonly problems: Problems;
   readonly identity: { readonly instanceId: string; readonly zoneId?: string };
   readonly availableIpv4: ReadonlyMap<string, number>;
 }
@@ -29,18 +31,39 @@ export class Replenisher {
     this.context = context;
   }
 
-  /** Plans, starts what may start now, and answers how many allocations beyond the free ones can still come. */
-  run(waiting: number, minIdle: number): number {
+  /** Plans, starts what may start now, and answers the plan. */
+  run(waiting: number, minIdle: number): Plan {
     // Without the journal nothing may be begun.
-    if (this.context.backoffs.isWaiting("journal")) return 0;
+    if (this.context.backoffs.isWaiting("journal")) return { actions: [], reach: 0, full: false };
     this.takeUpLoose();
-    const { actions, reach } = plan(this.input(waiting, minIdle));
-    for (const action of actions) this.begin(action);
-    return reach;
+    this.checkVSwitches();
+    const made = plan(this.input(waiting, minIdle));
+    for (const action of made.actions) this.begin(action);
+    return made;
+  }
+
+  /** A configuration in which no ENI can ever be created is a problem of its own: no call is refused, so nothing else would tell. */
+  private checkVSwitches(): void {
+    const { inventory, identity, problems } = this.context;
+    const ids = this.vSwitchIds();
+    if (ids.some((id) => this.isHere(id))) {
+      problems.clear("zone");
+      return;
+    }
+    const zone = identity.zoneId ?? inventory.ledger.vSwitches.values().next().value?.zoneId ?? "of this instance";
+    const what = ids.length === 0 ? "no vSwitch is configured" : `none of the configured vSwitches (${ids.join(", ")}) lies`;
+    const message = `${what} in zone ${zone}, so no ENI can be created; add one of this zone to "vswitches" in eni_conf`;
+    problems.set("zone", { class: "invalid", code: "NoVSwitchInZone", message });
+  }
+
+  /** Does it lie in the instance's zone, as far as is known? */
+  private isHere(vSwitchId: string): boolean {
+    const zoneId = this.context.inventory.ledger.vSwitches.get(vSwitchId)?.zoneId;
+    return zoneId === undefined || this.context.identity.zoneId === undefined || zoneId === this.context.identity.zoneId;
   }
 
   private input(waiting: number, minIdle: number): PlanInput {
-    const { inventory, backoffs, executor, identity, availableIpv4, random } = this.context;
+    const { inventory, backoffs, executor, availableIpv4, random } = this.context;
     const { config } = inventory;
     return {
       enis: inventory.planEnis({
@@ -48,10 +71,12 @@ export class Replenisher {
         mayShrink: () => !backoffs.isWaiting(keys.release),
       }),
       vSwitches: this.vSwitchIds().map((id) => {
-        const zoneId = inventory.ledger.vSwitches.get(id)?.zoneId;
         const count = availableIpv4.get(id);
-        const here = zoneId === undefined || identity.zoneId === undefined || zoneId === identity.zoneId;
-        return { id, usable: here && !backoffs.isWaiting(keys.vSwitch(id)), ...(count !== undefined && { availableIpv4: count }) };
+        return {
+          id,
+          usable: this.isHere(id) && !backoffs.isWaiting(keys.vSwitch(id)),
+          ...(count !== undefined && { availableIpv4: count }),
+        };
       }),
       limits: { maxEnis: config.maxEnis, ipv4PerEni: config.ipv4PerEni, ipv6PerEni: config.ipv6PerEni, batch },
       policy: { ...config, minIdle },

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { Schedule } from "./testing/schedule.ts";
 
 /** TERWAY_SCHEDULES: how many; TERWAY_SEED: the first one, printed by a failure. */
-const count = Number(process.env.TERWAY_SCHEDULES ?? 1_500);
+const count = Number(process.env.TERWAY_SCHEDULES ?? 1_200);
 const firstSeed = Number(process.env.TERWAY_SEED ?? 1);
 
 async function live(seed: number, crashes: boolean): Promise<Schedule> {

@@ -1,4 +1,4 @@
-import type { PoolAddressView, PoolEniView, PoolProblem, PoolView } from "@terway/model";
+import type { Lease, PoolAddressView, PoolEniView, PoolProblem, PoolView } from "@terway/model";
 import type { Inventory } from "./inventory.ts";
 import { addressesOf } from "./journal/ledger.ts";
 import type { KnownEni } from "./journal/record.ts";
@@ -32,18 +32,7 @@ export function viewOf(inventory: Inventory, waiting: number, problems: readonly
     });
   }
   for (const eni of inventory.foreign) enis.push({ ...shell(eni), ours: false, addresses: [] });
-  // Addresses in use that no ENI has any more: shown with the ENI they were on.
-  for (const lease of leases) {
-    const lost = addressesOf(lease).filter(
-      (address) => !enis.some((eni) => eni.id === lease.eniId && eni.addresses.some((a) => a.address === address)),
-    );
-    if (lost.length === 0) continue;
-    const addresses = lost.map((address) => addressView(inventory, lease.eniId, address, "vanished"));
-    const at = enis.findIndex((eni) => eni.id === lease.eniId);
-    const eni = enis[at];
-    if (eni) enis[at] = { ...eni, addresses: [...eni.addresses, ...addresses] };
-    else enis.push({ id: lease.eniId, mac: lease.eniMac, type: "Secondary", status: "Deleting", vSwitchId: "", ours: true, addresses });
-  }
+  addVanished(inventory, enis, leases);
   const family = config.ipv4 ? "ipv4" : "ipv6";
   const counted = enis.filter((eni) => eni.ours).flatMap((eni) => eni.addresses.filter((address) => address.family === family));
   const count = (state: PoolAddressView["state"]) => counted.filter((address) => address.state === state).length;
@@ -55,15 +44,27 @@ export function viewOf(inventory: Inventory, waiting: number, problems: readonly
     enis,
     leases,
     total: counted.length,
-    used:
-      count("used") +
-      leases.filter((lease) => addressesOf(lease).some((a) => counted.some((c) => c.address === a && c.state === "vanished"))).length,
+    used: counted.filter(({ state, leaseId }) => state === "used" || (state === "vanished" && leaseId !== undefined)).length,
     free: inventory.free,
     cooling: count("cooling"),
     waiting,
     capacity: Number.isFinite(perEni) ? perEni * Math.max(0, config.maxEnis - inventory.foreign.length) : 0,
     problems,
   };
+}
+
+/** Addresses in use that no ENI has any more, shown with the ENI they were on. */
+function addVanished(inventory: Inventory, enis: PoolEniView[], leases: readonly Lease[]): void {
+  const listed = new Set(enis.flatMap((eni) => eni.addresses.map(({ address }) => `${eni.id} ${address}`)));
+  for (const lease of leases) {
+    const lost = addressesOf(lease).filter((address) => !listed.has(`${lease.eniId} ${address}`));
+    if (lost.length === 0) continue;
+    const addresses = lost.map((address) => addressView(inventory, lease.eniId, address, "vanished"));
+    const at = enis.findIndex((eni) => eni.id === lease.eniId);
+    const eni = enis[at];
+    if (eni) enis[at] = { ...eni, addresses: [...eni.addresses, ...addresses] };
+    else enis.push({ id: lease.eniId, mac: lease.eniMac, type: "Secondary", status: "Deleting", vSwitchId: "", ours: true, addresses });
+  }
 }
 
 function eniView(inventory: Inventory, eni: KnownEni): PoolEniView {

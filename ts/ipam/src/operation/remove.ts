@@ -70,8 +70,9 @@ async function nextCall(context: OperationContext, shown: Eni): Promise<Attempt<
 
 async function removed(context: OperationContext, operation: OperationOf<"remove">): Promise<void> {
   await context.finish(operation, [{ t: "eni-gone", id: operation.eniId }]);
-  context.inventory.confirmed.delete(operation.eniId);
+  context.inventory.forget(operation.eniId);
   context.problems.clear(keys.grow(operation.eniId));
+  context.backoffs.succeed(keys.grow(operation.eniId));
   context.emit({ type: "eni-deleted", eniId: operation.eniId });
   await context.failpoint("remove.recorded");
 }

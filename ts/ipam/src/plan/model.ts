@@ -91,4 +91,6 @@ export interface Plan {
   readonly actions: readonly PlanAction[];
   /** Allocations beyond the free ones that can still come: on their way, or allowed by every limit and refusal known now. */
   readonly reach: number;
+  /** Nothing more could come even if nothing had been refused: every slot is taken. */
+  readonly full: boolean;
 }

@@ -14,7 +14,7 @@ import { usableVSwitches } from "./vswitch.ts";
  */
 export function plan(input: PlanInput): Plan {
   const families = wantedFamilies(input.policy);
-  if (families.length === 0) return { actions: [], reach: 0 };
+  if (families.length === 0) return { actions: [], reach: 0, full: true };
   const supplied = sum(input, (eni) => leastOf(families, (family) => supply(eni, family)));
   const resting = sum(input, (eni) => leastOf(families, (family) => idle(eni, family))) - supplied;
   const idleCeiling = Math.max(input.policy.minIdle, input.policy.maxIdle);
@@ -22,7 +22,15 @@ export function plan(input: PlanInput): Plan {
   const need = Math.max(0, input.waiting + topUp - supplied);
   const growth = grow(input, need);
   const keeping = growth.actions.length > 0 || input.waiting > 0 || need > 0;
-  return { actions: keeping ? [...growth.actions, ...removeSurplus(input)] : shrink(input), reach: reach(input) };
+  const actions = keeping ? [...growth.actions, ...removeSurplus(input)] : shrink(input);
+  const reachable = reach(input);
+  return { actions, reach: reachable, full: reachable === 0 && reach(withoutRefusals(input)) === 0 };
+}
+
+/** The same world in which nothing has been refused: what still cannot come then is the node's own limit. */
+function withoutRefusals(input: PlanInput): PlanInput {
+  const vSwitches = input.vSwitches.map((vSwitch) => ({ ...vSwitch, usable: true }));
+  return { ...input, vSwitches, mayCreate: true, enis: input.enis.map((eni) => ({ ...eni, mayGrow: true })) };
 }
 
 function reach(input: PlanInput): number {
