@@ -11,9 +11,12 @@ for tool in npm cargo rustc go; do
   command -v "$tool" >/dev/null || die "$tool is missing: install Go, Rust (rustup) and Node 20 with npm first"
 done
 
+# Not `npm ci`: it insists on lock entries for every platform's optional packages, which a registry mirror need not carry. The versions are the
+# lock's either way.
 npm_packages() {
-  npm ci --ignore-scripts --no-audit --no-fund
-  mkdir -p node_modules/.cache && hash_of package-lock.json >node_modules/.cache/lock-hash
+  npm install --no-save --ignore-scripts --no-audit --no-fund --loglevel=error &&
+    mkdir -p node_modules/.cache &&
+    hash_of package-lock.json >node_modules/.cache/lock-hash
 }
 
 missing_debian_packages() {

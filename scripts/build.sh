@@ -18,10 +18,10 @@ static_programs() {
   local target
   target=$(static_target)
   [ "$target" = x86_64-unknown-linux-musl ] || export RUSTFLAGS="-C target-feature=+crt-static"
-  cargo build --locked --release --target "$target" -p terway-cni -p terway-lab-agent -p terway-floor -p terway-bench-driver
+  cargo build --locked --release --target "$target" -p terway-cni -p terway-lab-agent -p terway-floor -p terway-bench-driver || return
   for program in terway lab-agent floor bench-driver; do
     cmp -s "$TARGET_DIR/$target/release/$program" "dist/bin/$program" ||
-      install -m 755 "$TARGET_DIR/$target/release/$program" "dist/bin/$program"
+      install -m 755 "$TARGET_DIR/$target/release/$program" "dist/bin/$program" || return
   done
 }
 

