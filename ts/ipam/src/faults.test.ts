@@ -220,7 +220,7 @@ describe("refusals", () => {
     const answer = await node.clock.advanceFor(node.pool.allocate(sandbox("a"), { deadlineMs: 60_000 }));
     expect(answer).toMatchObject({
       ok: false,
-      failure: { reason: "denied", message: expect.stringContaining("(vsw-a, vsw-b) lies in zone z-1") },
+      failure: { reason: "denied", message: expect.stringContaining("no configured vSwitch lies in zone z-1") },
     });
     expect(calls(node, "CreateNetworkInterface")).toBe(0);
   });

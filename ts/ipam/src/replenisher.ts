@@ -1,4 +1,5 @@
 import type { Random } from "@terway/model";
+import { cloudErrorEntry } from "@terway/model";
 import type { Backoffs } from "./backoff.ts";
 import type { Executor } from "./executor.ts";
 import { maxOperationsInFlight, maxReleasesInFlight } from "./executor.ts";
@@ -44,16 +45,17 @@ export class Replenisher {
 
   /** A configuration in which no ENI can ever be created is a problem of its own: no call is refused, so nothing else would tell. */
   private checkVSwitches(): void {
-    const { inventory, identity, problems } = this.context;
+    const { identity, problems } = this.context;
     const ids = this.vSwitchIds();
     if (ids.some((id) => this.isHere(id))) {
       problems.clear("zone");
       return;
     }
-    const zone = identity.zoneId ?? inventory.ledger.vSwitches.values().next().value?.zoneId ?? "of this instance";
-    const what = ids.length === 0 ? "no vSwitch is configured" : `none of the configured vSwitches (${ids.join(", ")}) lies`;
-    const message = `${what} in zone ${zone}, so no ENI can be created; add one of this zone to "vswitches" in eni_conf`;
-    problems.set("zone", { class: "invalid", code: "NoVSwitchInZone", message });
+    const entry = cloudErrorEntry("NoVSwitchInZone");
+    const resource = identity.zoneId ?? "of this instance";
+    const configured = ids.length === 0 ? "none is configured" : `configured: ${ids.join(", ")}`;
+    const message = `${entry?.what.replace("{resource}", resource)} (${configured}). ${entry?.next}`;
+    problems.set("zone", { class: "invalid", code: "NoVSwitchInZone", message, resource });
   }
 
   /** Does it lie in the instance's zone, as far as is known? */

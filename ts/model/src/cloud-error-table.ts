@@ -374,6 +374,14 @@ export const cloudErrorTable = [
     next: "Nothing to do: what exists is read, or the same request is sent again. When it lasts, check the way from the node to the endpoint.",
   },
   {
+    id: "vswitch_zone",
+    class: "invalid",
+    codes: ["NoVSwitchInZone"],
+    about: "vSwitch",
+    what: "no configured vSwitch lies in zone {resource}, so no ENI can be created",
+    next: "Add a vSwitch of this zone to `vswitches` in eni_conf.",
+  },
+  {
     id: "credentials_unavailable",
     class: "denied",
     codes: ["CredentialsUnavailable", "InvalidCredentials"],
