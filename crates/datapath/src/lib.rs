@@ -11,6 +11,7 @@ pub mod desired;
 pub mod diff;
 pub mod error;
 mod kernel;
+mod ledger;
 pub mod mode;
 pub mod object;
 pub mod observed;

@@ -9,6 +9,8 @@ use std::thread::{self, JoinHandle};
 use crate::error::{Error, Result};
 use crate::kernel::netns::Netns;
 use crate::kernel::socket::Socket;
+use crate::kernel::sysctl::SysctlTree;
+use crate::object::Family;
 
 /// Work for one thread.
 pub type Job = Box<dyn FnOnce(&mut Worker) + Send>;
@@ -20,6 +22,8 @@ pub struct Worker {
     pub home: Arc<Netns>,
     /// A socket in it.
     pub socket: Socket,
+    /// Its sysctls.
+    pub sysctls: SysctlTree,
 }
 
 #[derive(Default)]
@@ -54,6 +58,7 @@ impl Pool {
             let mut worker = Worker {
                 home: Arc::clone(home),
                 socket: Socket::open()?,
+                sysctls: SysctlTree::open(&[Family::V4, Family::V6]),
             };
             ports.push(worker.socket.port());
             let inner = Arc::clone(&inner);

@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::kernel::netns::Netns;
 use crate::kernel::observe;
 use crate::kernel::socket::Socket;
+use crate::ledger::Ledger;
 use crate::object::Mac;
 use crate::observed::ObservedLink;
 use crate::pool::Worker;
@@ -27,6 +28,8 @@ pub struct Shared {
     pub reaper: Reaper,
     /// Calls that wait for an ENI.
     pub arrivals: Arrivals,
+    /// The host's rules.
+    pub ledger: Ledger,
     /// Collection must not remove what an attach has just found to be there.
     making: RwLock<()>,
     /// Port ids of our sockets: notifications that carry one are of our own making.
@@ -53,6 +56,7 @@ impl Shared {
             enis: Mutex::default(),
             reaper,
             arrivals,
+            ledger: Ledger::open(home)?,
             making: RwLock::default(),
             own_ports,
         })

@@ -157,8 +157,8 @@ const POD_EDITS: &[Edit] = &[
         Different,
     ),
     edit(
-        "sysctl ipv6/conf/all/disable_ipv6 1",
-        "sysctl net.ipv6.conf.all.disable_ipv6",
+        "sysctl ipv6/conf/eth0/accept_dad 1",
+        "sysctl net.ipv6.conf.eth0.accept_dad",
         Different,
     ),
 ];

@@ -6,7 +6,7 @@ use super::message::{self, LinkChange, Pair};
 use super::netns::Netns;
 use super::observe;
 use super::socket::{Answer, Request, Socket};
-use super::sysctl;
+use super::sysctl::SysctlTree;
 use super::uapi::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
 use crate::desired::DesiredState;
 use crate::diff::{Step, stands_beside};
@@ -100,6 +100,8 @@ impl Failpoint {
 pub struct Executor<'a> {
     /// Socket of the host namespace.
     pub host: &'a mut Socket,
+    /// Sysctls of the host namespace.
+    pub sysctls: &'a SysctlTree,
     /// The host namespace, to come home to.
     pub home: &'a Netns,
     /// The pod, unless the host's side alone is worked on.
@@ -167,7 +169,7 @@ impl Executor<'_> {
                     flags: NLM_F_CREATE | NLM_F_EXCL,
                 },
                 Request {
-                    message: message::set_alias_by_name(&names.host_end, &self.desired.alias),
+                    message: message::mark_by_name(&names.host_end, &self.desired.alias),
                     flags: 0,
                 },
                 Request {
@@ -196,17 +198,22 @@ impl Executor<'_> {
 
     fn write_sysctls(&mut self, place: Place, steps: &[Step]) -> Result<()> {
         let names = &self.desired.names;
-        let write = || {
-            for step in steps {
+        let sysctls = || {
+            steps.iter().filter_map(|step| {
                 if let Step::WriteSysctl(_, sysctl) = step {
-                    sysctl::write(sysctl, names)?;
+                    Some(sysctl)
+                } else {
+                    None
                 }
-            }
-            Ok(())
+            })
         };
+        let write = |tree: &SysctlTree| sysctls().try_for_each(|sysctl| tree.write(sysctl, names));
         match (place, &self.pod) {
-            (Place::Host, _) => write()?,
-            (Place::Pod, Some(pod)) => pod.netns.within(self.home, write)?,
+            (Place::Host, _) => write(self.sysctls)?,
+            (Place::Pod, Some(pod)) => {
+                let families: Vec<Family> = sysctls().map(|sysctl| sysctl.key.family).collect();
+                pod.netns.within(self.home, || write(&SysctlTree::open(&families)))?;
+            }
             (Place::Pod, None) => return Err(no_pod()),
         }
         self.done += steps.len() as u32;

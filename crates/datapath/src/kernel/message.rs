@@ -5,7 +5,10 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 
 use netlink_packet_core::DefaultNla;
 use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressMessage, AddressScope};
-use netlink_packet_route::link::{InfoData, InfoKind, InfoVeth, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage};
+use netlink_packet_route::link::{
+    AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoData, InfoKind, InfoVeth, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo,
+    LinkMessage,
+};
 use netlink_packet_route::neighbour::{NeighbourAttribute, NeighbourMessage, NeighbourState};
 use netlink_packet_route::route::{RouteAttribute, RouteFlags, RouteMessage, RouteScope, RouteType};
 use netlink_packet_route::rule::{RuleAction, RuleAttribute, RuleMessage};
@@ -89,13 +92,18 @@ pub fn set_link(index: u32, change: LinkChange) -> RouteNetlinkMessage {
     RouteNetlinkMessage::SetLink(message)
 }
 
-/// `RTM_SETLINK` of the alias by name, for a link whose index is not known yet.
-pub fn set_alias_by_name(name: &str, alias: &str) -> RouteNetlinkMessage {
-    let mut message = change_message(LinkChange {
+/// `RTM_SETLINK` of a host end just made, by name because its index is not known yet: the alias that marks it, and no IPv6 link-local
+/// address. Nobody speaks to it (the pod's next hop is a permanent neighbour), and a thousand of them are two thousand routes that the
+/// kernel walks whenever a link goes up or down.
+pub fn mark_by_name(name: &str, alias: &str) -> RouteNetlinkMessage {
+    let change = LinkChange {
         alias: Some(alias.to_owned()),
         ..LinkChange::default()
-    });
+    };
+    let mut message = change_message(change);
     message.attributes.push(LinkAttribute::IfName(name.to_owned()));
+    let quiet = AfSpecUnspec::Inet6(vec![AfSpecInet6::AddrGenMode(In6AddrGenMode::None)]);
+    message.attributes.push(LinkAttribute::AfSpecUnspec(vec![quiet]));
     RouteNetlinkMessage::SetLink(message)
 }
 

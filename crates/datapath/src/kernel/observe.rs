@@ -6,11 +6,11 @@ use std::net::IpAddr;
 use super::decode;
 use super::message;
 use super::socket::{Answer, Socket};
-use super::sysctl;
+use super::sysctl::SysctlTree;
 use super::uapi::{RTM_NEWADDR, RTM_NEWLINK, RTM_NEWNEIGH, RTM_NEWROUTE, RTM_NEWRULE};
 use crate::desired::DesiredState;
 use crate::error::Result;
-use crate::object::{Address, Device, Family, Names, Neighbour, PROTOCOL, Place, Route, Rule, SysctlScope, TABLE_MAIN};
+use crate::object::{Address, Device, Family, Neighbour, PROTOCOL, Route, Rule, SysctlScope, TABLE_MAIN};
 use crate::observed::{Observed, ObservedLink};
 
 const ENODEV: i32 = 19;
@@ -186,10 +186,10 @@ pub fn observe_host(socket: &mut Socket, desired: &DesiredState, rules: Vec<Rule
         seen.neighbours.extend(neighbours(socket, host_end)?);
     }
     name_devices(seen);
-    read_sysctls(Place::Host, desired, &desired.names, seen)
+    Ok(())
 }
 
-/// Completes the pod's view; `seen.links` holds the pod end if there is one. Sysctls are read by the caller inside the namespace.
+/// Completes the pod's view; `seen.links` holds the pod end if there is one.
 pub fn observe_pod(socket: &mut Socket, desired: &DesiredState, seen: &mut Observed) -> Result<()> {
     let Some(index) = seen.links.get(&Device::PodEnd).map(|link| link.index) else {
         return Ok(());
@@ -203,11 +203,11 @@ pub fn observe_pod(socket: &mut Socket, desired: &DesiredState, seen: &mut Obser
     Ok(())
 }
 
-/// Reads the wanted sysctls of `all` and `default` in the namespace of the calling thread; those of links came with the links.
-pub fn read_sysctls(place: Place, desired: &DesiredState, names: &Names, seen: &mut Observed) -> Result<()> {
-    for sysctl in &desired.at(place).sysctls {
+/// Reads the wanted sysctls of `all` and `default` of the host; those of links came with the links.
+pub fn read_sysctls(tree: &mut SysctlTree, desired: &DesiredState, seen: &mut Observed) -> Result<()> {
+    for sysctl in &desired.host.sysctls {
         if matches!(sysctl.key.scope, SysctlScope::All | SysctlScope::Default)
-            && let Some(value) = sysctl::read(&sysctl.key, names)?
+            && let Some(value) = tree.read(&sysctl.key, &desired.names)?
         {
             seen.sysctls.insert(sysctl.key, value);
         }

@@ -171,7 +171,6 @@ fn pod_leg(pod: &mut NamespaceState, leg: &Leg, attachment: &Attachment) {
     };
     if leg.family == Family::V6 {
         let scope = SysctlScope::Device(Device::PodEnd);
-        pod.sysctls.push(sysctl(Family::V6, SysctlScope::All, "disable_ipv6", 0));
         pod.sysctls.push(sysctl(Family::V6, scope, "disable_ipv6", 0));
         pod.sysctls.push(sysctl(Family::V6, scope, "accept_ra", 0));
         // The pair has no third party: the link-local address needs no duplicate detection either.

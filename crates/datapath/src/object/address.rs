@@ -27,6 +27,14 @@ impl Family {
         }
     }
 
+    /// `ipv4` or `ipv6`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::V4 => "ipv4",
+            Self::V6 => "ipv6",
+        }
+    }
+
     /// `0.0.0.0/0` or `::/0`.
     pub fn default_prefix(self) -> Prefix {
         match self {

@@ -90,7 +90,7 @@ impl Names {
     pub fn sysctl(&self, key: &SysctlKey) -> String {
         format!(
             "sysctl net.{}.conf.{}.{}",
-            family(key.family),
+            key.family.name(),
             self.sysctl_scope(key.scope),
             key.name
         )
@@ -111,13 +111,6 @@ fn destination(prefix: &Prefix) -> String {
         "default".to_owned()
     } else {
         prefix.to_string()
-    }
-}
-
-pub(crate) fn family(family: Family) -> &'static str {
-    match family {
-        Family::V4 => "ipv4",
-        Family::V6 => "ipv6",
     }
 }
 

@@ -5,7 +5,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::displace::displace;
-use super::view::{self, View, is_pair};
+use super::view::{self, RuleSource, View, is_pair};
 use crate::attachment::{ALIAS_PREFIX, Attachment};
 use crate::diff::{Difference, Phase, Step, diff};
 use crate::error::{Error, ErrorCode, Result};
@@ -176,8 +176,8 @@ impl Attach<'_, '_> {
     fn look(&mut self, eni: ObservedLink, host_end: Option<ObservedLink>, pod_end: Option<ObservedLink>) -> Result<View> {
         let uplink = view::advertised_uplink(self.context, self.attachment)?;
         let desired = view::desired(self.attachment, &eni, uplink.as_ref(), host_end.as_ref());
-        let host = view::see_host(self.context, &desired, eni, uplink, host_end)?;
-        let pod = view::see_pod(self.context, &desired, &mut self.pod, pod_end)?;
+        let host = view::see_host(self.context, &desired, eni, uplink, host_end, RuleSource::Ledger)?;
+        let pod = view::see_pod(&desired, &mut self.pod, pod_end)?;
         Ok(View { desired, host, pod })
     }
 
@@ -213,6 +213,7 @@ impl Attach<'_, '_> {
         let worker = &mut *self.context.worker;
         let mut executor = Executor {
             host: &mut worker.socket,
+            sysctls: &worker.sysctls,
             home: &worker.home,
             pod: Some(&mut self.pod),
             desired: &view.desired,

@@ -1,6 +1,6 @@
 //! Check: the difference must be empty. Changes nothing.
 
-use super::view;
+use super::view::{self, RuleSource};
 use crate::attachment::Attachment;
 use crate::diff::{Drift, Problem, diff};
 use crate::error::{ErrorCode, Result};
@@ -46,11 +46,8 @@ pub fn check(context: &mut Context<'_>, attachment: &Attachment) -> Result<Vec<D
         (Some(pod), Some(host_end)) => view::pod_end(pod, host_end)?,
         _ => None,
     };
-    let host = view::see_host(context, &desired, eni, uplink, host_end)?;
-    let pod = pod
-        .as_mut()
-        .map(|pod| view::see_pod(context, &desired, pod, pod_end))
-        .transpose()?;
+    let host = view::see_host(context, &desired, eni, uplink, host_end, RuleSource::Kernel)?;
+    let pod = pod.as_mut().map(|pod| view::see_pod(&desired, pod, pod_end)).transpose()?;
     drifts.extend(
         diff(&desired, &host, pod.as_ref())
             .into_iter()

@@ -99,7 +99,8 @@ fn find(context: &mut Context<'_>, target: &Target, host_end: Option<u32>) -> Re
 fn own_addresses(context: &mut Context<'_>, target: &Target, link: Option<&ObservedLink>) -> Result<Vec<IpAddr>> {
     let socket = &mut context.worker.socket;
     let mut addresses = target.addresses.clone();
-    if let Some(link) = link {
+    // Addresses that are known need no list of routes, which costs more with every pod.
+    if let Some(link) = link.filter(|_| addresses.is_empty()) {
         for family in [Family::V4, Family::V6] {
             let routes = observe::routes(socket, family, Some(TABLE_MAIN), Some(link.index))?;
             let ours = routes
@@ -137,18 +138,15 @@ fn own_addresses(context: &mut Context<'_>, target: &Target, link: Option<&Obser
 fn rules_of(context: &mut Context<'_>, addresses: &[IpAddr]) -> Result<Vec<Rule>> {
     let prefixes: Vec<Prefix> = addresses.iter().copied().map(Prefix::host).collect();
     let names = |prefix: Option<Prefix>| prefix.is_some_and(|prefix| prefixes.contains(&prefix));
-    let mut found = Vec::new();
-    for family in [Family::V4, Family::V6] {
-        if prefixes.iter().any(|prefix| prefix.family() == family) {
-            let rules = observe::rules(&mut context.worker.socket, family)?;
-            let ours = |rule: &Rule| {
-                let own = rule.protocol == PROTOCOL && matches!(rule.priority, PRIORITY_FROM_POD | PRIORITY_TO_POD);
-                own && !rule.foreign_form && (names(rule.from) || names(rule.to))
-            };
-            found.extend(rules.into_iter().filter(ours));
-        }
-    }
-    Ok(found)
+    let ours = |rule: &Rule| {
+        let own = rule.protocol == PROTOCOL && matches!(rule.priority, PRIORITY_FROM_POD | PRIORITY_TO_POD);
+        own && !rule.foreign_form && (names(rule.from) || names(rule.to))
+    };
+    let rules = context
+        .shared
+        .ledger
+        .rules(&mut context.worker.socket, prefixes.iter().copied())?;
+    Ok(rules.into_iter().filter(ours).collect())
 }
 
 pub(super) fn remove_rule(rule: &Rule) -> Removal {

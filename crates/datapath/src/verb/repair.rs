@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::attach::{self, steps_where};
-use super::view;
+use super::view::{self, RuleSource};
 use crate::attachment::Attachment;
 use crate::desired::DesiredState;
 use crate::diff::{Difference, Drift, Problem, diff};
@@ -61,11 +61,8 @@ fn mend(context: &mut Context<'_>, attachment: &Arc<Attachment>, pods: bool, rep
     let whole = host_end.is_some() && (pod.is_none() || pod_end.is_some());
     let uplink = view::advertised_uplink(context, attachment)?;
     let desired = view::desired(attachment, &eni, uplink.as_ref(), host_end.as_ref());
-    let host = view::see_host(context, &desired, eni, uplink, host_end)?;
-    let seen_pod = pod
-        .as_mut()
-        .map(|pod| view::see_pod(context, &desired, pod, pod_end))
-        .transpose()?;
+    let host = view::see_host(context, &desired, eni, uplink, host_end, RuleSource::Ledger)?;
+    let seen_pod = pod.as_mut().map(|pod| view::see_pod(&desired, pod, pod_end)).transpose()?;
     let differences = diff(&desired, &host, seen_pod.as_ref());
     repaired
         .drifts
@@ -109,6 +106,7 @@ fn execute(
     let steps: Vec<_> = steps_where(differences, |_| true).into_iter().filter(possible).collect();
     let mut executor = Executor {
         host: &mut context.worker.socket,
+        sysctls: &context.worker.sysctls,
         home: &context.worker.home,
         pod,
         desired,

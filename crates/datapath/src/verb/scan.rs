@@ -9,7 +9,8 @@ use crate::desired::DesiredState;
 use crate::diff::diff;
 use crate::error::Result;
 use crate::kernel::observe;
-use crate::object::{Address, Device, Family, Neighbour, Place, Prefix, Route, Rule};
+use crate::kernel::sysctl::SysctlTree;
+use crate::object::{Address, Device, Family, Neighbour, Prefix, Route, Rule};
 use crate::observed::{Observed, ObservedLink};
 use crate::shared::{Context, pick_eni};
 
@@ -35,7 +36,7 @@ pub fn scan(context: &mut Context<'_>, attachments: &[Arc<Attachment>]) -> Resul
     let mut differing = Vec::new();
     for attachment in attachments {
         let uplink = uplink.as_ref().filter(|_| attachment.ipv6.is_some());
-        if !snapshot.agrees(attachment, uplink)? {
+        if !snapshot.agrees(attachment, uplink, &mut context.worker.sysctls)? {
             differing.push(attachment.id.clone());
         }
     }
@@ -93,7 +94,7 @@ impl Snapshot {
         Ok(snapshot)
     }
 
-    fn agrees(&self, attachment: &Attachment, uplink: Option<&ObservedLink>) -> Result<bool> {
+    fn agrees(&self, attachment: &Attachment, uplink: Option<&ObservedLink>, sysctls: &mut SysctlTree) -> Result<bool> {
         let Some(eni) = pick_eni(&self.links, attachment.eni_mac) else {
             return Ok(false);
         };
@@ -117,7 +118,7 @@ impl Snapshot {
         seen.routes.extend(&self.unbound);
         seen.rules = self.rules_for(&desired);
         observe::name_devices(&mut seen);
-        observe::read_sysctls(Place::Host, &desired, &desired.names, &mut seen)?;
+        observe::read_sysctls(sysctls, &desired, &mut seen)?;
         Ok(diff(&desired, &seen, None).is_empty())
     }
 

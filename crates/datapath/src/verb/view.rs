@@ -8,7 +8,7 @@ use crate::kernel::netns::Netns;
 use crate::kernel::observe;
 use crate::kernel::socket::Socket;
 use crate::mode;
-use crate::object::{Device, GROUP_RETIRED, Mac, Place, Rule};
+use crate::object::{Device, GROUP_RETIRED, Mac, Rule};
 use crate::observed::{Observed, ObservedLink};
 use crate::shared::Context;
 
@@ -119,11 +119,27 @@ pub fn desired(
     desired
 }
 
-/// All rules of the attachment's families.
-pub fn rules(context: &mut Context<'_>, desired: &DesiredState) -> Result<Vec<Rule>> {
+/// Where the host's rules are read: a check believes nothing but the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RuleSource {
+    /// Listed now.
+    Kernel,
+    /// The ledger.
+    Ledger,
+}
+
+/// The rules that may concern the attachment.
+fn rules(context: &mut Context<'_>, desired: &DesiredState, source: RuleSource) -> Result<Vec<Rule>> {
+    let socket = &mut context.worker.socket;
+    if source == RuleSource::Ledger {
+        return context
+            .shared
+            .ledger
+            .rules(socket, desired.pod.addresses.iter().map(|address| address.prefix));
+    }
     let mut rules = Vec::new();
     for family in observe::families(desired) {
-        rules.extend(observe::rules(&mut context.worker.socket, family)?);
+        rules.extend(observe::rules(socket, family)?);
     }
     Ok(rules)
 }
@@ -135,30 +151,22 @@ pub fn see_host(
     eni: ObservedLink,
     uplink: Option<ObservedLink>,
     host_end: Option<ObservedLink>,
+    source: RuleSource,
 ) -> Result<Observed> {
     let mut seen = Observed::default();
     seen.links.insert(Device::Eni, eni);
     seen.links.extend(uplink.map(|link| (Device::Uplink, link)));
     seen.links.extend(host_end.map(|link| (Device::HostEnd, link)));
-    let rules = rules(context, desired)?;
+    let rules = rules(context, desired, source)?;
     observe::observe_host(&mut context.worker.socket, desired, rules, &mut seen)?;
+    observe::read_sysctls(&mut context.worker.sysctls, desired, &mut seen)?;
     Ok(seen)
 }
 
 /// Looks at the pod's side.
-pub fn see_pod(
-    context: &mut Context<'_>,
-    desired: &DesiredState,
-    pod: &mut Pod,
-    pod_end: Option<ObservedLink>,
-) -> Result<Observed> {
+pub fn see_pod(desired: &DesiredState, pod: &mut Pod, pod_end: Option<ObservedLink>) -> Result<Observed> {
     let mut seen = Observed::default();
     seen.links.extend(pod_end.map(|link| (Device::PodEnd, link)));
     observe::observe_pod(&mut pod.socket, desired, &mut seen)?;
-    if !desired.pod.sysctls.is_empty() {
-        pod.netns.within(&context.worker.home, || {
-            observe::read_sysctls(Place::Pod, desired, &desired.names, &mut seen)
-        })?;
-    }
     Ok(seen)
 }

@@ -141,7 +141,6 @@ host route unreachable default table 1003 metric 4278198272 proto 116
 host route 2001:db8:1:0:ffff:ffff:ffff:fffd/128 dev eth1 metric 1024 proto 116
 host route default via 2001:db8:1:0:ffff:ffff:ffff:fffd dev eth1 onlink table 1003 metric 1024 proto 116
 host route 2001:db8:1::23/128 dev calic95a4947e07 metric 1024 proto 116
-pod sysctl net.ipv6.conf.all.disable_ipv6 = 0
 pod sysctl net.ipv6.conf.eth0.disable_ipv6 = 0
 pod sysctl net.ipv6.conf.eth0.accept_ra = 0
 pod sysctl net.ipv6.conf.eth0.accept_dad = 0
