@@ -35,6 +35,15 @@ describe("configuration", () => {
     for (const problem of problems) expect(failed.log).toContain(problem);
   });
 
+  test("a 10-terway.conf that cannot be used: exit status 2, naming the key", async () => {
+    const path = `${node.directory}/eni/10-terway.conf`;
+    await writeFile(path, JSON.stringify({ type: "terway", mtu: "big" }));
+    const failed = await node.start({ unawaited: true });
+    expect(await failed.ended).toMatchObject({ code: 2 });
+    expect(failed.log).toContain("mtu");
+    await rm(path);
+  });
+
   test("an unknown key warns and does not stop the start", async () => {
     await node.writeConf({ min_pol_size: 3 });
     daemon = await node.start();

@@ -5,12 +5,6 @@ import type { Logger } from "./log.ts";
 /** A mounted ConfigMap is swapped under the path; looking is cheaper than following its symbolic links. */
 const periodMs = 5_000;
 
-export interface ConfigFile {
-  readonly conf: EniConf;
-  readonly warnings: readonly ConfigIssue[];
-  readonly text: string;
-}
-
 /** Reads `eni_conf`. Throws what the file system says; what is wrong inside is a value. */
 export async function readConfigFile(path: string): Promise<{ text: string; result: EniConfResult }> {
   const text = await readFile(path, "utf8");

@@ -1,7 +1,9 @@
 import { systemClock, systemRandom } from "@terway/model";
 import { describeProblems, readConfigFile } from "./config-file.ts";
-import { InstanceChanged, runDaemon } from "./daemon.ts";
+import { readConflistSource, renderConflist } from "./conflist.ts";
+import { runDaemon } from "./daemon.ts";
 import { helpText, readFlags } from "./flags.ts";
+import { InstanceChanged } from "./identity.ts";
 import { openLog } from "./log.ts";
 
 const exitStatus = { failed: 1, wrong: 2 } as const;
@@ -26,6 +28,9 @@ async function main(): Promise<never> {
   const warnings = describeProblems(flags.config, read.result.warnings);
   if (!read.result.ok) refuse([...describeProblems(flags.config, read.result.errors), ...warnings.map((line) => `warning: ${line}`)]);
   const conf = read.result.config;
+  // Read again when it is published; what is wrong with it now shall stop the start, not a node that serves.
+  const conflist = renderConflist(await readConflistSource(flags.cniConf));
+  if (!conflist.ok) refuse(conflist.problems);
 
   const { log, flush } = openLog(flags.logLevel ?? conf.logLevel ?? "info", flags.nodeName);
   process.on("exit", flush);

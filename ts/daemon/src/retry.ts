@@ -24,8 +24,7 @@ export async function retry<T>(work: () => Promise<T>, options: RetryOptions): P
       options.onFailure(error, jittered);
       const wake = new AbortController();
       const stop = AbortSignal.any([options.signal, wake.signal]);
-      const changed = options.changed?.();
-      changed?.then(() => wake.abort());
+      void options.changed?.().then(() => wake.abort());
       await options.clock.sleep(jittered, stop).catch(() => {});
       delayMs = Math.min(delayMs * 2, options.maxMs);
     }

@@ -49,7 +49,7 @@ test("idle waits for what is under way and for what arrives meanwhile", async ()
   const flight = new SingleFlight();
   const first = gate();
   let done = 0;
-  flight.run("a", "ADD", () => first.opened).then(() => flight.run("b", "ADD", async () => void done++));
+  void flight.run("a", "ADD", () => first.opened).then(() => flight.run("b", "ADD", async () => void done++));
   const idle = flight.idle();
   first.open();
   await idle;

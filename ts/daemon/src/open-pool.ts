@@ -1,0 +1,90 @@
+import { openCloud, openCredentials } from "@terway/cloud";
+import { openPool } from "@terway/ipam";
+import type { AddressPool, Clock, Datapath, EniConf, EventSink, Metadata, PoolConfig, Random } from "@terway/model";
+import type { Failpoint } from "./failpoint.ts";
+import type { Flags } from "./flags.ts";
+import { type InstanceFacts, writeFacts } from "./instance.ts";
+import { InstanceLink } from "./instance-link.ts";
+import type { Logger } from "./log.ts";
+import type { Metrics } from "./metrics.ts";
+import { poolEventSink } from "./pool-events.ts";
+
+export interface NodePoolParts {
+  readonly flags: Flags;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly events: EventSink;
+  readonly metadata: Metadata;
+  readonly datapath: Datapath;
+  readonly failpoint: Failpoint;
+  readonly bootId: string;
+  /** Read at every use: a changed file counts at once. */
+  readonly conf: () => EniConf;
+  readonly poolConfig: () => PoolConfig;
+  readonly onPoolConfig: (config: PoolConfig) => void;
+}
+
+/** How long to wait for an older daemon that still holds the journal; it drains for 5 s. */
+const lockWaitMs = 30_000;
+
+/** The pool of the instance that `facts` names, over its own journal, and the link that gives it its bounds. Throws when the journal cannot be had. */
+export async function openNodePool(facts: InstanceFacts, parts: NodePoolParts): Promise<{ pool: AddressPool; link: InstanceLink }> {
+  const { flags, clock, random, log, metrics, events, metadata, datapath, failpoint, conf } = parts;
+  const { ecs, vpc } = flags.endpoints;
+  const credentials = openCredentials({
+    clock,
+    metadata,
+    accessKey: () => conf().accessKey,
+    credentialPath: () => conf().credentialPath,
+  });
+  const cloud = openCloud({
+    regionId: facts.identity.regionId,
+    endpoints: { ...(ecs ? { ecs: new URL(ecs) } : {}), ...(vpc ? { vpc: new URL(vpc) } : {}) },
+    credentials,
+    clock,
+    random,
+    rateLimits: () => conf().rateLimits,
+    onCall: ({ action, durationMs, errorCode }) => metrics.openApi(action, errorCode !== undefined, durationMs),
+  });
+  // Before the journal is made: what it holds belongs to this instance.
+  await writeFacts(flags.stateDir, facts);
+  const pool = await openPool({
+    journalDir: flags.stateDir,
+    cloud,
+    metadata,
+    clock,
+    random,
+    config: parts.poolConfig(),
+    identity: facts.identity,
+    bootId: parts.bootId,
+    lockWaitMs,
+    onEvent: poolEventSink(log, events, metrics),
+    failpoint: (step) => {
+      if (step === "journal.append.durable") metrics.journalCommitted();
+      failpoint(step);
+    },
+    occupied: async () => {
+      const surveyed = await datapath.survey();
+      if (!surveyed.ok) throw new Error(surveyed.error.message);
+      return surveyed.value.flatMap((one) => one.addresses);
+    },
+  });
+  const link = new InstanceLink(facts, {
+    cloud,
+    clock,
+    random,
+    log,
+    events,
+    stateDir: flags.stateDir,
+    coolDownMs: flags.coolDownMs,
+    conf,
+    apply: (config) => {
+      parts.onPoolConfig(config);
+      pool.reconfigure(config);
+      pool.sync().catch((error: unknown) => log.warn({ err: error }, "the cloud cannot be compared with"));
+    },
+  });
+  return { pool, link };
+}

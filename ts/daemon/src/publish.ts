@@ -1,0 +1,38 @@
+import { mkdir } from "node:fs/promises";
+import { formatIssue } from "@terway/model";
+import { publishConflist, readConflistSource, renderConflist } from "./conflist.ts";
+import type { Node } from "./node.ts";
+import { untilAborted } from "./until-aborted.ts";
+
+export interface PublishOptions {
+  readonly node: Node;
+  /** `10-terway.conf` of the operator. */
+  readonly cniConf: string;
+  readonly cniConfDir: string;
+  /** The pool's bounds are known, or never will be: before, it would call itself as warm as can be. */
+  readonly settled: Promise<void>;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * The runtime takes the node for ready when its conflist appears, so it appears when pods can be served, or when nothing more is to be had; then with
+ * the event that says so. True when it stands there, false when the signal ended the wait. Throws when the operator's file cannot be used.
+ */
+export async function publishWhenWarm({ node, cniConf, cniConfDir, settled, signal }: PublishOptions): Promise<boolean> {
+  const rendered = renderConflist(await readConflistSource(cniConf));
+  if (!rendered.ok) throw new Error(rendered.problems.join("\n"));
+  for (const issue of rendered.warnings) node.log.warn({ path: issue.path, code: issue.code }, formatIssue(issue));
+  await Promise.race([settled, untilAborted(signal)]);
+  const warmth = signal.aborted ? undefined : await node.pool.warm(signal).catch(() => undefined);
+  if (warmth === undefined || signal.aborted) return false;
+  const { limited } = warmth;
+  if (limited !== undefined) {
+    const message = `the node is made ready although no more addresses can be had: ${limited.message}`;
+    node.log.warn({ code: limited.code, class: limited.class }, message);
+    node.events.emit("AllocIPFailed", { kind: "Node" }, message);
+  }
+  await mkdir(cniConfDir, { recursive: true });
+  const written = await publishConflist(cniConfDir, rendered.text);
+  node.log.info({ directory: cniConfDir, written, free: node.pool.view().free }, "the runtime may use the network");
+  return true;
+}
