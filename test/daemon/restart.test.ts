@@ -24,7 +24,7 @@ describe("SIGTERM", () => {
     daemon = await node.start();
     expect((await ping).stdout).toContain(" 0% packet loss");
     expect((await leases()).map((lease) => lease.id)).toEqual([`${pod.containerId}/eth0`]);
-    await node.cni("DEL", pod);
+    await node.end(pod);
   });
 
   test("a call that still waits for an address is served by the next daemon", async () => {
@@ -54,7 +54,7 @@ describe("SIGTERM", () => {
     daemon = await node.start({ unawaited: true });
     expect((await call).exitCode).toBe(0);
     await node.ready(daemon);
-    for (const one of [pod, ...held]) await node.cni("DEL", one);
+    for (const one of [pod, ...held]) await node.end(one);
   });
 });
 
@@ -68,7 +68,7 @@ test("a new daemon waits for the old one's journal, then serves; the old one tak
   expect((await leases()).map((lease) => lease.addresses)).toEqual([[address]]);
   const other = await node.pod();
   await node.add(other);
-  for (const one of [pod, other]) expect((await node.cni("DEL", one)).exitCode).toBe(0);
+  for (const one of [pod, other]) await node.end(one);
 });
 
 test("DEL while no daemon runs: success at once, carried out by the next daemon at its start", async () => {
@@ -81,6 +81,7 @@ test("DEL while no daemon runs: success at once, carried out by the next daemon 
   daemon = await node.start();
   expect(await leases()).toEqual([]);
   expect(await readdir(join(node.directory, "run/tombstones"))).toEqual([]);
+  await node.removeNetns(pod);
 });
 
 test("a tombstone that appears while the daemon runs is carried out; a broken one is set aside", async () => {
@@ -99,6 +100,7 @@ test("a tombstone that appears while the daemon runs is carried out; a broken on
   await writeFile(join(directory, "r-1.json"), JSON.stringify(tombstone));
   await until("the pod is gone", 5_000, async () => (await leases()).length === 0);
   await until("only the broken one is left", 5_000, async () => (await readdir(directory)).join() === "broken.json.unreadable");
+  await node.removeNetns(pod);
 });
 
 test("a stale socket file does not hinder, and the socket is for root only", async () => {
@@ -106,6 +108,18 @@ test("a stale socket file does not hinder, and the socket is for root only", asy
   expect(await node.exists(node.socket)).toBe(true);
   daemon = await node.start();
   expect((await stat(node.socket)).mode & 0o777).toBe(0o600);
+});
+
+test("after a reboot no sandbox of the journal lives: its addresses come back without a DEL", async () => {
+  const pods = [await node.pod(), await node.pod()];
+  for (const pod of pods) await node.add(pod);
+  await daemon.stop("SIGKILL");
+  await writeFile(join(node.directory, "state/boot-id"), "00000000-0000-0000-0000-000000000000\n");
+  for (const pod of pods) await node.removeNetns(pod);
+  daemon = await node.start();
+  expect(await leases()).toEqual([]);
+  // A late DEL of the runtime is no error.
+  for (const pod of pods) expect((await node.cni("DEL", pod)).exitCode).toBe(0);
 });
 
 describe("a damaged journal: pods keep their addresses, nothing is given twice (I1, I6)", () => {

@@ -215,6 +215,13 @@ export class TestNode {
     return addressOf(answer);
   }
 
+  /** What a runtime does when a sandbox ends: DEL, which must succeed, then its namespace goes. */
+  async end(pod: Pod): Promise<void> {
+    const answer = await this.cni("DEL", pod);
+    if (answer.exitCode !== 0) throw new Error(`DEL failed: ${JSON.stringify(answer.output)}`);
+    await this.removeNetns(pod);
+  }
+
   /** Something in the pod answers to, and reaches, the VPC's gateway side: its address is really carried. */
   async pings(pod: Pod, target: string): Promise<boolean> {
     const { code } = await run(inNetNamespace(pod.netns, ["ping", "-c", "1", "-W", "2", target]), { allow: [1, 2] });

@@ -14,7 +14,9 @@ import { CniError, StoppingError } from "./failure.ts";
 export function allocationRefusal(failure: AllocateFailure, unready: string | undefined): Error {
   if (failure.reason === "stopping") return new StoppingError();
   const { problem } = failure;
-  if (problem === undefined) return new CniError(cniCode.tryAgainLater, unready ?? failure.message);
+  // While the bounds of the pool are unknown it calls itself full; the cause is why they are unknown.
+  if (problem === undefined || (problem.class === "full" && unready !== undefined))
+    return new CniError(cniCode.tryAgainLater, unready ?? failure.message);
   const name = cloudErrorEntry(problem.code)?.id;
   return new CniError(cniCodeOfProblem(problem), failure.message, `${problem.code}${name === undefined ? "" : ` (${name})`}`);
 }
