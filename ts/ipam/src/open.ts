@@ -66,6 +66,7 @@ export async function openPool(options: PoolOptions): Promise<AddressPool> {
     let coolDownMs = () => options.config.coolDownMs;
     const journal = await Journal.open({
       storage,
+      clock,
       instanceId: identity.instanceId,
       failpoint: options.failpoint,
       onEvent: emit,

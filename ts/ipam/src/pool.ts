@@ -80,7 +80,7 @@ export class Pool implements AddressPool {
   async bound(leaseId: string): Promise<void> {
     const lease = this.lease(leaseId);
     if (lease?.state !== "intent") return;
-    await this.parts.journal.commit([{ t: "bound", id: leaseId, generation: lease.generation }]);
+    await this.parts.journal.commitSoon([{ t: "bound", id: leaseId, generation: lease.generation }]);
     await this.parts.failpoint("bound.journaled");
   }
 
@@ -102,7 +102,9 @@ export class Pool implements AddressPool {
   async finishRelease(leaseId: string): Promise<void> {
     const lease = this.lease(leaseId);
     if (lease?.state !== "releasing") return;
-    await this.parts.journal.commit([{ t: "released", id: leaseId, generation: lease.generation, rest: this.parts.quarantine.begin() }]);
+    await this.parts.journal.commitSoon([
+      { t: "released", id: leaseId, generation: lease.generation, rest: this.parts.quarantine.begin() },
+    ]);
     await this.parts.failpoint("release.finished");
     for (const wake of this.releasing.get(leaseId) ?? []) wake();
     this.releasing.delete(leaseId);

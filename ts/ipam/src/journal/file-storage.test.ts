@@ -16,7 +16,7 @@ afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
 async function open(lockWaitMs = 0) {
   const storage = await openFileStorage({ directory, clock: systemClock, lockWaitMs });
-  return Journal.open({ storage, instanceId: "i-1" });
+  return Journal.open({ storage, clock: systemClock, instanceId: "i-1" });
 }
 
 const fixture = join(import.meta.dirname, "../testing/journal-process.ts");

@@ -1,3 +1,4 @@
+import { constants } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -16,6 +17,10 @@ export interface FileStorageOptions {
   readonly failpoint?: FailpointHook | undefined;
 }
 
+const { O_APPEND, O_CREAT, O_DSYNC, O_EXCL, O_WRONLY } = constants;
+/** Each write returns when it is durable (O_DSYNC): one system call and one trip to a thread instead of two with fdatasync. */
+const appendDurably = O_WRONLY | O_APPEND | O_CREAT | O_DSYNC;
+
 /** The journal as `journal` in a directory of its own, locked for this process. Throws what the file system says, or that it is locked. */
 export async function openFileStorage(options: FileStorageOptions): Promise<JournalStorage> {
   await mkdir(options.directory, { recursive: true, mode: 0o700 });
@@ -23,7 +28,7 @@ export async function openFileStorage(options: FileStorageOptions): Promise<Jour
   try {
     // A snapshot that was not finished is worth nothing.
     await rm(join(options.directory, "journal.tmp"), { force: true });
-    const handle = await open(join(options.directory, "journal"), "a", 0o600);
+    const handle = await open(join(options.directory, "journal"), appendDurably, 0o600);
     await syncDirectory(options.directory);
     return new FileStorage(options, lock, handle);
   } catch (error) {
@@ -57,7 +62,6 @@ class FileStorage implements JournalStorage {
     try {
       await writeFully(this.handle, bytes);
       await this.options.failpoint?.("journal.append.written");
-      await this.handle.datasync();
       this.size += bytes.length;
     } catch (error) {
       await this.handle.truncate(this.size).catch(() => undefined);
@@ -68,7 +72,7 @@ class FileStorage implements JournalStorage {
   async replace(bytes: Uint8Array): Promise<void> {
     const temporary = join(this.options.directory, "journal.tmp");
     await rm(temporary, { force: true });
-    const handle = await open(temporary, "ax", 0o600);
+    const handle = await open(temporary, appendDurably | O_EXCL, 0o600);
     try {
       await writeFully(handle, bytes);
       await this.options.failpoint?.("journal.snapshot.written");

@@ -1,5 +1,5 @@
 import type { Lease, PoolEvent } from "@terway/model";
-import { SeededRandom } from "@terway/model/testing";
+import { FakeClock, SeededRandom } from "@terway/model/testing";
 import { describe, expect, it } from "vitest";
 import { MemoryDisk } from "../testing/memory-storage.ts";
 import { sandbox } from "../testing/node.ts";
@@ -13,9 +13,9 @@ const instanceId = "i-1";
 
 function open(
   disk: MemoryDisk,
-  more: { snapshotBytes?: number; onEvent?: (event: PoolEvent) => void; instanceId?: string } = {},
+  more: { snapshotBytes?: number; onEvent?: (event: PoolEvent) => void; instanceId?: string; clock?: FakeClock } = {},
 ): Promise<Journal> {
-  return Journal.open({ storage: disk.open(), instanceId, ...more });
+  return Journal.open({ storage: disk.open(), clock: new FakeClock(), instanceId, ...more });
 }
 
 function lease(name: string, generation: number, address: string): Lease {
@@ -190,6 +190,28 @@ describe("journal", () => {
     expect(stateOf(after.ledger)).toEqual(before);
   });
 
+  it("I1: an address that the cloud gives to another ENI leaves the one it was on", async () => {
+    const journal = await open(await lived());
+    const eni = (id: string, ipv4: string[]) => ({
+      t: "eni" as const,
+      eni: {
+        id,
+        mac: id,
+        type: "Secondary" as const,
+        status: "InUse" as const,
+        vSwitchId: "vsw-a",
+        primaryIpv4: ipv4[0] ?? "",
+        ipv4,
+        ipv6: [],
+      },
+    });
+    await journal.commit([eni("eni-2", ["10.0.1.20", "10.0.1.21"])]);
+    await journal.commit([eni("eni-3", ["10.0.1.30", "10.0.1.21"])]);
+    await journal.commit([{ t: "assigned", id: "eni-3", family: "ipv4", addresses: ["10.0.1.20"] }]);
+    expect(journal.ledger.enis.get("eni-2")?.ipv4).toEqual([]);
+    expect(journal.ledger.enis.get("eni-3")?.ipv4).toEqual(["10.0.1.30", "10.0.1.21", "10.0.1.20"]);
+  });
+
   it("shares one datasync among all who commit at once (group commit)", async () => {
     const journal = await open(new MemoryDisk());
     const before = journal.counters.syncs;
@@ -198,9 +220,31 @@ describe("journal", () => {
     expect(journal.counters.syncs - before).toBeLessThanOrEqual(2);
   });
 
+  it("lets records that nobody waits for ride along with the next commit, or go by themselves after a moment", async () => {
+    const clock = new FakeClock();
+    const journal = await open(new MemoryDisk(), { clock });
+    const before = journal.counters.syncs;
+    const early = journal.commitSoon([{ t: "bound", id: "a/eth0", generation: 1 }]);
+    await clock.advance(1);
+    expect(journal.counters.syncs).toBe(before);
+    await Promise.all([early, journal.commit([{ t: "bound", id: "b/eth0", generation: 2 }])]);
+    expect(journal.counters.syncs).toBe(before + 1);
+    await clock.advanceFor(journal.commitSoon([{ t: "bound", id: "c/eth0", generation: 3 }]), 10);
+    expect(journal.counters.syncs).toBe(before + 2);
+    const last = journal.commitSoon([{ t: "bound", id: "d/eth0", generation: 4 }]);
+    await journal.close();
+    await last;
+  });
+
   it("stays bounded: a thousand leases that come and go are compacted away", async () => {
     const disk = new MemoryDisk();
-    const journal = await Journal.open({ storage: disk.open(), instanceId, snapshotBytes: 20_000, isRestOver: () => true });
+    const journal = await Journal.open({
+      storage: disk.open(),
+      clock: new FakeClock(),
+      instanceId,
+      snapshotBytes: 20_000,
+      isRestOver: () => true,
+    });
     for (let i = 1; i <= 1_000; i += 1) {
       await journal.commit([{ t: "lease", lease: lease(`p${i}`, i, `10.0.${i >> 8}.${i & 255}`) }]);
       await journal.commit([{ t: "releasing", id: `p${i}/eth0`, generation: i }]);

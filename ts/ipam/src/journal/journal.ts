@@ -1,4 +1,4 @@
-import type { PoolEvent } from "@terway/model";
+import type { Clock, PoolEvent } from "@terway/model";
 import type { FailpointHook } from "../failpoint.ts";
 import { scanFrames } from "./frame.ts";
 import { Ledger } from "./ledger.ts";
@@ -7,8 +7,12 @@ import { decodeCommit, encodeCommit } from "./record.ts";
 import type { JournalStorage } from "./storage.ts";
 import { JournalError } from "./storage.ts";
 
+/** How long records that nobody waits for may wait for others. */
+const patienceMs = 5;
+
 export interface JournalOptions {
   readonly storage: JournalStorage;
+  readonly clock: Clock;
   /** Whose journal it has to be. One of another instance (a copied disk image) says nothing of this node and is set aside. */
   readonly instanceId: string;
   readonly failpoint?: FailpointHook | undefined;
@@ -42,6 +46,7 @@ export class Journal {
   private queue: Commit[] = [];
   private writing: Promise<void> | undefined;
   private closed = false;
+  private cancelFlush: (() => void) | undefined;
   /** After a failed append nobody knows what is on the disk (also after a failed fsync: the page cache forgets); only a new file helps. */
   private broken = false;
   private bytes: number;
@@ -96,17 +101,38 @@ export class Journal {
 
   /** Resolves when the records are durable and in the ledger, all of them or none. Rejects with {@link JournalError}; then they are not. */
   commit(records: readonly JournalRecord[]): Promise<void> {
+    const done = this.enqueue(records);
+    this.flush();
+    return done;
+  }
+
+  /**
+   * The same for records that nobody waits for: they ride along with the next commit, or go by themselves after {@link patienceMs}. A crash in
+   * between loses only what recovery finds out again.
+   */
+  commitSoon(records: readonly JournalRecord[]): Promise<void> {
+    const done = this.enqueue(records);
+    this.cancelFlush ??= this.options.clock.after(patienceMs, () => this.flush());
+    return done;
+  }
+
+  private enqueue(records: readonly JournalRecord[]): Promise<void> {
     if (this.closed) return Promise.reject(new JournalError(this.options.storage.name, new Error("it is closed")));
-    const done = new Promise<void>((resolve, reject) => {
+    return new Promise<void>((resolve, reject) => {
       this.queue.push({ records, bytes: encodeCommit(records), resolve, reject });
     });
-    this.writing ??= this.writeAll();
-    return done;
+  }
+
+  private flush(): void {
+    this.cancelFlush?.();
+    this.cancelFlush = undefined;
+    if (this.queue.length > 0) this.writing ??= this.writeAll();
   }
 
   /** Waits for what was committed, then gives the journal free. */
   async close(): Promise<void> {
     this.closed = true;
+    this.flush();
     await this.writing;
     await this.options.storage.close();
   }

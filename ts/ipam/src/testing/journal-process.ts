@@ -4,7 +4,11 @@ import { Journal } from "../journal/journal.ts";
 
 /** A process of its own for the tests of journal and lock: `hold` keeps it open, `fill` commits until the disk refuses, then once more. */
 const [directory = "", task = ""] = process.argv.slice(2);
-const journal = await Journal.open({ storage: await openFileStorage({ directory, clock: systemClock, lockWaitMs: 0 }), instanceId: "i-1" });
+const journal = await Journal.open({
+  storage: await openFileStorage({ directory, clock: systemClock, lockWaitMs: 0 }),
+  clock: systemClock,
+  instanceId: "i-1",
+});
 process.send?.("open");
 if (task === "fill") {
   const kept: string[] = [];

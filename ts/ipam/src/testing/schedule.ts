@@ -19,7 +19,7 @@ export interface ScheduleOptions {
 }
 
 /** The most cloud calls in any minute, whatever happens (I11): five operations that poll or retry, and the looks. */
-export const callsPerMinute = 150;
+export const callsPerMinute = 90;
 
 /**
  * One random life of a node: pods come and go, the cloud misbehaves, the daemon is killed at named steps or anywhere, the wall clock jumps, the
