@@ -28,7 +28,7 @@ export class Inventory {
   readonly occupied = new Set<string>();
   /** ENIs that the cloud, or the metadata service, has shown since this process started. */
   readonly confirmed = new Set<string>();
-  /** May unconfirmed ENIs be used? Only after the first look at the cloud has failed; see docs in recover.ts. */
+  /** May unconfirmed ENIs be used? Only after the first look at the cloud has failed; see lookout.ts. */
   trustJournal = false;
   /** ENIs and addresses that one observation missed and no second one has confirmed yet. */
   readonly suspects = new Set<string>();
