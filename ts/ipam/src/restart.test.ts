@@ -62,8 +62,8 @@ describe("restart", () => {
       if (reboot) node.bootId = "boot-2";
       await node.start();
       const startMs = node.clock.monotonicMs();
-      const { allocatedAtMs } = await add(node, "b");
-      expect(allocatedAtMs - node.clock.wallMs() + node.clock.monotonicMs() - startMs).toBe(reboot ? 30_000 : 10_000);
+      await add(node, "b");
+      expectAbout(node.clock.monotonicMs() - startMs, reboot ? 30_000 : 10_000);
     }
   });
 
@@ -87,9 +87,8 @@ describe("restart", () => {
     const startMs = node.clock.monotonicMs();
     void node.pool.sync();
     await node.clock.advance(1);
-    const { ipv4, allocatedAtMs } = await add(node, "d");
-    expect(ipv4?.address).toBe(address);
-    expect(allocatedAtMs - node.clock.wallMs() + node.clock.monotonicMs() - startMs).toBe(node.config.coolDownMs);
+    expect((await add(node, "d")).ipv4?.address).toBe(address);
+    expectAbout(node.clock.monotonicMs() - startMs, node.config.coolDownMs);
   });
 
   it("does not open when the kernel cannot be asked: nothing may be given out unseen", async () => {
@@ -193,3 +192,8 @@ describe("calls that meet", () => {
     expect(node.pool.view().problems).toEqual([]);
   });
 });
+
+/** Records that nobody waits for are a few milliseconds late; a rest is counted in seconds. */
+function expectAbout(elapsedMs: number, wantedMs: number): void {
+  expect(Math.abs(elapsedMs - wantedMs)).toBeLessThanOrEqual(10);
+}

@@ -1,60 +1,68 @@
 import type { Eni } from "@terway/model";
 import type { OperationOf } from "../journal/record.ts";
+import { proofMs } from "../suspicion.ts";
 import type { OperationContext } from "./context.ts";
 import { attempt, exhaustionSteps, isFinal, keys, passed, pause, readEni, refusalSteps, refuse, waitFor } from "./context.ts";
 
-/** Terway waits 2 minutes for an ENI to become InUse (alicloud-api.md, 10.1). */
-const deadlineMs = 120_000;
+/** From an accepted call to InUse, Terway waits 2 minutes (alicloud-api.md, 10.1). */
+const attachedWithinMs = 120_000;
 /** Polls after the call was accepted: most attachments end within 2 to 6 s, the slowest need 20. */
 const firstPollMs = 1_500;
 const pollGrowth = 1.5;
 const maxPollMs = 10_000;
 /** How often an attachment may fall back to Available (F12) before another ENI is tried. */
-const maxCalls = 3;
-/** One answer without the ENI proves nothing (F34, F53). */
-const absencesThatProve = 3;
+const maxAccepted = 3;
 
 /** Attaches an ENI to this instance and waits until the cloud shows it InUse. One that cannot be attached is removed, so that it does not leak. */
 export async function attachEni(context: OperationContext, operation: OperationOf<"attach">, resumed: boolean): Promise<void> {
-  const endMs = context.clock.monotonicMs() + deadlineMs;
-  let calls = 0;
-  let absences = 0;
+  const { clock } = context;
+  const startMs = clock.monotonicMs();
+  let acceptedMs = startMs;
+  let accepted = 0;
+  let shownMs = startMs;
   let pollMs = firstPollMs;
   let shown: Eni | undefined = resumed ? await readEni(context, operation, operation.eniId) : undefined;
   let mustCall = !resumed;
-  for (;;) {
+  for (let tries = 0; ; tries += 1) {
     if (shown?.status === "InUse") {
       // Attached to another instance: somebody else took it, it is not ours to use or to remove.
-      if (shown.instanceId !== undefined && shown.instanceId !== context.instanceId)
-        return context.finish(operation, [{ t: "eni-gone", id: shown.id }]);
+      if (shown.instanceId !== undefined && shown.instanceId !== context.instanceId) return lost(context, operation);
       return attached(context, operation, shown);
     }
-    if (absences >= absencesThatProve) return context.finish(operation, [{ t: "eni-gone", id: operation.eniId }]);
-    if (context.clock.monotonicMs() >= endMs || calls > maxCalls) return replace(context, operation);
+    if (shown) shownMs = clock.monotonicMs();
+    // Describes lag, above all after a create (F34): only a long absence proves anything.
+    if (clock.monotonicMs() - shownMs >= proofMs) return lost(context, operation);
+    if (clock.monotonicMs() - acceptedMs >= attachedWithinMs || accepted > maxAccepted) return replace(context, operation);
     if (mustCall || shown?.status === "Available") {
-      calls += 1;
-      const outcome = await call(context, operation, calls);
+      const outcome = await call(context, operation, tries, clock.monotonicMs() - startMs < proofMs);
       if (outcome === "ended") return;
+      acceptedMs = clock.monotonicMs();
+      if (outcome === "accepted") accepted += 1;
       mustCall = false;
     }
     await waitFor(context, pollMs);
     pollMs = Math.min(maxPollMs, pollMs * pollGrowth);
     shown = await readEni(context, operation, operation.eniId);
-    absences = shown ? 0 : absences + 1;
   }
 }
 
-async function call(context: OperationContext, operation: OperationOf<"attach">, calls: number): Promise<"ended" | "poll"> {
+async function call(
+  context: OperationContext,
+  operation: OperationOf<"attach">,
+  tries: number,
+  isYoung: boolean,
+): Promise<"ended" | "accepted" | "again"> {
   const answer = await attempt(context, "AttachNetworkInterface", () => context.cloud.attachEni(operation.eniId, context.instanceId));
   if (answer.ok) {
     passed(context, operation, "AttachNetworkInterface");
     await context.failpoint("attach.answered");
-    return "poll";
+    return "accepted";
   }
   const { error } = answer;
-  if (!isFinal(error)) {
-    await pause(context, operation, error, calls);
-    return "poll";
+  // An ENI that was created a moment ago may be unknown to the next call.
+  if (!isFinal(error) || (error.class === "gone" && isYoung)) {
+    await pause(context, operation, error, tries);
+    return "again";
   }
   // Nothing more is created while what is created cannot be attached.
   refuse(context, operation, error, keys.attach, error.class === "quota" ? exhaustionSteps : refusalSteps);
@@ -71,6 +79,11 @@ async function attached(context: OperationContext, operation: OperationOf<"attac
   passed(context, operation, "AttachNetworkInterface", keys.attach);
   context.emit({ type: "eni-attached", eniId: eni.id });
   await context.failpoint("attach.recorded");
+}
+
+async function lost(context: OperationContext, operation: OperationOf<"attach">): Promise<void> {
+  await context.finish(operation, [{ t: "eni-gone", id: operation.eniId }]);
+  context.inventory.forget(operation.eniId);
 }
 
 function replace(context: OperationContext, operation: OperationOf<"attach">): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Eni } from "@terway/model";
 import type { OperationOf } from "../journal/record.ts";
+import { proofMs } from "../suspicion.ts";
 import type { Attempt, OperationContext } from "./context.ts";
 import { attempt, isFinal, keys, passed, pause, readEni, refusalSteps, refuse, waitFor } from "./context.ts";
 
@@ -15,15 +16,16 @@ export async function removeEni(context: OperationContext, operation: OperationO
   let pollMs = firstPollMs;
   let calledMs = Number.NEGATIVE_INFINITY;
   let calledIn: Eni["status"] | undefined;
-  let absences = 0;
+  let shownMs = context.clock.monotonicMs();
   for (let tries = 0; ; tries += 1) {
     // The one check that cannot come too late (I4): an operation that an older process began may have been overtaken.
     const known = context.inventory.ledger.enis.get(eniId);
     if (known && !context.inventory.isIdle(known)) return context.finish(operation, []);
     const shown = await readEni(context, operation, eniId);
-    absences = shown ? 0 : absences + 1;
-    // After our own delete one absence is what was to be expected; without it, it takes a second one (F53).
-    if (!shown && (calledIn === "Available" || calledIn === "Deleting" || absences > 1)) return removed(context, operation);
+    if (shown) shownMs = context.clock.monotonicMs();
+    // After our own delete an absence is what was to be expected; without it, only a long one proves anything (F53).
+    const isDeleted = calledIn === "Available" || calledIn === "Deleting";
+    if (!shown && (isDeleted || context.clock.monotonicMs() - shownMs >= proofMs)) return removed(context, operation);
     // Somebody attached it elsewhere: it is not ours any more, neither to use nor to remove.
     if (shown?.instanceId !== undefined && shown.instanceId !== context.instanceId)
       return context.finish(operation, [{ t: "eni-gone", id: eniId }]);

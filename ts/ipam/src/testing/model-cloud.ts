@@ -30,6 +30,8 @@ export type Fault =
 interface ModelEni {
   eni: Eni;
   gone: boolean;
+  /** Calls may not know it before. */
+  knownMs: number;
 }
 
 export interface ModelCloudOptions {
@@ -74,7 +76,7 @@ export class ModelCloud {
 
   /** Somebody's hand: puts an ENI there or changes one behind our back. */
   put(eni: Eni): void {
-    this.enis.set(eni.id, { eni, gone: false });
+    this.enis.set(eni.id, { eni, gone: false, knownMs: 0 });
     this.remember();
   }
 
@@ -200,7 +202,8 @@ export class ModelCloud {
       ipv6,
       tags: spec.tags,
     };
-    this.enis.set(eni.id, { eni, gone: false });
+    const knownMs = this.options.clock.monotonicMs() + this.options.random.next() * this.maxLagMs;
+    this.enis.set(eni.id, { eni, gone: false, knownMs });
     this.tokens.set(spec.clientToken, { fingerprint, eniId: eni.id, addresses: [] });
     return eni;
   }
@@ -273,7 +276,8 @@ export class ModelCloud {
 
   private find(id: string, action: string): ModelEni {
     const entry = this.enis.get(id);
-    if (!entry || entry.gone) throw refused("gone", "InvalidEniId.NotFound", action, id);
+    if (!entry || entry.gone || (action.startsWith("Attach") && entry.knownMs > this.options.clock.monotonicMs()))
+      throw refused("gone", "InvalidEniId.NotFound", action, id);
     return entry;
   }
 
