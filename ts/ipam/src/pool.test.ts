@@ -34,6 +34,19 @@ describe("pool", () => {
     expect(calls).toBeLessThanOrEqual(14);
   });
 
+  it("shares the disk's flushes among ADDs that come together", async () => {
+    const node = new TestNode(5, { ipv4PerEni: 50, maxEnis: 4, minIdle: 60, maxIdle: 60 });
+    await node.start();
+    await node.clock.advanceFor(node.pool.warm());
+    const before = node.disk.syncs;
+    const answers = Promise.all(Array.from({ length: 60 }, (_, i) => node.pool.allocate(sandbox(`p${i}`), { deadlineMs: 1_000 })));
+    const startMs = node.clock.monotonicMs();
+    const results = await node.clock.advanceFor(answers);
+    expect(results.every((result) => result.ok)).toBe(true);
+    expect(node.clock.monotonicMs()).toBe(startMs);
+    expect(node.disk.syncs - before).toBeLessThanOrEqual(2);
+  });
+
   it("gives pairs of one ENI in dual stack", async () => {
     const node = new TestNode(3, { ipv6: true });
     await node.start();

@@ -20,7 +20,7 @@ describe("random schedules keep I1–I11 and I16", () => {
   }, 120_000);
 
   it("without crashes", async () => {
-    for (let seed = firstSeed; seed < firstSeed + count; seed += 1) await live(seed, false);
+    for (let seed = firstSeed; seed < firstSeed + count / 2; seed += 1) await live(seed, false);
   }, 120_000);
 
   it("replays a seed to the same calls at the same times", async () => {

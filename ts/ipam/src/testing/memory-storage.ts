@@ -3,6 +3,8 @@ import type { JournalStorage } from "../journal/storage.ts";
 /** A disk for tests: what was synced survives {@link MemoryDisk.crash}, of what was not, any prefix may. */
 export class MemoryDisk {
   readonly setAside: Uint8Array[] = [];
+  /** How often it was made to sync. */
+  syncs = 0;
   /** Thrown by writes while set, for example `Object.assign(new Error("…"), { code: "ENOSPC" })`. */
   failure: Error | undefined;
   private chunks: Uint8Array[] = [];
@@ -32,6 +34,7 @@ export class MemoryDisk {
       if (disk.failure) throw disk.failure;
       await Promise.resolve();
       await alive();
+      disk.syncs += 1;
       change();
     };
     return {
