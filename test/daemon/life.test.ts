@@ -1,5 +1,22 @@
+import { request } from "node:http";
+import { inNetNamespace, run, until } from "@terway/lab";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { addressOf, type Daemon, TestNode } from "./support/test-node.ts";
+
+function postJson(socketPath: string, path: string, body: string): Promise<{ status: number; body: unknown }> {
+  return new Promise((resolve, reject) => {
+    const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(body) };
+    const call = request({ socketPath, path, method: "POST", headers, agent: false }, (answer) => {
+      let text = "";
+      answer.setEncoding("utf8").on("data", (part: string) => {
+        text += part;
+      });
+      answer.on("end", () => resolve({ status: answer.statusCode ?? 0, body: JSON.parse(text) }));
+    });
+    call.on("error", reject);
+    call.end(body);
+  });
+}
 
 let node: TestNode;
 let daemon: Daemon;
@@ -98,7 +115,6 @@ describe("the life of a pod", () => {
     const pod = await node.pod();
     const added = await node.cni("ADD", pod);
     const address = addressOf(added);
-    const { run, inNetNamespace, until } = await import("@terway/lab");
     await run(inNetNamespace(pod.netns, ["ip", "route", "flush", "default"]));
     const check = await node.cni("CHECK", pod, { conf: { prevResult: added.output } });
     expect(check).toMatchObject({ exitCode: 1, output: { code: 111, msg: expect.stringContaining("default") } });
@@ -130,6 +146,28 @@ describe("the life of a pod", () => {
     }
   });
 
+  test("another client of the socket gets the specification's error object, whatever it sends", async () => {
+    const post = (path: string, body: string) => postJson(node.socket, path, body);
+    const call = {
+      requestId: "r",
+      deadlineMs: 1_000,
+      env: { CNI_COMMAND: "ADD" },
+      config: { cniVersion: "1.0.0", name: "n", type: "terway" },
+    };
+    expect(await post("/v1/cni/add", "{")).toMatchObject({ status: 422, body: { code: 6 } });
+    expect(await post("/v1/cni/add", "{}")).toMatchObject({ status: 422, body: { code: 6, msg: expect.stringContaining("requestId") } });
+    expect(await post("/v1/cni/add", JSON.stringify(call))).toMatchObject({
+      status: 422,
+      body: { code: 4, msg: expect.stringContaining("CNI_CONTAINERID") },
+    });
+    expect(await post("/v1/cni/add", JSON.stringify({ ...call, requestId: "r2", config: { cniVersion: "9.9.9" } }))).toMatchObject({
+      status: 422,
+    });
+    expect(await post("/v1/cni/add", '{"__proto__": {"polluted": true}}')).toMatchObject({ status: 422, body: { code: 6 } });
+    expect(await post("/v1/cni/nonsense", "{}")).toMatchObject({ status: 404 });
+    expect((await node.mapping()).leases).toEqual([]);
+  });
+
   test("STATUS is silent while addresses can be given", async () => {
     expect(await node.cni("STATUS")).toMatchObject({ exitCode: 0, output: undefined });
   });
@@ -140,7 +178,7 @@ describe("the life of a pod", () => {
     const mapping = await node.cli("mapping");
     expect(mapping, mapping.stdout).toMatchObject({ code: 0 });
     expect(mapping.stdout).toMatch(new RegExp(`${address} +used +test/${pod.name} +present +ok`));
-    expect((await node.cli("show", "resource_pool")).stdout).toMatch(/used +1/);
+    expect((await node.cli("show", "resource_pool")).stdout).toMatch(/used +1\n/);
     expect((await node.cli("show", "factory")).stdout).toContain("eni_count");
     expect((await node.cli("metadata")).stdout).toContain(node.machine.primary.ipv4);
     expect((await node.cli("execute", "network_service", "default", "resdb")).stdout).toContain(address);

@@ -71,6 +71,13 @@ test("a new daemon waits for the old one's journal, then serves; the old one tak
   for (const one of [pod, other]) await node.end(one);
 });
 
+test("a daemon that waits for the journal ends at once when it is told to, and leaves the socket to the other", async () => {
+  const waiting = await node.start({ unawaited: true });
+  await until("it has begun", 10_000, async () => waiting.log.includes("own interface"));
+  expect(await waiting.stop()).toEqual({ code: 0, signal: null });
+  expect((await node.get("/readyz")).status).toBe(200);
+});
+
 test("DEL while no daemon runs: success at once, carried out by the next daemon at its start", async () => {
   const pod = await node.pod();
   await node.add(pod);

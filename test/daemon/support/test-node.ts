@@ -4,6 +4,7 @@ import { access, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promise
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   createNetNamespace,
   defaultPlan,
@@ -143,6 +144,12 @@ export class TestNode {
     return daemon;
   }
 
+  /** Ends the daemon of the last start and starts another one. */
+  async restart(signal: NodeJS.Signals): Promise<Daemon> {
+    await this.#daemons.at(-1)?.stop(signal);
+    return this.start();
+  }
+
   /** The daemon answers `/readyz` with 200. */
   async ready(daemon: Daemon): Promise<void> {
     let ended: unknown;
@@ -173,8 +180,13 @@ export class TestNode {
     });
   }
 
+  /** As the daemon tells it once nothing is half released: the last record of a DEL is written after its answer. */
   async mapping(): Promise<Mapping> {
-    return mappingSchema.parse(await requestJson(this.socket, "GET", "/v1/admin/mapping"));
+    for (let left = 100; ; left--) {
+      const mapping = mappingSchema.parse(await requestJson(this.socket, "GET", "/v1/admin/mapping"));
+      if (left === 0 || mapping.leases.every((lease) => lease.state !== "releasing")) return mapping;
+      await sleep(20);
+    }
   }
 
   cli(...args: string[]) {

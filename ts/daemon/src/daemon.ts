@@ -29,6 +29,7 @@ import { publishSocket } from "./socket.ts";
 import { sweep } from "./sweep.ts";
 import { Tombstones } from "./tombstones.ts";
 import { UnopenedPool } from "./unopened-pool.ts";
+import { untilAborted } from "./until-aborted.ts";
 import { Uplink } from "./uplink.ts";
 
 export interface DaemonOptions {
@@ -136,7 +137,11 @@ export async function runDaemon(options: DaemonOptions, stop: AbortSignal): Prom
   });
   const remembered = await readFacts(flags.stateDir);
   const facts = believe(identity, remembered);
-  if (facts !== undefined) await openNode(facts);
+  if (facts !== undefined) {
+    // While an older daemon holds the journal nothing is begun here; afterwards every step may be cut off, as by a crash.
+    await Promise.race([openNode(facts), untilAborted(stop)]);
+    if (stop.aborted) return;
+  }
 
   const server = new CniServer(node);
   adminRoutes(server.app, {

@@ -1,4 +1,4 @@
-import { type CniVersion, type ConfigIssue, cniCode, cniVersions, formatIssue, parseCniConf } from "@terway/model";
+import { type CniVersion, cniCode, cniVersions, formatIssue, parseCniConf } from "@terway/model";
 import { z } from "zod";
 import { CniError } from "./failure.ts";
 
@@ -36,7 +36,6 @@ export interface PluginConf {
   readonly autoMtu: boolean;
   /** Attachment ids that the runtime still knows; absent when it did not say. */
   readonly validAttachments?: ReadonlySet<string>;
-  readonly warnings: readonly ConfigIssue[];
 }
 
 /** Reads what came on the executable's standard input. Throws code 1 for another version, 7 with every problem and its path otherwise. */
@@ -68,6 +67,5 @@ export function parsePluginConf(config: Readonly<Record<string, unknown>>): Plug
     ...(validAttachments === undefined
       ? {}
       : { validAttachments: new Set(validAttachments.map((one) => `${one.containerId}/${one.ifName}`)) }),
-    warnings: terway.warnings,
   };
 }
