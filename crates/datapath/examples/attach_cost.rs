@@ -52,8 +52,8 @@ fn main() {
     };
     println!("{stack:?} {form:?}; microseconds");
     println!(
-        "{:>5} {:>30} {:>30} {:>10} {:>12} {:>9}",
-        "pods", "attach p1/p50/p90/p99", "detach p1/p50/p90/p99", "again p50", "100 at once", "gone"
+        "{:>5} {:>30} {:>30} {:>7} {:>10} {:>12} {:>9}",
+        "pods", "attach p1/p50/p90/p99", "detach p1/p50/p90/p99", "cpu p50", "again p50", "100 at once", "gone"
     );
     for count in counts {
         while present.len() < usize::from(count) {
@@ -61,10 +61,12 @@ fn main() {
             datapath.attach(&next.1);
             present.push(next);
         }
-        let (mut attach, mut detach, mut again) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut attach, mut detach, mut again, mut attach_cpu) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for number in 0..SAMPLES {
             let (_namespace, attachment) = pod(20_000 + number);
+            let before = cpu();
             attach.push(time(|| datapath.attach(&attachment)));
+            attach_cpu.push(cpu().saturating_sub(before));
             again.push(time(|| datapath.attach(&attachment)));
             detach.push(time(|| datapath.detach(&attachment)));
             datapath.settle_deletes();
@@ -82,9 +84,10 @@ fn main() {
         }
         let gone = time(|| datapath.settle_deletes());
         println!(
-            "{count:>5} {:>30} {:>30} {:>10} {:>9} ms {:>6} ms",
+            "{count:>5} {:>30} {:>30} {:>7} {:>10} {:>9} ms {:>6} ms",
             quantiles(&mut attach),
             quantiles(&mut detach),
+            median(&mut attach_cpu),
             median(&mut again),
             all.as_millis(),
             gone.as_millis(),
@@ -96,6 +99,12 @@ fn time<T>(work: impl FnOnce() -> T) -> Duration {
     let started = Instant::now();
     work();
     started.elapsed()
+}
+
+/// CPU time of this process: what an attach costs however busy the machine is.
+fn cpu() -> Duration {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
 }
 
 fn quantiles(samples: &mut [Duration]) -> String {

@@ -8,9 +8,9 @@ use std::thread::{self, JoinHandle};
 
 use crate::error::{Error, Result};
 use crate::kernel::netns::Netns;
+use crate::kernel::procfs::PrivateProcfs;
 use crate::kernel::socket::Socket;
 use crate::kernel::sysctl::SysctlTree;
-use crate::object::Family;
 
 /// Work for one thread.
 pub type Job = Box<dyn FnOnce(&mut Worker) + Send>;
@@ -24,6 +24,8 @@ pub struct Worker {
     pub socket: Socket,
     /// Its sysctls.
     pub sysctls: SysctlTree,
+    /// For the sysctls of pods.
+    pub procfs: PrivateProcfs,
 }
 
 #[derive(Default)]
@@ -58,7 +60,8 @@ impl Pool {
             let mut worker = Worker {
                 home: Arc::clone(home),
                 socket: Socket::open()?,
-                sysctls: SysctlTree::open(&[Family::V4, Family::V6]),
+                sysctls: SysctlTree::open_host(),
+                procfs: PrivateProcfs::default(),
             };
             ports.push(worker.socket.port());
             let inner = Arc::clone(&inner);

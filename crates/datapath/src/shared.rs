@@ -24,6 +24,8 @@ pub struct Shared {
     pub registry: Mutex<Registry>,
     /// Where ENIs were seen last.
     enis: Mutex<HashMap<Mac, u32>>,
+    /// The device with a default route from a router advertisement, if there is one; nothing until somebody has looked.
+    uplink: Mutex<Option<Option<u32>>>,
     /// The batch deleter.
     pub reaper: Reaper,
     /// Calls that wait for an ENI.
@@ -54,6 +56,7 @@ impl Shared {
             home: Arc::clone(home),
             registry: Mutex::default(),
             enis: Mutex::default(),
+            uplink: Mutex::default(),
             reaper,
             arrivals,
             ledger: Ledger::open(home)?,
@@ -85,6 +88,16 @@ impl Shared {
     /// Held while nobody makes or repairs.
     pub fn alone(&self) -> RwLockWriteGuard<'_, ()> {
         self.making.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What was found the last time somebody looked for an advertised default route.
+    pub fn uplink(&self) -> Option<Option<u32>> {
+        *self.uplink.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remembers it.
+    pub fn set_uplink(&self, index: Option<u32>) {
+        *self.uplink.lock().unwrap_or_else(PoisonError::into_inner) = Some(index);
     }
 
     /// The ENI with this MAC, if it is in the host namespace: where it was seen last, or among all links.

@@ -5,6 +5,7 @@ use netlink_packet_route::RouteNetlinkMessage;
 use super::message::{self, LinkChange, Pair};
 use super::netns::Netns;
 use super::observe;
+use super::procfs::PrivateProcfs;
 use super::socket::{Answer, Request, Socket};
 use super::sysctl::SysctlTree;
 use super::uapi::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
@@ -102,6 +103,8 @@ pub struct Executor<'a> {
     pub host: &'a mut Socket,
     /// Sysctls of the host namespace.
     pub sysctls: &'a SysctlTree,
+    /// For the sysctls of the pod.
+    pub procfs: &'a mut PrivateProcfs,
     /// The host namespace, to come home to.
     pub home: &'a Netns,
     /// The pod, unless the host's side alone is worked on.
@@ -208,11 +211,13 @@ impl Executor<'_> {
             })
         };
         let write = |tree: &SysctlTree| sysctls().try_for_each(|sysctl| tree.write(sysctl, names));
+        let procfs = &mut *self.procfs;
         match (place, &self.pod) {
             (Place::Host, _) => write(self.sysctls)?,
             (Place::Pod, Some(pod)) => {
                 let families: Vec<Family> = sysctls().map(|sysctl| sysctl.key.family).collect();
-                pod.netns.within(self.home, || write(&SysctlTree::open(&families)))?;
+                pod.netns
+                    .within(self.home, || write(&SysctlTree::open_pod(procfs, &families)))?;
             }
             (Place::Pod, None) => return Err(no_pod()),
         }

@@ -6,6 +6,7 @@ pub mod message;
 pub mod monitor;
 pub mod netns;
 pub mod observe;
+pub mod procfs;
 pub mod socket;
 pub mod sysctl;
 pub(crate) mod uapi;

@@ -9,6 +9,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
+use super::procfs::PrivateProcfs;
 use crate::error::{Error, Result};
 use crate::object::{Family, Names, Sysctl, SysctlKey, SysctlScope};
 
@@ -18,6 +19,7 @@ const VALUE_MAX: usize = 16;
 /// `net/ipv4/conf` and `net/ipv6/conf` of one namespace.
 #[derive(Debug, Default)]
 pub struct SysctlTree {
+    // A kernel without one of the families has no such directory.
     ipv4: Option<OwnedFd>,
     ipv6: Option<OwnedFd>,
     /// Files of `all` and `default`, which stay.
@@ -29,16 +31,28 @@ fn path(key: &SysctlKey, names: &Names) -> String {
 }
 
 impl SysctlTree {
-    /// Opens the directories of these families in the calling thread's namespace. A kernel without one of them has no such directory.
-    pub fn open(families: &[Family]) -> Self {
-        let open = |family: Family| {
-            let path = format!("/proc/sys/net/{}/conf", family.name());
-            rustix::fs::open(path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).ok()
-        };
-        let wanted = |family: Family| families.contains(&family).then(|| open(family)).flatten();
+    /// Opens the directories in the calling thread's namespace, which is the host's.
+    pub fn open_host() -> Self {
+        let open = |path: &str| rustix::fs::open(path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).ok();
         Self {
-            ipv4: wanted(Family::V4),
-            ipv6: wanted(Family::V6),
+            ipv4: open("/proc/sys/net/ipv4/conf"),
+            ipv6: open("/proc/sys/net/ipv6/conf"),
+            kept: HashMap::new(),
+        }
+    }
+
+    /// Opens the directories of these families in the calling thread's namespace, which is a pod's.
+    pub fn open_pod(procfs: &mut PrivateProcfs, families: &[Family]) -> Self {
+        let mut open = |family: Family| {
+            let path = format!("sys/net/{}/conf", family.name());
+            families
+                .contains(&family)
+                .then(|| procfs.open_directory(&path).ok())
+                .flatten()
+        };
+        Self {
+            ipv4: open(Family::V4),
+            ipv6: open(Family::V6),
             kept: HashMap::new(),
         }
     }

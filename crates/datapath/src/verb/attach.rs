@@ -174,7 +174,7 @@ impl Attach<'_, '_> {
     }
 
     fn look(&mut self, eni: ObservedLink, host_end: Option<ObservedLink>, pod_end: Option<ObservedLink>) -> Result<View> {
-        let uplink = view::advertised_uplink(self.context, self.attachment)?;
+        let uplink = view::advertised_uplink(self.context, self.attachment, false)?;
         let desired = view::desired(self.attachment, &eni, uplink.as_ref(), host_end.as_ref());
         let host = view::see_host(self.context, &desired, eni, uplink, host_end, RuleSource::Ledger)?;
         let pod = view::see_pod(&desired, &mut self.pod, pod_end)?;
@@ -196,17 +196,12 @@ impl Attach<'_, '_> {
         }
         let steps = steps_where(&differences, |_| true);
         let parts = self.execute(&view, parts, &steps)?;
-        let eni_up = |step: &Step| {
-            matches!(
-                step,
-                Step::SetLink {
-                    device: Device::Eni,
-                    up: true,
-                    ..
-                }
-            )
-        };
-        self.wait_ready(&parts, steps.iter().any(eni_up))
+        let pod = self.wait_ready(&parts, CameUp::by(&steps))?;
+        let host = view.host.links.remove(&Device::HostEnd);
+        Ok((
+            host.ok_or_else(|| Error::new(ErrorCode::Kernel, "the host end vanished"))?,
+            pod,
+        ))
     }
 
     fn execute(&mut self, view: &View, parts: Parts, steps: &[Step]) -> Result<Parts> {
@@ -214,6 +209,7 @@ impl Attach<'_, '_> {
         let mut executor = Executor {
             host: &mut worker.socket,
             sysctls: &worker.sysctls,
+            procfs: &mut worker.procfs,
             home: &worker.home,
             pod: Some(&mut self.pod),
             desired: &view.desired,
@@ -277,19 +273,25 @@ impl Attach<'_, '_> {
     }
 
     /// Waits for what the kernel does a moment later by itself, so that the first packet on any path passes.
-    fn wait_ready(&mut self, parts: &Parts, eni_came_up: bool) -> Result<(ObservedLink, ObservedLink)> {
+    ///
+    /// The end that came up first drops packets until a work item has noticed the carrier and activated its queue; operational state
+    /// says when, and since Linux 6.8 asking for it does the work. The other end is ready at once, and asking would cost a walk over
+    /// all IPv6 routes of the host.
+    fn wait_ready(&mut self, parts: &Parts, came_up: CameUp) -> Result<ObservedLink> {
         let vanished = |what: &str| Error::new(ErrorCode::Kernel, format!("{what} vanished"));
         let deadline = Instant::now() + READY_LIMIT;
+        let (host, _) = parts.host_end.ok_or_else(|| vanished("the host end"))?;
+        let (pod, _) = parts.pod_end.ok_or_else(|| vanished("the pod end"))?;
+        let mut host_ready = came_up.host_end || !came_up.pod_end;
         loop {
-            let (host, _) = parts.host_end.ok_or_else(|| vanished("the host end"))?;
-            let (pod, _) = parts.pod_end.ok_or_else(|| vanished("the pod end"))?;
+            if !host_ready {
+                let link = observe::link_by_index(&mut self.context.worker.socket, host)?;
+                host_ready = link.ok_or_else(|| vanished("the host end"))?.operational;
+            }
             let pod = observe::link_by_index(&mut self.pod.socket, pod)?.ok_or_else(|| vanished("the pod end"))?;
-            let host = observe::link_by_index(&mut self.context.worker.socket, host)?.ok_or_else(|| vanished("the host end"))?;
-            // The end that came up first drops packets until a work item has noticed the carrier and activated its queue.
-            // Operational state says when; since Linux 6.8 asking for it does the work.
-            let ready = host.operational && pod.operational && self.is_ipv6_ready(parts, eni_came_up)?;
+            let ready = host_ready && pod.operational && self.is_ipv6_ready(parts, came_up.eni)?;
             if ready || Instant::now() > deadline {
-                return Ok((host, pod));
+                return Ok(pod);
             }
             sleep(READY_PAUSE);
         }
@@ -306,6 +308,28 @@ impl Attach<'_, '_> {
         let Some(eni) = parts.eni else { return Ok(true) };
         let link_local = observe::link_local(&mut self.context.worker.socket, eni)?;
         Ok(link_local == LinkLocal::Ready || link_local == LinkLocal::Missing && !eni_came_up)
+    }
+}
+
+/// Links that an attach has set up.
+#[derive(Clone, Copy)]
+struct CameUp {
+    host_end: bool,
+    pod_end: bool,
+    eni: bool,
+}
+
+impl CameUp {
+    fn by(steps: &[Step]) -> Self {
+        let sets = |wanted: Device| {
+            let up = |step: &Step| matches!(step, Step::SetLink { device, up: true, .. } if *device == wanted);
+            steps.iter().any(up)
+        };
+        Self {
+            host_end: sets(Device::HostEnd),
+            pod_end: sets(Device::PodEnd),
+            eni: sets(Device::Eni),
+        }
     }
 }
 

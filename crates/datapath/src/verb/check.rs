@@ -40,7 +40,7 @@ pub fn check(context: &mut Context<'_>, attachment: &Attachment) -> Result<Vec<D
         return Ok(drifts);
     };
     let host_end = view::host_end(context, &attachment.id, Some(&attachment.host_if_name), true)?;
-    let uplink = view::advertised_uplink(context, attachment)?;
+    let uplink = view::advertised_uplink(context, attachment, true)?;
     let desired = view::desired(attachment, &eni, uplink.as_ref(), host_end.as_ref());
     let pod_end = match (&mut pod, &host_end) {
         (Some(pod), Some(host_end)) => view::pod_end(pod, host_end)?,

@@ -59,7 +59,7 @@ fn mend(context: &mut Context<'_>, attachment: &Arc<Attachment>, pods: bool, rep
         _ => None,
     };
     let whole = host_end.is_some() && (pod.is_none() || pod_end.is_some());
-    let uplink = view::advertised_uplink(context, attachment)?;
+    let uplink = view::advertised_uplink(context, attachment, false)?;
     let desired = view::desired(attachment, &eni, uplink.as_ref(), host_end.as_ref());
     let host = view::see_host(context, &desired, eni, uplink, host_end, RuleSource::Ledger)?;
     let seen_pod = pod.as_mut().map(|pod| view::see_pod(&desired, pod, pod_end)).transpose()?;
@@ -107,6 +107,7 @@ fn execute(
     let mut executor = Executor {
         host: &mut context.worker.socket,
         sysctls: &context.worker.sysctls,
+        procfs: &mut context.worker.procfs,
         home: &context.worker.home,
         pod,
         desired,

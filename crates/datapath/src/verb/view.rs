@@ -88,15 +88,28 @@ pub fn pod_end(pod: &mut Pod, host_end: &ObservedLink) -> Result<Option<Observed
 }
 
 /// The device whose IPv6 default route came from a router, if it still listens to one.
-pub fn advertised_uplink(context: &mut Context<'_>, attachment: &Attachment) -> Result<Option<ObservedLink>> {
+///
+/// A node that forwards and does not listen learns no such route any more, so an answer stays true; asking costs a walk over all rules.
+/// `fresh` asks all the same.
+pub fn advertised_uplink(context: &mut Context<'_>, attachment: &Attachment, fresh: bool) -> Result<Option<ObservedLink>> {
     if attachment.ipv6.is_none() {
         return Ok(None);
     }
     let socket = &mut context.worker.socket;
-    let route = observe::matching_route(socket, ANYWHERE.into())?.filter(|route| route.protocol == PROTOCOL_RA);
-    let Some(Device::Index(index)) = route.and_then(|route| route.device) else {
-        return Ok(None);
+    let known = context.shared.uplink();
+    let index = match known.filter(|_| !fresh) {
+        Some(index) => index,
+        None => {
+            let route = observe::matching_route(socket, ANYWHERE.into())?.filter(|route| route.protocol == PROTOCOL_RA);
+            let index = match route.and_then(|route| route.device) {
+                Some(Device::Index(index)) => Some(index),
+                _ => None,
+            };
+            context.shared.set_uplink(index);
+            index
+        }
     };
+    let Some(index) = index else { return Ok(None) };
     Ok(observe::link_by_index(socket, index)?.filter(|link| link.sysctls.accept_ra != Some(0)))
 }
 
