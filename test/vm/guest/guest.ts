@@ -1,0 +1,149 @@
+import { spawn } from "node:child_process";
+import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { tail } from "../../runner/command.ts";
+import { cacheDirectory, type Kernel } from "./artifacts.ts";
+import { ConsoleReader } from "./console.ts";
+import type { Disk } from "./disk.ts";
+import { buildInitramfs, type MountLine } from "./initramfs.ts";
+
+export interface GuestSpec {
+  readonly kernel: Kernel;
+  /** ext4 image of the root file system. The guest may write to it; the image stays as it is. */
+  readonly userland: string;
+  readonly disks?: readonly Disk[];
+  /** bash script, run as root in a cgroup of its own below system.slice. */
+  readonly command: string;
+  readonly memoryMiB?: number;
+  /** From the end of the boot. An emulated processor is 20 to 100 times slower than a real one. */
+  readonly commandTimeoutMs: number;
+  readonly bootTimeoutMs?: number;
+  readonly onLine?: (line: string) => void;
+}
+
+export interface GuestOutcome {
+  /** Exit status of the command. Absent: it did not come to its end; `trouble` says why. */
+  readonly exitCode?: number;
+  readonly trouble?: string;
+  /** Standard output and standard error of the command. */
+  readonly output: string;
+  /** What the kernel said, its warnings above all. */
+  readonly kernelLog: string;
+  /** Starts it took: 2 when the first never reached userland. */
+  readonly starts: number;
+  readonly bootMs: number;
+  readonly commandMs: number;
+}
+
+/**
+ * Boots a guest, runs the command, ends the guest. QEMU emulates the processor (`thread=single`: with a thread per processor one
+ * boot in three failed). A boot that never reaches userland is tried once more, and `starts` says so; a command is never run twice.
+ */
+export async function runGuest(spec: GuestSpec): Promise<GuestOutcome> {
+  const first = await boot(spec);
+  if (first.reached) return { ...first.outcome, starts: 1 };
+  spec.onLine?.(`guest ${spec.kernel.version}: ${first.outcome.trouble}; starting it once more`);
+  const second = await boot(spec);
+  return { ...second.outcome, starts: 2 };
+}
+
+interface Boot {
+  readonly reached: boolean;
+  readonly outcome: Omit<GuestOutcome, "starts">;
+}
+
+async function boot(spec: GuestSpec): Promise<Boot> {
+  await mkdir(cacheDirectory(), { recursive: true });
+  const folder = await mkdtemp(join(cacheDirectory(), "guest-"));
+  const kernelLog = join(folder, "kernel.log");
+  try {
+    const disks = [
+      { image: spec.userland, mountPoint: "/", options: "rw,noatime", qemu: "snapshot=on" },
+      { image: spec.kernel.modulesDisk, mountPoint: "/lib/modules", options: "ro", qemu: "readonly=on" },
+      ...(spec.disks ?? []).map(({ image, mountPoint, writable }) => ({
+        image,
+        mountPoint,
+        options: writable ? "rw,noatime" : "ro",
+        qemu: writable ? "cache=unsafe" : "readonly=on",
+      })),
+    ];
+    const mounts = disks.map((disk, index): MountLine => ({ ...disk, device: `/dev/vd${String.fromCharCode(97 + index)}` }));
+    const initramfs = await buildInitramfs(spec.kernel, folder, mounts, spec.command);
+    const args = [
+      ...["-accel", "tcg,thread=single", "-cpu", "max", "-smp", "2", "-m", String(spec.memoryMiB ?? 1024)],
+      ...["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"],
+      ...["-serial", `file:${kernelLog}`, "-serial", "stdio"],
+      ...["-kernel", spec.kernel.image, "-initrd", initramfs],
+      ...["-append", "console=ttyS0 quiet loglevel=5 panic=-1 mitigations=off tsc=unstable random.trust_cpu=on cgroup_no_v1=all"],
+      ...disks.flatMap((disk) => ["-drive", `file=${disk.image},format=raw,if=virtio,${disk.qemu}`]),
+    ];
+    return await watch(spec, args, kernelLog, folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Starts QEMU and waits until it is off, or ends it when one of the two times is up. */
+async function watch(spec: GuestSpec, args: readonly string[], kernelLog: string, folder: string): Promise<Boot> {
+  const started = performance.now();
+  const lines: string[] = [];
+  const reader = new ConsoleReader((line) => {
+    lines.push(line);
+    spec.onLine?.(line);
+  });
+  // Temporary images of `snapshot=on` belong beside the others, not into a /tmp that may be in memory.
+  const qemu = spawn("qemu-system-x86_64", args, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, TMPDIR: folder } });
+  // All that a guest writes to its disks is in the files as soon as the guest has synced; there is nothing for QEMU to wind up.
+  const end = () => qemu.kill("SIGKILL");
+  process.once("exit", end);
+
+  let bootMs = 0;
+  let late: string | undefined;
+  const limit = (ms: number, what: string) =>
+    setTimeout(() => {
+      late = `${what} after ${Math.round(ms / 1000)} s`;
+      end();
+    }, ms);
+  let timer = limit(spec.bootTimeoutMs ?? 90_000, "userland was not reached");
+  qemu.stdout.setEncoding("utf8").on("data", (text: string) => {
+    reader.write(text);
+    if (reader.progress.ended !== undefined) end();
+    if (bootMs !== 0 || reader.progress.up === undefined) return;
+    bootMs = performance.now() - started;
+    clearTimeout(timer);
+    timer = limit(spec.commandTimeoutMs, "the command was not done");
+  });
+  let complaint = "";
+  qemu.stderr.setEncoding("utf8").on("data", (text: string) => {
+    complaint += text;
+  });
+  const code = await new Promise<number | null>((resolve, reject) => {
+    qemu.on("error", reject);
+    qemu.on("close", resolve);
+  }).finally(() => {
+    clearTimeout(timer);
+    process.off("exit", end);
+  });
+  reader.end();
+
+  const log = await readFile(kernelLog, "utf8").catch(() => "");
+  const { up, ended } = reader.progress;
+  const exitCode = ended?.kind === "exit" ? ended.code : undefined;
+  const trouble =
+    exitCode === undefined ? [late ?? reasonOf(ended, code), complaint.trim(), tail(log, 15)].filter(Boolean).join("\n") : undefined;
+  return {
+    reached: up !== undefined,
+    outcome: {
+      output: lines.join("\n"),
+      kernelLog: log,
+      bootMs,
+      commandMs: bootMs === 0 ? 0 : performance.now() - started - bootMs,
+      ...(exitCode === undefined ? {} : { exitCode }),
+      ...(trouble === undefined ? {} : { trouble }),
+    },
+  };
+}
+
+function reasonOf(ended: { kind: string } | undefined, code: number | null): string {
+  return ended === undefined ? `the guest went off by itself (QEMU's exit status ${code})` : "the guest's start script ended early";
+}

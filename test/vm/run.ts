@@ -1,0 +1,118 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { z } from "zod";
+import type { TestResult } from "../runner/result.ts";
+import {
+  cacheDirectory,
+  fetchArtifacts,
+  type KernelVersion,
+  kernel,
+  kernelVersions,
+  missingHostPackages,
+  userland,
+} from "./guest/artifacts.ts";
+import { type Cell, table } from "./report.ts";
+import { kernelObjects } from "./suite/kernel-objects.ts";
+import type { Suite } from "./suite/suite.ts";
+
+const usage = `usage: node test/vm/run.ts [--kernel VERSION …] [--suite a|b …] [--json FILE] [--jobs N]
+
+Runs tests in QEMU guests: suite a, the tests of kernel objects under ${kernelVersions.join(", ")}; suite b, the node on a cgroup v2 host.
+--jobs: guests at a time, 2 unless told (each takes one processor and 1 to 3 GiB).`;
+
+/** In the order of their start: the longest first. */
+const suites = [{ id: "a", title: "kernel objects", run: kernelObjects, kernels: kernelVersions }] as const satisfies {
+  id: "a" | "b";
+  title: string;
+  run: Suite;
+  kernels: readonly KernelVersion[];
+}[];
+
+const optionsSchema = z.object({
+  kernel: z.array(z.enum(kernelVersions)).optional(),
+  suite: z.array(z.enum(["a", "b"])).optional(),
+  json: z.string().optional(),
+  jobs: z.coerce.number().int().positive().default(2),
+  help: z.boolean().optional(),
+});
+
+process.exitCode = await main();
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      kernel: { type: "string", multiple: true },
+      suite: { type: "string", multiple: true },
+      json: { type: "string" },
+      jobs: { type: "string" },
+      help: { type: "boolean", short: "h" },
+    },
+  });
+  const parsed = optionsSchema.safeParse(values);
+  if (!parsed.success || parsed.data.help) {
+    console.log(parsed.success ? usage : `${z.prettifyError(parsed.error)}\n\n${usage}`);
+    return parsed.success ? 0 : 2;
+  }
+  const options = parsed.data;
+  try {
+    await prepare();
+  } catch (error) {
+    return finish([{ name: "preparation", status: "failed", reason: messageOf(error) }], [], options.json);
+  }
+  const folder = await makeFolder();
+  try {
+    const root = await userland();
+    const jobs = suites
+      .filter(({ id }) => options.suite?.includes(id) ?? true)
+      .flatMap((suite) =>
+        suite.kernels.filter((version) => options.kernel?.includes(version) ?? true).map((version) => ({ suite, version })),
+      );
+    const cells: Cell[] = [];
+    const runOne = async ({ suite, version }: (typeof jobs)[number]): Promise<void> => {
+      const say = (line: string) => console.log(`  ${version} ${suite.title}: ${line}`);
+      const started = performance.now();
+      const results = await suite
+        .run({ kernel: await kernel(version), userland: root, folder, say })
+        .catch((error: unknown): TestResult[] => [{ name: `${version} ${suite.title}`, status: "failed", reason: messageOf(error) }]);
+      cells.push({ suite: suite.title, kernel: version, results, durationMs: performance.now() - started });
+    };
+    const queue = jobs[Symbol.iterator]();
+    const worker = async () => {
+      for (const job of queue) await runOne(job);
+    };
+    await Promise.all(Array.from({ length: options.jobs }, worker));
+    return await finish(
+      cells.flatMap(({ results }) => results),
+      cells,
+      options.json,
+    );
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function prepare(): Promise<void> {
+  const missing = await missingHostPackages();
+  if (missing.length > 0) throw new Error(`this machine lacks what guests need; apt-get install ${missing.join(" ")}`);
+  await fetchArtifacts();
+}
+
+async function makeFolder(): Promise<string> {
+  await mkdir(cacheDirectory(), { recursive: true });
+  return mkdtemp(join(cacheDirectory(), "vm-run-"));
+}
+
+async function finish(results: readonly TestResult[], cells: readonly Cell[], json: string | undefined): Promise<number> {
+  for (const result of results) {
+    if (result.status === "failed") console.log(`FAILED  ${result.name}\n${(result.reason ?? "").replace(/^/gm, "    ")}`);
+    if (result.status === "skipped") console.log(`skipped ${result.name}: ${result.reason}`);
+  }
+  if (cells.length > 0) console.log(`\n${table(cells)}`);
+  if (json !== undefined) await writeFile(json, `${JSON.stringify({ tier: "vm", results }, null, 2)}\n`);
+  return results.length === 0 || results.some(({ status }) => status === "failed") ? 1 : 0;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,89 @@
+import { mkdir } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { parseLibtest } from "../../runner/cargo.ts";
+import { run, tail } from "../../runner/command.ts";
+import type { TestResult } from "../../runner/result.ts";
+import { type Disk, diskFromFolder } from "../guest/disk.ts";
+import { type GuestOutcome, runGuest } from "../guest/guest.ts";
+import { type BuiltTests, buildTests } from "./cargo-build.ts";
+import type { Suite } from "./suite.ts";
+
+/** One test program may take this long in a guest; then it counts as failed and the next one runs. */
+const programTimeoutSeconds = 240;
+
+interface Prepared {
+  readonly built: BuiltTests;
+  readonly disk: Disk;
+}
+
+const prepared = new Map<string, Promise<Prepared>>();
+
+/**
+ * Suite a: the Rust tests that make real kernel objects (links, routes, rules, packets), the very programs that run on the host, under
+ * another kernel. What a kernel cannot do the tests find out themselves and skip, as on any host.
+ */
+export const kernelObjects: Suite = async ({ kernel, userland, folder, say }) => {
+  const shared = prepared.get(folder) ?? prepare(folder);
+  prepared.set(folder, shared);
+  const { built, disk } = await shared;
+  let done = 0;
+  const outcome = await runGuest({
+    kernel,
+    userland,
+    disks: [disk],
+    command: script(built),
+    commandTimeoutMs: 10 * 60_000,
+    onLine: (line) => {
+      if (/^test .* \.\.\. (ok|FAILED|ignored)/.test(line)) done += 1;
+      if (line.startsWith("@program ")) say(`${basename(line.split(" ")[1] ?? "").replace(/-[0-9a-f]+$/, "")} done, ${done} tests so far`);
+      if (line.startsWith("guest ")) say(line);
+    },
+  });
+  return interpret(outcome, built).map((result) => ({ ...result, name: `${kernel.version} ${result.name}` }));
+};
+
+/** Results of one guest's output; a program or guest that did not come to its end is a failure of its own. */
+export function interpret(outcome: Pick<GuestOutcome, "output" | "trouble">, built: Pick<BuiltTests, "tests">): TestResult[] {
+  const results = parseLibtest(outcome.output.replaceAll(/^@program .*$/gm, ""));
+  const codes = new Map([...outcome.output.matchAll(/^@program (\S+) (\d+)$/gm)].map(([, file, code]) => [file, Number(code)]));
+  for (const file of built.tests) {
+    const name = basename(file).replace(/-[0-9a-f]+$/, "");
+    const code = codes.get(file);
+    const failed = results.some((result) => result.status === "failed" && result.name.startsWith(`${name}::`));
+    if (code === 0 || (code !== undefined && failed)) continue;
+    const reason =
+      code === undefined
+        ? `did not end: ${outcome.trouble ?? "no reason known"}`
+        : code === 124
+          ? `not done after ${programTimeoutSeconds} s`
+          : `ended with ${code} and named no failed test`;
+    results.push({ name, status: "failed", reason: `${reason}\n${tail(outcome.output, 20)}` });
+  }
+  return results;
+}
+
+function script({ tests }: BuiltTests): string {
+  const each = tests.map((file) => {
+    const run = `RUST_BACKTRACE=1 timeout --kill-after=5 ${programTimeoutSeconds} ${file} --show-output --color=never`;
+    return `echo "Running ${basename(file)} (${file})"\n${run}\necho "@program ${file} $?"\n`;
+  });
+  return `cd /tmp\n${each.join("")}`;
+}
+
+/** The programs without their debug information, on a disk that is mounted where they lie on the host. */
+async function prepare(folder: string): Promise<Prepared> {
+  const built = await buildTests();
+  const [first] = built.tests;
+  if (first === undefined) throw new Error("there is no test program to run");
+  // target/debug/deps/NAME-HASH and, for the programs that the tests start, target/debug/NAME
+  const mountPoint = dirname(dirname(first));
+  const staging = join(folder, "tests");
+  await mkdir(join(staging, "deps"), { recursive: true });
+  for (const file of [...built.tests, ...built.programs]) {
+    const outcome = await run("strip", ["--strip-debug", "-o", join(staging, file.slice(mountPoint.length)), file]);
+    if (outcome.code !== 0) throw new Error(`strip ${file}: ${tail(outcome.output)}`);
+  }
+  const image = join(folder, "tests.ext4");
+  await diskFromFolder(staging, image, 1024);
+  return { built, disk: { image, mountPoint } };
+}
