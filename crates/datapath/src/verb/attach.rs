@@ -26,6 +26,9 @@ const READY_LIMIT: Duration = Duration::from_millis(500);
 const NAME_ATTEMPTS: u32 = 4;
 /// How long an attach waits for the remains of the last one under the same name in the same namespace.
 const RETIRED_LIMIT: Duration = Duration::from_secs(5);
+/// How long a pod end may stand without its host end while the kernel deletes the pair.
+const VANISHED_LIMIT: Duration = Duration::from_millis(100);
+const VANISHED_PAUSE: Duration = Duration::from_millis(1);
 const EEXIST: i32 = 17;
 
 /// What an attach made.
@@ -120,6 +123,7 @@ impl Attach<'_, '_> {
             self.retire(&host)?;
         }
         let deadline = Instant::now() + RETIRED_LIMIT;
+        let vanished_deadline = Instant::now() + VANISHED_LIMIT;
         loop {
             let Some(pod) = observe::link_by_name(&mut self.pod.socket, &self.attachment.if_name)? else {
                 return Ok((None, None));
@@ -135,6 +139,8 @@ impl Attach<'_, '_> {
                     self.context.shared.reaper.retired(1);
                     self.context.shared.reaper.flush(deadline);
                 }
+                // The peer went between the two looks: the kernel is deleting a retired pair, and soon neither end is there.
+                None if pod.peer_elsewhere && Instant::now() < vanished_deadline => sleep(VANISHED_PAUSE),
                 _ => {
                     let object = format!("link {}", self.attachment.if_name);
                     let message = format!("{object} exists in {} and is not ours", self.attachment.netns);
