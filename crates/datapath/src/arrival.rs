@@ -68,13 +68,12 @@ impl Arrivals {
     }
 
     /// Calls `go_on` once the ENI is there, at the deadline, or when cancelled; on the thread of this module.
-    pub fn wait(&self, id: &str, mac: Mac, deadline: Instant, go_on: Box<dyn FnOnce(Wake) + Send>) -> Result<()> {
-        if self.inner.lock().closed {
-            go_on(Wake::Cancelled);
-            return Ok(());
-        }
-        self.start()?;
+    pub fn wait(&self, id: &str, mac: Mac, deadline: Instant, go_on: Box<dyn FnOnce(Wake) + Send>) {
         let mut state = self.inner.lock();
+        if state.closed {
+            drop(state);
+            return go_on(Wake::Cancelled);
+        }
         state.waiters.push(Waiter {
             id: id.to_owned(),
             mac,
@@ -84,7 +83,11 @@ impl Arrivals {
         state.look = true;
         drop(state);
         self.inner.waker.wake();
-        Ok(())
+    }
+
+    /// True if another call of this attachment waits.
+    pub fn waits(&self, id: &str) -> bool {
+        self.inner.lock().waiters.iter().any(|waiter| waiter.id == id)
     }
 
     /// Lets the waiters of an attachment go.
@@ -102,7 +105,8 @@ impl Arrivals {
         self.inner.release(|_| true, Wake::Cancelled);
     }
 
-    fn start(&self) -> Result<()> {
+    /// Makes sure that somebody listens. To be called on a thread in the host namespace, before [`Arrivals::wait`].
+    pub fn listen(&self) -> Result<()> {
         let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
         if thread.is_some() {
             return Ok(());

@@ -242,7 +242,9 @@ impl Inner {
 
     /// The attachment is not guarded any more, or as it was before; what was made stays for the next attach or a detach.
     fn fail(&self, call: Call, error: Error) {
-        self.shared.registry().retract(&call.attachment, call.previous);
+        if !self.shared.arrivals.waits(&call.attachment.id) {
+            self.shared.registry().retract(&call.attachment, call.previous);
+        }
         call.reply.send(Err(error));
     }
 
@@ -258,6 +260,9 @@ impl Inner {
         if Instant::now() >= deadline {
             return self.fail(call, missing());
         }
+        if let Err(error) = self.shared.arrivals.listen() {
+            return self.fail(call, error);
+        }
         let inner = Arc::clone(self);
         let go_on = move |wake| match wake {
             Wake::Arrived => {
@@ -267,10 +272,7 @@ impl Inner {
             Wake::Deadline => inner.fail(call, missing()),
             Wake::Cancelled => inner.fail(call, overtaken()),
         };
-        if let Err(error) = self.shared.arrivals.wait(&id, mac, deadline, Box::new(go_on)) {
-            // The call went with the waiter that could not be registered; its reply says that it broke off.
-            drop(error);
-        }
+        self.shared.arrivals.wait(&id, mac, deadline, Box::new(go_on));
     }
 
     fn resume(self: &Arc<Self>, worker: &mut Worker, call: Call) {

@@ -93,11 +93,11 @@ impl Registry {
         true
     }
 
-    /// Puts back what an attachment had replaced when it failed.
+    /// Takes a failed attachment out again, or puts back what it had replaced if that had ever been made.
     pub fn retract(&mut self, attachment: &Attachment, previous: Option<Guarded>) {
         if self.guards(attachment) {
             self.withdraw(&attachment.id);
-            if let Some(previous) = previous {
+            if let Some(previous) = previous.filter(|previous| previous.settled) {
                 self.insert(previous);
             }
         }

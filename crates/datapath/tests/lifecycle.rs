@@ -414,6 +414,30 @@ fn an_attach_waits_for_its_eni() {
     });
 }
 
+/// A retried call waits beside the first: the first one's deadline does not take the second one's guard.
+#[test]
+fn two_calls_of_one_attachment_wait_for_its_eni_i8() {
+    if support::skip("two_calls_of_one_attachment_wait_for_its_eni_i8") {
+        return;
+    }
+    let lab = Lab::new();
+    let datapath = Open::new(&lab.host);
+    let (_pod, attachment) = lab.pod(23, Stack::Dual);
+    let attachment = Attachment {
+        eni_mac: eni_mac(2),
+        ..attachment
+    };
+    std::thread::scope(|scope| {
+        let patient = scope.spawn(|| datapath.attach_within(&attachment, Duration::from_secs(10)));
+        let hasty = scope.spawn(|| datapath.attach_within(&attachment, Duration::from_millis(100)));
+        assert_eq!(hasty.join().unwrap().unwrap_err().code, ErrorCode::EniNotFound);
+        lab.plug(2);
+        assert!(patient.join().unwrap().is_ok());
+    });
+    assert_eq!(datapath.0.status().attachments, 1);
+    assert_eq!(datapath.check(&attachment), []);
+}
+
 #[test]
 fn a_hundred_attach_and_detach_in_parallel() {
     if support::skip("a_hundred_attach_and_detach_in_parallel") {

@@ -67,6 +67,17 @@ describe.skipIf(missing !== "")("the native datapath through Node", () => {
     ]);
   });
 
+  it("reports what it repaired", () => {
+    const drift = {
+      where: "host",
+      kind: "rule",
+      object: expect.stringMatching(/^rule 2048: from 10\.0\.1\.23\/32 lookup \d+$/),
+      problem: "missing",
+    };
+    expect(answers.repaired).toEqual([{ attachmentId: "c0ffee/eth0", trigger: "notification", drifts: [drift], failures: [] }]);
+    expect(answers.mended).toEqual({ ok: true, value: [] });
+  });
+
   it("detaches, any number of times, and leaves nothing", () => {
     expect(answers.detached).toEqual({ alreadyGone: false, failures: [] });
     expect(answers.detachedAgain).toEqual({ alreadyGone: true, failures: [] });

@@ -2,6 +2,7 @@
  * Runs inside the node's network namespace, started by `index.netns.test.ts`: one attachment from attach to close, each answer printed as JSON.
  * Arguments: the pod's namespace path and the ENI's MAC.
  */
+import { execFileSync } from "node:child_process";
 import type { Attachment, Repair } from "@terway/model";
 import { openDatapath } from "./index.ts";
 
@@ -29,7 +30,25 @@ const target = { id: attachment.id, hostIfName: attachment.hostIfName, addresses
 
 const datapath = openDatapath();
 const repairs: Repair[] = [];
-datapath.startRepair({ scanIntervalMs: 60_000, pods: true }, (repair) => repairs.push(repair));
+let repaired = () => {};
+datapath.startRepair({ scanIntervalMs: 60_000, pods: true }, (repair) => {
+  repairs.push(repair);
+  repaired();
+});
+
+/** Takes a rule away and waits until its repair is reported. */
+async function sabotage(): Promise<readonly Repair[]> {
+  const report = new Promise<void>((resolve) => {
+    repaired = resolve;
+  });
+  // A weak callback does not keep the process alive; this timer does.
+  const alive = setTimeout(() => {}, 10_000);
+  execFileSync("ip", ["rule", "del", "from", "10.0.1.23", "pref", "2048"]);
+  await report;
+  clearTimeout(alive);
+  return repairs.splice(0);
+}
+
 const answers = {
   hostAddresses: await datapath.hostAddresses(),
   invalid: await datapath.attach({ ...attachment, mtu: 1000 }, 0),
@@ -38,6 +57,8 @@ const answers = {
   attached: await datapath.attach(attachment, 1000),
   again: await datapath.attach(attachment, 1000),
   check: await datapath.check(attachment),
+  repaired: await sabotage(),
+  mended: await datapath.check(attachment),
   survey: await datapath.survey(),
   status: datapath.status(),
   parallel: (await Promise.all(Array.from({ length: 20 }, () => datapath.check(attachment)))).every((outcome) => outcome.ok),

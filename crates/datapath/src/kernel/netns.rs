@@ -1,6 +1,6 @@
 //! Network namespaces by file descriptor. Only threads of this crate ever change theirs, and they come back before they do anything else.
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags};
@@ -13,6 +13,7 @@ use crate::error::{Error, ErrorCode, Result};
 #[derive(Debug)]
 pub struct Netns {
     fd: OwnedFd,
+    path: String,
     identity: (u64, u64),
 }
 
@@ -42,6 +43,7 @@ impl Netns {
         }
         Ok(Self {
             fd,
+            path: path.to_owned(),
             identity: (stat.st_dev, stat.st_ino),
         })
     }
@@ -50,7 +52,7 @@ impl Netns {
     pub fn enter(&self) -> Result<()> {
         move_into_link_name_space(self.fd.as_fd(), Some(LinkNameSpaceType::Network)).map_err(|errno| match errno {
             // A namespace of another type, a mount namespace for instance.
-            Errno::INVAL => gone(&format!("fd {}", self.fd.as_raw_fd()), "not a network namespace"),
+            Errno::INVAL => gone(&self.path, "it is of another type"),
             other => Error::system("setns", &other.into()),
         })
     }

@@ -95,3 +95,6 @@ pub fn rename_while_down(socket: &mut Socket, holder: &ObservedLink, rename: Lin
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
