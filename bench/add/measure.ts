@@ -79,12 +79,13 @@ export async function measureRenames(
   return { delThenAddMs, deviceGoneMs };
 }
 
+/** Pods of one step of the churn, and sets of namespaces that take turns: a runtime makes a new one for each sandbox, and never meets a device on its way out. */
+export const churn = { width: 50, sets: 4 };
+
 /** Thousands of ADDs and DELs; the daemon's resident set after each thousand. */
 export async function measureChurn(scene: Scene, from: number, cycles: number): Promise<number[]> {
   const [terway] = scene.contenders;
-  const width = 50;
-  // Four sets of namespaces in turn: a runtime makes a new one for each sandbox, and never meets a device on its way out.
-  const sets = 4;
+  const { width, sets } = churn;
   await scene.reserve(from + sets * width);
   const perThousand: number[] = [];
   let seen: number[] = [];

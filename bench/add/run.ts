@@ -1,5 +1,5 @@
 import { describeMachine } from "../machine.ts";
-import { type AddOptions, callAll, measureChurn, measureRenames, measureRounds, podsFrom, populate } from "./measure.ts";
+import { type AddOptions, callAll, churn, measureChurn, measureRenames, measureRounds, podsFrom, populate } from "./measure.ts";
 import type { AddResult } from "./report.ts";
 import { ratio, Samples, slopeOfSecondHalf, summarize } from "./samples.ts";
 import { Scene } from "./scene.ts";
@@ -29,7 +29,8 @@ export const smokeOptions: AddOptions = {
 export async function runAdd(options: AddOptions, say: (line: string) => void): Promise<AddResult> {
   const widest = Math.max(options.callsPerRound, ...options.parallels);
   say("starting a machine of the lab, terwayd, the floor");
-  const scene = await Scene.create(options.manyPods + 3 * widest);
+  // Enough that no call waits for an address that rests.
+  const scene = await Scene.create(options.manyPods + 3 * widest + 2 * churn.sets * churn.width);
   try {
     const rssMiBAtStart = await scene.daemonRssMiB();
     const samples = new Samples();
