@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::kernel::monitor::{Monitor, News};
 use crate::kernel::uapi::REPAIR_GROUPS;
 use crate::kernel::waker::Waker;
-use crate::verb::repair::{Repaired, repair};
+use crate::verb::repair::{Repaired, pod_agrees, repair};
 use crate::verb::scan::scan;
 
 /// Foreign tools change several things at once; one look after they are done is enough.
@@ -53,6 +53,15 @@ pub struct Repair {
     pub drifts: Vec<Drift>,
     /// What could not be mended.
     pub failures: Vec<Error>,
+}
+
+/// How a repair begins.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Look {
+    /// Both sides.
+    Everywhere,
+    /// The pod's side; the host's only if that differs.
+    PodFirst,
 }
 
 type Report = Arc<dyn Fn(Repair) + Send + Sync>;
@@ -149,7 +158,7 @@ fn serve(desk: &Arc<Desk>, waker: &Waker, mut monitor: Monitor, scan_interval: D
                 desk.look_at_all(Trigger::Notification);
             }
             for id in pending.ids {
-                desk.submit(&id, Trigger::Notification);
+                desk.submit(&id, Trigger::Notification, Look::Everywhere);
             }
         }
     }
@@ -181,26 +190,28 @@ impl Desk {
             .collect()
     }
 
-    /// Looks at the host's side of all at once, and submits those that differ; a scan looks into every pod as well.
+    /// Looks at the host's side of all at once, and mends those that differ; a scan looks into the pods of the others as well.
     fn look_at_all(self: &Arc<Self>, trigger: Trigger) {
         let desk = Arc::clone(self);
         self.inner.run(None, move |inner, worker| {
             let attachments = desk.settled();
-            let everybody = || attachments.iter().map(|attachment| attachment.id.clone()).collect();
-            let ids: Vec<String> = if desk.pods && trigger == Trigger::Scan {
-                everybody()
-            } else {
-                // What cannot be listed is looked at one by one.
-                scan(&mut inner.context(worker), &attachments).unwrap_or_else(|_| everybody())
-            };
-            for id in ids {
-                desk.submit(&id, trigger);
+            let ids = || attachments.iter().map(|attachment| attachment.id.clone());
+            // What cannot be listed is looked at one by one.
+            let differing: HashSet<String> =
+                scan(&mut inner.context(worker), &attachments).map_or_else(|_| ids().collect(), HashSet::from_iter);
+            let into_pods = desk.pods && trigger == Trigger::Scan;
+            for id in ids() {
+                if differing.contains(&id) {
+                    desk.submit(&id, trigger, Look::Everywhere);
+                } else if into_pods {
+                    desk.submit(&id, trigger, Look::PodFirst);
+                }
             }
         });
     }
 
     /// Queues the repair of one attachment behind whatever else happens to it.
-    fn submit(self: &Arc<Self>, id: &str, trigger: Trigger) {
+    fn submit(self: &Arc<Self>, id: &str, trigger: Trigger, look: Look) {
         let desk = Arc::clone(self);
         let lane = id.to_owned();
         self.inner.run(Some(id), move |inner, worker| {
@@ -209,7 +220,11 @@ impl Desk {
                 return;
             };
             let making = inner.shared.making();
-            let repaired = repair(&mut inner.context(worker), &guarded.attachment, desk.pods);
+            let mut context = inner.context(worker);
+            if look == Look::PodFirst && pod_agrees(&mut context, &guarded.attachment) == Ok(true) {
+                return;
+            }
+            let repaired = repair(&mut context, &guarded.attachment, desk.pods);
             drop(making);
             desk.tell(lane, trigger, repaired);
         });

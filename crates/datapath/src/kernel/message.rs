@@ -249,6 +249,15 @@ pub fn rule(rule: &Rule) -> RuleMessage {
     message
 }
 
+/// `RTM_GETNEIGH` of one neighbour (Linux 5.0).
+pub fn get_neighbour(index: u32, address: IpAddr) -> RouteNetlinkMessage {
+    let mut message = NeighbourMessage::default();
+    message.header.family = address_family(Family::of(address));
+    message.header.ifindex = index;
+    message.attributes.push(NeighbourAttribute::Destination(address.into()));
+    RouteNetlinkMessage::GetNeighbour(message)
+}
+
 /// `RTM_GETNEIGH` of one link, both families.
 pub fn list_neighbours(index: u32) -> RouteNetlinkMessage {
     let mut message = NeighbourMessage::default();

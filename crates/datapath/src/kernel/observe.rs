@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::decode;
 use super::message;
-use super::socket::{Answer, Socket};
+use super::socket::{Answer, Request, Socket};
 use super::sysctl::SysctlTree;
 use super::uapi::{RTM_NEWADDR, RTM_NEWLINK, RTM_NEWNEIGH, RTM_NEWROUTE, RTM_NEWRULE};
 use crate::desired::DesiredState;
@@ -110,6 +110,24 @@ pub fn rules(socket: &mut Socket, family: Family) -> Result<Vec<Rule>> {
     socket.dump("RTM_GETRULE", &message::list_rules(family), entry(RTM_NEWRULE, decode::rule))
 }
 
+/// Those of these neighbours that are there. Asked for one by one: a list walks the neighbours of all namespaces of the machine.
+pub fn wanted_neighbours<'a>(
+    socket: &mut Socket,
+    index: u32,
+    wanted: impl Iterator<Item = &'a Neighbour>,
+) -> Result<Vec<Neighbour>> {
+    let get = |neighbour: &Neighbour| Request {
+        message: message::get_neighbour(index, neighbour.address),
+        flags: 0,
+    };
+    let answers = socket.batch(wanted.map(get).collect())?;
+    let replies = answers
+        .iter()
+        .flat_map(|answer| &answer.replies)
+        .filter(|reply| reply.kind == RTM_NEWNEIGH);
+    Ok(replies.filter_map(|reply| decode::neighbour(&reply.payload)).collect())
+}
+
 /// Neighbours of both families on one link.
 pub fn neighbours(socket: &mut Socket, index: u32) -> Result<Vec<Neighbour>> {
     socket.dump(
@@ -183,7 +201,12 @@ pub fn observe_host(socket: &mut Socket, desired: &DesiredState, rules: Vec<Rule
         }
     }
     if let Some(host_end) = host_end {
-        seen.neighbours.extend(neighbours(socket, host_end)?);
+        let wanted = desired
+            .host
+            .neighbours
+            .iter()
+            .filter(|neighbour| neighbour.device == Device::HostEnd);
+        seen.neighbours.extend(wanted_neighbours(socket, host_end, wanted)?);
     }
     name_devices(seen);
     Ok(())
@@ -198,7 +221,8 @@ pub fn observe_pod(socket: &mut Socket, desired: &DesiredState, seen: &mut Obser
         seen.addresses.extend(addresses(socket, family, index)?);
         seen.routes.extend(routes(socket, family, Some(TABLE_MAIN), Some(index))?);
     }
-    seen.neighbours.extend(neighbours(socket, index)?);
+    seen.neighbours
+        .extend(wanted_neighbours(socket, index, desired.pod.neighbours.iter())?);
     name_devices(seen);
     Ok(())
 }

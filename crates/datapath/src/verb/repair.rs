@@ -90,6 +90,28 @@ fn mend(context: &mut Context<'_>, attachment: &Arc<Attachment>, pods: bool, rep
     }
 }
 
+/// True if the pod's side is as wanted; the host's is not looked at beyond the links. For the scan, which lists the host's side once.
+pub fn pod_agrees(context: &mut Context<'_>, attachment: &Attachment) -> Result<bool> {
+    let mut pod = match view::open_pod(context, &attachment.netns) {
+        // The sandbox is being torn down.
+        Err(error) if error.code == ErrorCode::NetnsGone => return Ok(true),
+        other => other?,
+    };
+    let host_end = view::host_end(context, &attachment.id, Some(&attachment.host_if_name), false)?;
+    let eni = context.shared.find_eni(&mut context.worker.socket, attachment.eni_mac)?;
+    let (Some(host_end), Some(eni)) = (host_end, eni) else {
+        return Ok(false);
+    };
+    let pod_end = view::pod_end(&mut pod, &host_end)?;
+    let desired = view::desired(attachment, &eni, None, Some(&host_end));
+    let seen_pod = view::see_pod(&desired, &mut pod, pod_end)?;
+    let mut host = Observed::default();
+    host.links.insert(Device::HostEnd, host_end);
+    Ok(diff(&desired, &host, Some(&seen_pod))
+        .iter()
+        .all(|difference| difference.drift.place == Place::Host))
+}
+
 fn execute(
     context: &mut Context<'_>,
     desired: &DesiredState,
