@@ -59,6 +59,7 @@ export class Inventory {
   forget(eniId: string): void {
     this.confirmed.delete(eniId);
     this.epochs.delete(eniId);
+    for (const operation of this.operationsOn(eniId)) if (operation.kind === "unassign") this.running.delete(operation.id);
   }
 
   operationsOn(eniId: string): Operation[] {

@@ -30,8 +30,8 @@ export interface PoolOptions {
   readonly bootId?: string;
   /**
    * Pod addresses that the kernel routes on this node now, whoever holds them. Asked at start and with every look at the cloud: an address in use
-   * that no lease holds (the journal was damaged or lost) is not given out, and rests once it is not in use any more. A rejection at start fails
-   * the opening: nothing may be given out unseen.
+   * that no lease holds (the journal was damaged or lost) is not given out, not taken away, and rests once it is not in use any more. Without it,
+   * what a damaged journal has forgotten is not known to be in use. A rejection at start fails the opening: nothing may be given out unseen.
    */
   readonly occupied?: () => Promise<readonly string[]>;
   /** How long to wait for an older daemon to give the journal free. Default 10 s, the time kubelet's retried calls bridge. */
@@ -78,7 +78,6 @@ export async function openPool(options: PoolOptions): Promise<AddressPool> {
     const generationFloor = journal.fresh || journal.repaired ? Math.floor(clock.wallMs() / 1_000) : 0;
     const inventory = new Inventory(journal.ledger, quarantine, options.config);
     coolDownMs = () => inventory.config.coolDownMs;
-    if (journal.repaired) await dropDestructive(journal, inventory);
     for (const address of (await options.occupied?.()) ?? []) if (!journal.ledger.holders.has(address)) inventory.occupied.add(address);
 
     const problems = new Problems(clock, emit);
@@ -150,17 +149,5 @@ export async function openPool(options: PoolOptions): Promise<AddressPool> {
   } catch (error) {
     await storage.close();
     throw error;
-  }
-}
-
-/**
- * After records were lost at the end, an intent to take something away may have been overtaken by leases that were lost with them. What the cloud
- * shows and the kernel uses decides then; the planner will ask again for what is really idle.
- */
-async function dropDestructive(journal: Journal, inventory: Inventory): Promise<void> {
-  for (const operation of [...inventory.running.values()]) {
-    if (operation.kind !== "unassign" && operation.kind !== "remove") continue;
-    await journal.commit([{ t: "end", id: operation.id }]);
-    inventory.running.delete(operation.id);
   }
 }

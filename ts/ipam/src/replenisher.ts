@@ -103,7 +103,8 @@ export class Replenisher {
   private takeUpLoose(): void {
     const { inventory, executor, random, backoffs } = this.context;
     for (const eni of inventory.ledger.enis.values()) {
-      if (inventory.operationsOn(eni.id).length > 0 || executor.inFlight >= maxOperationsInFlight) continue;
+      // An unassign that only waits to be seen follows nothing.
+      if (inventory.operationsOn(eni.id).some(({ id }) => executor.isActive(id)) || executor.inFlight >= maxOperationsInFlight) continue;
       if (eni.status === "Attaching" || eni.status === "Creating") executor.start({ id: random.uuid(), kind: "attach", eniId: eni.id });
       const leaving = eni.status === "Detaching" || eni.status === "Deleting";
       if (leaving && inventory.isIdle(eni) && !backoffs.isWaiting(keys.release))

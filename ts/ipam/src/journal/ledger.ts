@@ -71,6 +71,10 @@ export class Ledger {
         return;
       case "eni-gone":
         this.enis.delete(record.id);
+        // Nothing is left to be seen of what it had to give back.
+        for (const operation of this.operations.values()) {
+          if (operation.kind === "unassign" && operation.eniId === record.id) this.operations.delete(operation.id);
+        }
         return;
       case "vswitch":
         this.vSwitches.set(record.vSwitch.id, record.vSwitch);

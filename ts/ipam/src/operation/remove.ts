@@ -4,7 +4,8 @@ import { proofMs } from "../suspicion.ts";
 import type { Attempt, OperationContext } from "./context.ts";
 import { attempt, isFinal, keys, passed, pause, readEni, refusalSteps, refuse, waitFor } from "./context.ts";
 
-const firstPollMs = 2_000;
+/** Terway pauses 5 s between detach and delete. */
+const firstPollMs = 4_000;
 const pollGrowth = 1.5;
 const maxPollMs = 15_000;
 /** A guest that does not answer leaves the ENI in Detaching, and Deleting may stick too; the remedy is the same call again (F13, F14). */
@@ -27,8 +28,7 @@ export async function removeEni(context: OperationContext, operation: OperationO
     const isDeleted = calledIn === "Available" || calledIn === "Deleting";
     if (!shown && (isDeleted || context.clock.monotonicMs() - shownMs >= proofMs)) return removed(context, operation);
     // Somebody attached it elsewhere: it is not ours any more, neither to use nor to remove.
-    if (shown?.instanceId !== undefined && shown.instanceId !== context.instanceId)
-      return context.finish(operation, [{ t: "eni-gone", id: eniId }]);
+    if (shown?.instanceId !== undefined && shown.instanceId !== context.instanceId) return forgotten(context, operation);
     const nowMs = context.clock.monotonicMs();
     if (shown && (shown.status !== calledIn || nowMs - calledMs >= repeatAfterMs)) {
       if (shown.status !== calledIn) pollMs = firstPollMs;
@@ -71,10 +71,14 @@ async function nextCall(context: OperationContext, shown: Eni): Promise<Attempt<
 }
 
 async function removed(context: OperationContext, operation: OperationOf<"remove">): Promise<void> {
+  await forgotten(context, operation);
+  context.emit({ type: "eni-deleted", eniId: operation.eniId });
+  await context.failpoint("remove.recorded");
+}
+
+async function forgotten(context: OperationContext, operation: OperationOf<"remove">): Promise<void> {
   await context.finish(operation, [{ t: "eni-gone", id: operation.eniId }]);
   context.inventory.forget(operation.eniId);
   context.problems.clear(keys.grow(operation.eniId));
   context.backoffs.succeed(keys.grow(operation.eniId));
-  context.emit({ type: "eni-deleted", eniId: operation.eniId });
-  await context.failpoint("remove.recorded");
 }

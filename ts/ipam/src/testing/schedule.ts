@@ -19,7 +19,7 @@ export interface ScheduleOptions {
 }
 
 /** The most cloud calls in any minute, whatever happens (I11): five operations that poll or retry, and the looks. */
-export const callsPerMinute = 90;
+export const callsPerMinute = 100;
 
 /**
  * One random life of a node: pods come and go, the cloud misbehaves, the daemon is killed at named steps or anywhere, the wall clock jumps, the
@@ -55,6 +55,8 @@ export class Schedule {
       syncPeriodMs: this.random.pick([20_000, 120_000]) ?? 60_000,
     };
     this.node = new TestNode(options.seed ^ 0x5eed, config, { left: this.random.chance(0.2) ? this.random.integer(0, 8) : 250 });
+    // What the kernel routes, as the daemon reads it.
+    this.node.occupied = async () => [...this.inUse.keys()];
     this.node.cloud.faultFor = (action) => (this.profile() && isPossible(action, this.profileFault()) ? this.lastFault : undefined);
     this.node.cloud.onEffect = (action, eniId, addresses) => this.checkEffect(action, eniId, addresses);
   }
