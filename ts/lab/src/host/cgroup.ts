@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { patient } from "./patience.ts";
 
 const mountPoint = "/sys/fs/cgroup";
 
@@ -60,7 +61,7 @@ async function collect(path: string, found: string[]): Promise<void> {
 
 /** Removes the group with its subgroups; one whose processes are just ending is tried again until `timeoutMs` is over. Answers what is left. */
 export async function removeCgroups(name: string, timeoutMs: number): Promise<string[]> {
-  const end = performance.now() + timeoutMs;
+  const end = performance.now() + patient(timeoutMs);
   for (;;) {
     const groups = await findCgroups(name);
     for (const path of groups) await rmdir(path).catch(() => {});

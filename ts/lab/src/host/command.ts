@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { patient } from "./patience.ts";
 
 export interface CommandOptions {
   /** Written to standard input, which is closed then. */
@@ -42,10 +43,11 @@ export function run(argv: readonly string[], options: CommandOptions = {}): Prom
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
       stderr += text;
     });
+    const timeoutMs = patient(options.timeoutMs ?? 30_000);
     const timer = setTimeout(() => {
       late = true;
       child.kill("SIGKILL");
-    }, options.timeoutMs ?? 30_000);
+    }, timeoutMs);
     child.on("error", (error) => {
       clearTimeout(timer);
       reject(new CommandError(argv, { code: -1, stdout, stderr }, error.message));
@@ -53,7 +55,7 @@ export function run(argv: readonly string[], options: CommandOptions = {}): Prom
     child.on("close", (code, signal) => {
       clearTimeout(timer);
       const result = { code: code ?? -1, stdout, stderr };
-      if (late) reject(new CommandError(argv, result, `killed after ${options.timeoutMs ?? 30_000} ms`));
+      if (late) reject(new CommandError(argv, result, `killed after ${timeoutMs} ms`));
       else if (code === 0 || (code !== null && options.allow?.includes(code))) resolve(result);
       else reject(new CommandError(argv, result, code === null ? `ended by ${signal}` : `exit status ${code}`));
     });

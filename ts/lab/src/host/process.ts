@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { readdir, readFile, readlink } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
+import { patient } from "./patience.ts";
 
 /** A process that is surely the one meant: numbers are used again, a number with its start time is not. */
 export interface ProcessRecord {
@@ -36,7 +37,7 @@ export async function signal(record: ProcessRecord, name: NodeJS.Signals): Promi
 
 /** Resolves true when the process has ended, false when it still lives after `timeoutMs`. */
 export async function waitForEnd(record: ProcessRecord, timeoutMs: number): Promise<boolean> {
-  const end = performance.now() + timeoutMs;
+  const end = performance.now() + patient(timeoutMs);
   while (await isAlive(record)) {
     if (performance.now() > end) return false;
     await sleep(10);

@@ -1,4 +1,5 @@
 import { request } from "node:http";
+import { patient } from "./patience.ts";
 
 /** One JSON request over a unix socket. Throws when the answer's status is no success, with what it says. */
 export function requestJson(socket: string, method: "GET" | "POST", path: string, body?: unknown): Promise<unknown> {
@@ -10,7 +11,7 @@ export function requestJson(socket: string, method: "GET" | "POST", path: string
         method,
         path,
         headers: text === "" ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(text) },
-        timeout: 30_000,
+        timeout: patient(30_000),
       },
       (answer) => {
         let received = "";
@@ -28,7 +29,7 @@ export function requestJson(socket: string, method: "GET" | "POST", path: string
         });
       },
     );
-    outgoing.on("timeout", () => outgoing.destroy(new Error(`${method} ${path}: no answer after 30 s`)));
+    outgoing.on("timeout", () => outgoing.destroy(new Error(`${method} ${path}: no answer in time`)));
     outgoing.on("error", reject);
     outgoing.end(text);
   });

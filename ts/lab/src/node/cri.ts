@@ -1,6 +1,7 @@
 import { Client, credentials, type ServiceError } from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
 import { z } from "zod";
+import { patient } from "../host/patience.ts";
 import { criProtoFile } from "./runtime.ts";
 
 /** The runtime refused a call. `code` is the gRPC status code; the message is the runtime's. */
@@ -137,7 +138,7 @@ export class CriClient {
         definition.requestSerialize,
         definition.responseDeserialize,
         request,
-        { deadline: Date.now() + timeoutMs },
+        { deadline: Date.now() + patient(timeoutMs) },
         (error, answer) => {
           if (error !== null) {
             reject(new CriError(method, error));

@@ -7,6 +7,7 @@ import { type CommandOptions, type CommandResult, run } from "../host/command.ts
 import type { LabDirectory } from "../host/lab-directory.ts";
 import { logTail } from "../host/log-tail.ts";
 import { inNetNamespace, setSysctls } from "../host/netns.ts";
+import { patient } from "../host/patience.ts";
 import { childrenOf, identify, isAlive, type ProcessRecord, signal, waitForEnd } from "../host/process.ts";
 import { cacheDirectory } from "./runtime.ts";
 
@@ -54,10 +55,10 @@ export class LabNode {
       [script("enter.sh"), ...inNetNamespace(netns, ["unshare", ...namespaces, "--", ...init])],
       { TERWAY_CACHE: cacheDirectory(), TERWAY_CGROUPS: await systemGroups(lab.id, name) },
     );
-    const end = performance.now() + 10_000;
+    const end = performance.now() + patient(10_000);
     while (!(await exists(join(directory, "ready")))) {
       if (!(await isAlive(shell))) throw new Error(`node ${name} did not come up: ${await logTail(lab.log(`node-${name}`))}`);
-      if (performance.now() > end) throw new Error(`node ${name} was not ready after 10 s: ${await logTail(lab.log(`node-${name}`))}`);
+      if (performance.now() > end) throw new Error(`node ${name} was not ready in time: ${await logTail(lab.log(`node-${name}`))}`);
       await sleep(10);
     }
     const [first] = await childrenOf(shell.pid);
