@@ -1,5 +1,8 @@
 //! Taking a name from a link that may still carry a living sandbox.
 
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
 use netlink_packet_route::RouteNetlinkMessage;
 
 use crate::error::Result;
@@ -12,6 +15,9 @@ use crate::observed::ObservedLink;
 
 const ENODEV: i32 = 19;
 const EBUSY: i32 = 16;
+const READY_PAUSE: Duration = Duration::from_micros(100);
+/// The pod's end may be down for good.
+const READY_LIMIT: Duration = Duration::from_millis(200);
 
 /// Renames a link after its index. It keeps its routes, its neighbours and its traffic. Nothing if it has vanished meanwhile.
 pub fn displace(socket: &mut Socket, holder: &ObservedLink) -> Result<Option<String>> {
@@ -92,6 +98,15 @@ pub fn rename_while_down(socket: &mut Socket, holder: &ObservedLink, rename: Lin
         answer
             .result
             .map_err(|refusal| refusal.error("RTM_SETLINK").about(format!("link {}", holder.name)))?;
+    }
+    wait_operational(socket, index)
+}
+
+/// Both ends have lost their carrier for a moment, and drop packets until one work item has noticed for both that it is back.
+fn wait_operational(socket: &mut Socket, index: u32) -> Result<()> {
+    let deadline = Instant::now() + READY_LIMIT;
+    while observe::link_by_index(socket, index)?.is_some_and(|link| !link.operational) && Instant::now() < deadline {
+        sleep(READY_PAUSE);
     }
     Ok(())
 }
