@@ -298,6 +298,19 @@ describe("a cloud that shows something else", () => {
     for (const address of others) expect(node.cloud.isAttached(address ?? "")).toBe(true);
   });
 
+  it("a pod that waits is not put off with an address that the cloud does not show", async () => {
+    const node = await started(new TestNode(29, { minIdle: 1, maxIdle: 1 }));
+    await node.clock.advance(120_000);
+    await add(node, "a");
+    await node.clock.advance(120_000);
+    const free = node.pool.view().enis[0]?.addresses.find(({ state }) => state === "free")?.address;
+    node.cloud.change("eni-1", (eni) => ({ ...eni, ipv4: eni.ipv4.filter((address) => address !== free) }));
+    await node.clock.advanceFor(node.pool.sync());
+    const startMs = node.clock.monotonicMs();
+    expect((await add(node, "b")).ipv4?.address).toBeDefined();
+    expect(node.clock.monotonicMs() - startMs).toBeLessThan(3_000);
+  });
+
   it("F17: an address that somebody assigned to our ENI is ours", async () => {
     const node = await started(new TestNode(23, { minIdle: 1, maxIdle: 5 }));
     node.cloud.change("eni-1", (eni) => ({ ...eni, ipv4: [...eni.ipv4, "10.0.1.99"] }));

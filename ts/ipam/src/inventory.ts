@@ -89,8 +89,8 @@ export class Inventory {
     if (eni.status !== "InUse") return "arriving";
     const seen = this.confirmed.has(eni.id) || this.trustJournal;
     // Without its vSwitch's CIDR nobody knows the address's prefix and gateway.
-    const usable = seen && this.ledger.vSwitches.has(eni.vSwitchId) && !this.suspects.has(eni.id) && !this.suspects.has(address);
-    return usable ? "free" : "withheld";
+    if (!seen || this.suspects.has(eni.id) || !this.ledger.vSwitches.has(eni.vSwitchId)) return "withheld";
+    return this.suspects.has(address) ? "missing" : "free";
   }
 
   /** Chooses an allocation and reserves its addresses: by ENI as the policy says, within it the address released longest ago. */

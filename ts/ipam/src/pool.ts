@@ -231,9 +231,11 @@ export class Pool implements AddressPool {
     if (this.closed) return;
     const { inventory, replenisher } = this.parts;
     this.waiters.serve(() => inventory.take());
-    // While somebody waits for warmth, one address at least is wanted.
-    const minIdle = Math.max(inventory.config.minIdle, this.warming.size > 0 ? 1 : 0);
-    if (this.lookout.seen) this.prospects.plan = replenisher.run(this.waiters.length, minIdle);
+    const isWarming = this.warming.size > 0;
+    const minIdle = Math.max(inventory.config.minIdle, isWarming ? 1 : 0);
+    // Who waits for warmth waits like a pod while nothing is free.
+    const isCold = isWarming && this.waiters.length === 0 && inventory.free === 0;
+    if (this.lookout.seen) this.prospects.plan = isCold ? replenisher.run(1, minIdle - 1) : replenisher.run(this.waiters.length, minIdle);
     const { reachable } = this.prospects;
     this.waiters.refuse(
       (waiter, place) => place >= reachable + this.prospects.restedBefore(waiter.deadlineMs),

@@ -10,8 +10,9 @@ const shownAs: Record<PlanAddressState, PoolAddressView["state"]> = {
   resting: "cooling",
   arriving: "assigning",
   leaving: "unassigning",
-  // The cloud contradicts itself about it: not given out until it is proven either way.
+  // Not given out until it is proven either way.
   withheld: "vanished",
+  missing: "vanished",
 };
 
 /** The pool for people and metrics. Counts are allocations: one address, or a pair in dual stack. */

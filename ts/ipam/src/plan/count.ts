@@ -25,7 +25,12 @@ function arriving(eni: PlanEni, family: Family): number {
 /** Addresses of the family on this ENI that are free or will be without anything more being asked for. */
 export function supply(eni: PlanEni, family: Family): number {
   if (!eni.ours || eni.phase === "leaving" || eni.phase === "unattached") return 0;
-  return countIn(eni, family, "free", "arriving", "withheld") + arriving(eni, family);
+  return countIn(eni, family, "free", "arriving", "withheld", "missing") + arriving(eni, family);
+}
+
+/** Of the supply, what the cloud does not deny: nobody who waits is put off with an address that is perhaps gone. */
+export function firmSupply(eni: PlanEni, family: Family): number {
+  return Math.max(0, supply(eni, family) - countIn(eni, family, "missing"));
 }
 
 /** Of the family, what is idle: the supply and what rests on the way back to it. */

@@ -5,8 +5,11 @@
 
 export type Family = "ipv4" | "ipv6";
 
-/** `arriving`: asked for or on an ENI that is not attached yet; `leaving`: being taken away; `withheld`: the cloud contradicts itself about it. */
-export type PlanAddressState = "free" | "used" | "resting" | "arriving" | "leaving" | "withheld";
+/**
+ * `arriving`: asked for or on an ENI that is not attached yet; `leaving`: being taken away; `withheld`: on an ENI that the cloud has not shown;
+ * `missing`: the cloud shows the ENI without it, and one answer proves nothing.
+ */
+export type PlanAddressState = "free" | "used" | "resting" | "arriving" | "leaving" | "withheld" | "missing";
 
 export interface PlanAddress {
   readonly address: string;

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { carriedOut, planInputs } from "../testing/plan-world.ts";
-import { addressesIn, allocationsPerEni, idle, leastOf, perEniLimit, supply, taken, wantedFamilies } from "./count.ts";
+import { addressesIn, allocationsPerEni, firmSupply, idle, leastOf, perEniLimit, supply, taken, wantedFamilies } from "./count.ts";
 import type { PlanAction, PlanEni, PlanInput } from "./model.ts";
 import { plan } from "./planner.ts";
 
@@ -113,7 +113,8 @@ describe("planner", () => {
         );
         if (!actions.some(({ kind }) => kind === "assign" || kind === "createEni")) return;
         const after = allocations(carriedOut(input, actions)) - allocations(carriedOut(input, []));
-        const wanted = Math.max(0, input.waiting + input.policy.minIdle - allocations(input));
+        const firm = input.enis.reduce((sum, eni) => sum + leastOf(wantedFamilies(input.policy), (family) => firmSupply(eni, family)), 0);
+        const wanted = Math.max(0, input.waiting + input.policy.minIdle - allocations(input), input.waiting - firm);
         // Attaching brings what the ENI has, wanted or not.
         if (!actions.some(({ kind }) => kind === "attachEni")) expect(after).toBeLessThanOrEqual(wanted);
       }),

@@ -1,4 +1,4 @@
-import { allocationsPerEni, attachable, countIn, idle, leastOf, room, supply, wantedFamilies } from "./count.ts";
+import { allocationsPerEni, attachable, countIn, firmSupply, idle, leastOf, room, supply, wantedFamilies } from "./count.ts";
 import { grow } from "./grow.ts";
 import type { Family, Plan, PlanEni, PlanInput } from "./model.ts";
 import { removeSurplus, shrink } from "./shrink.ts";
@@ -19,7 +19,8 @@ export function plan(input: PlanInput): Plan {
   const resting = sum(input, (eni) => leastOf(families, (family) => idle(eni, family))) - supplied;
   const idleCeiling = Math.max(input.policy.minIdle, input.policy.maxIdle);
   const topUp = Math.min(input.policy.minIdle, Math.max(0, idleCeiling - resting));
-  const need = Math.max(0, input.waiting + topUp - supplied);
+  const firm = sum(input, (eni) => leastOf(families, (family) => firmSupply(eni, family)));
+  const need = Math.max(0, input.waiting + topUp - supplied, input.waiting - firm);
   const growth = grow(input, need);
   const keeping = growth.actions.length > 0 || input.waiting > 0 || need > 0;
   const actions = keeping ? [...growth.actions, ...removeSurplus(input)] : shrink(input);

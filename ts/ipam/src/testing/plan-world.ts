@@ -22,7 +22,7 @@ export const planInputs: fc.Arbitrary<PlanInput> = fc
         ours: fc.boolean(),
         phase: fc.constantFrom("inUse" as const, "inUse" as const, "coming" as const, "leaving" as const, "unattached" as const),
         vSwitch: fc.nat(3),
-        ipv4: fc.array(fc.constantFrom<PlanAddressState>("free", "free", "used", "resting", "leaving", "withheld"), {
+        ipv4: fc.array(fc.constantFrom<PlanAddressState>("free", "free", "used", "resting", "leaving", "withheld", "missing"), {
           minLength: 1,
           maxLength: 14,
         }),
