@@ -21,6 +21,7 @@ const RECEIVE_BUFFER: usize = 64 * 1024;
 const DUMP_ATTEMPTS: u32 = 8;
 /// `ENOENT`: the table to be dumped does not exist.
 const ENOENT: i32 = 2;
+const ENODEV: i32 = 19;
 const MSG_DONTWAIT: i32 = 0x40;
 
 /// One request; `flags` beside REQUEST and ACK.
@@ -160,7 +161,8 @@ impl Socket {
             match self.collect_dump(&each, &mut entries)? {
                 Ok(false) => return Ok(entries),
                 Ok(true) => {}
-                Err(refusal) if refusal.errno == ENOENT => return Ok(Vec::new()),
+                // No such table; or the device asked for has just gone, and with it all that was on it.
+                Err(refusal) if matches!(refusal.errno, ENOENT | ENODEV) => return Ok(Vec::new()),
                 Err(refusal) => return Err(refusal.error(name)),
             }
         }

@@ -30,7 +30,11 @@ pub fn displace(socket: &mut Socket, holder: &ObservedLink) -> Result<Option<Str
         Ok(()) => Ok(Some(name)),
         Err(refusal) if refusal.errno == ENODEV => Ok(None),
         // Before Linux 6.2 a link that is up cannot be renamed.
-        Err(refusal) if refusal.errno == EBUSY => rename_while_down(socket, holder, rename).map(|()| Some(name)),
+        Err(refusal) if refusal.errno == EBUSY => match rename_while_down(socket, holder, rename) {
+            Ok(()) => Ok(Some(name)),
+            Err(error) if error.errno == Some(ENODEV) => Ok(None),
+            Err(error) => Err(error),
+        },
         Err(refusal) => Err(refusal.error("RTM_SETLINK name").about(format!("link {}", holder.name))),
     }
 }

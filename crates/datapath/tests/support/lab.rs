@@ -81,9 +81,9 @@ impl Lab {
         self.vpc
             .ip(&format!("link add vpc{number} type veth peer name tmp{number} address {mac}"));
         self.vpc.ip(&format!("link set vpc{number} up"));
-        let moved = format!("link set tmp{number} netns {}", self.host.path());
-        self.vpc.ip(&moved);
-        self.host.ip(&format!("link set tmp{number} name eth{number}"));
+        // It arrives under its name: the datapath may set it up at once, and before 6.2 a device that is up cannot be renamed.
+        self.vpc
+            .ip(&format!("link set tmp{number} netns {} name eth{number}", self.host.path()));
     }
 
     /// Waits until the VPC's end of an ENI has noticed that the node set its end up. A real ENI has no such end: the queue of a veth
