@@ -9,7 +9,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["ts/*/src/**/*.test.ts", "test/runner/**/*.test.ts", "bench/**/*.test.ts"],
+          include: ["ts/*/src/**/*.test.ts", "test/runner/**/*.test.ts", "test/vm/**/*.test.ts", "bench/**/*.test.ts"],
           exclude: ["**/*.netns.test.ts"],
           testTimeout: 60_000,
         },

@@ -92,7 +92,6 @@ userland() {
   debootstrap --variant=minbase --merged-usr --keyring="$keyring" --include="$packages" bookworm "$work/userland" "$archive" >"$work/debootstrap.log" 2>&1 ||
     { tail -n 20 "$work/debootstrap.log" "$work/userland/debootstrap/debootstrap.log" >&2; die "debootstrap failed"; }
   rm -rf "$work/userland"/var/cache/apt/* "$work/userland"/var/lib/apt/lists/* "$work/userland"/usr/share/{doc,locale,man} "$work/userland"/dev/*
-  mkdir -p "$work/userland"/{repo,data,scratch,cache} "$work/userland"/etc/cni/net.d
   # Room to write: the guest gets the image copy-on-write. The file is sparse.
   mke2fs -q -t ext4 -O ^has_journal -m 0 -d "$work/userland" "$work/userland.ext4" 4G >/dev/null
   mkdir -p "$cache/userland"
@@ -125,4 +124,5 @@ work=$(mktemp -d "$cache/vm-fetch.XXXXXX")
 for version in "${wanted[@]}"; do kernel "$version"; done
 [ -e "$cache/userland/$hash.ext4" ] || userland "$hash"
 ln -sfn "$hash.ext4" "$cache/userland/current"
+find "$cache/userland" -name '*.ext4' ! -name "$hash.ext4" -delete
 echo "userland: $hash.ext4, $(du -h "$cache/userland/$hash.ext4" | cut -f1)"

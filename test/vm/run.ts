@@ -14,6 +14,7 @@ import {
 } from "./guest/artifacts.ts";
 import { type Cell, table } from "./report.ts";
 import { kernelObjects } from "./suite/kernel-objects.ts";
+import { nodeOnCgroup2 } from "./suite/node-cgroup2.ts";
 import type { Suite } from "./suite/suite.ts";
 
 const usage = `usage: node test/vm/run.ts [--kernel VERSION …] [--suite a|b …] [--json FILE] [--jobs N]
@@ -22,7 +23,10 @@ Runs tests in QEMU guests: suite a, the tests of kernel objects under ${kernelVe
 --jobs: guests at a time, 2 unless told (each takes one processor and 1 to 3 GiB).`;
 
 /** In the order of their start: the longest first. */
-const suites = [{ id: "a", title: "kernel objects", run: kernelObjects, kernels: kernelVersions }] as const satisfies {
+const suites = [
+  { id: "b", title: "node on cgroup v2", run: nodeOnCgroup2, kernels: ["6.12"] },
+  { id: "a", title: "kernel objects", run: kernelObjects, kernels: kernelVersions },
+] as const satisfies {
   id: "a" | "b";
   title: string;
   run: Suite;
@@ -108,6 +112,7 @@ async function finish(results: readonly TestResult[], cells: readonly Cell[], js
     if (result.status === "failed") console.log(`FAILED  ${result.name}\n${(result.reason ?? "").replace(/^/gm, "    ")}`);
     if (result.status === "skipped") console.log(`skipped ${result.name}: ${result.reason}`);
   }
+  if (results.length === 0) console.log("no suite runs under that kernel");
   if (cells.length > 0) console.log(`\n${table(cells)}`);
   if (json !== undefined) await writeFile(json, `${JSON.stringify({ tier: "vm", results }, null, 2)}\n`);
   return results.length === 0 || results.some(({ status }) => status === "failed") ? 1 : 0;

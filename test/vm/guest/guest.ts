@@ -60,12 +60,7 @@ async function boot(spec: GuestSpec): Promise<Boot> {
     const disks = [
       { image: spec.userland, mountPoint: "/", options: "rw,noatime", qemu: "snapshot=on" },
       { image: spec.kernel.modulesDisk, mountPoint: "/lib/modules", options: "ro", qemu: "readonly=on" },
-      ...(spec.disks ?? []).map(({ image, mountPoint, writable }) => ({
-        image,
-        mountPoint,
-        options: writable ? "rw,noatime" : "ro",
-        qemu: writable ? "cache=unsafe" : "readonly=on",
-      })),
+      ...(spec.disks ?? []).map(({ image, mountPoint }) => ({ image, mountPoint, options: "ro", qemu: "readonly=on" })),
     ];
     const mounts = disks.map((disk, index): MountLine => ({ ...disk, device: `/dev/vd${String.fromCharCode(97 + index)}` }));
     const initramfs = await buildInitramfs(spec.kernel, folder, mounts, spec.command);
@@ -93,7 +88,7 @@ async function watch(spec: GuestSpec, args: readonly string[], kernelLog: string
   });
   // Temporary images of `snapshot=on` belong beside the others, not into a /tmp that may be in memory.
   const qemu = spawn("qemu-system-x86_64", args, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, TMPDIR: folder } });
-  // All that a guest writes to its disks is in the files as soon as the guest has synced; there is nothing for QEMU to wind up.
+  // What a guest writes goes with it; there is nothing for QEMU to wind up.
   const end = () => qemu.kill("SIGKILL");
   process.once("exit", end);
 

@@ -8,7 +8,6 @@ stty -F /dev/ttyS1 raw -echo
 exec > >(exec cat >/dev/ttyS1) 2>&1 </dev/null
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8
 finish() {
-  sync
   echo "@guest $*"
   sleep 60 # the host ends the machine when it has read this line; switching off here could lose it
   busybox poweroff -f
