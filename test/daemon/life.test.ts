@@ -1,4 +1,6 @@
+import { writeFile } from "node:fs/promises";
 import { request } from "node:http";
+import { join } from "node:path";
 import { inNetNamespace, run, until } from "@terway/lab";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { addressOf, type Daemon, TestNode } from "./support/test-node.ts";
@@ -18,11 +20,15 @@ function postJson(socketPath: string, path: string, body: string): Promise<{ sta
   });
 }
 
+/** What an older installation left: runtimes would read it beside the list. */
+const stale = () => join(node.directory, "net.d/10-terway.conf");
+
 let node: TestNode;
 let daemon: Daemon;
 
 beforeAll(async () => {
   node = await TestNode.create();
+  await writeFile(stale(), "{}");
   daemon = await node.start();
 });
 afterAll(() => node?.destroy());
@@ -36,6 +42,7 @@ describe("the life of a pod", () => {
       cniVersions: ["0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"],
       plugins: [{ type: "terway" }],
     });
+    expect(await node.exists(stale())).toBe(false);
   });
 
   test("ADD, CHECK, DEL: an address of the VPC that carries packets, and nothing left", async () => {

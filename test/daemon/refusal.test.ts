@@ -156,6 +156,12 @@ describe("the cloud's refusals, on a node that holds no address yet", () => {
       expect((await node.mapping()).leases).toEqual([]);
       expect((await node.cli("show", "resource_pool")).stdout.toLowerCase()).toContain(real.toLowerCase());
 
+      // Nothing more can be had, so the node is made ready, with the event that says so; what may pass by itself is waited for.
+      if (code !== 11) {
+        await until("the conflist is written", 15_000, () => node.exists(node.conflist));
+        expect((await node.cli("events")).stdout).toContain("although no more addresses can be had");
+      }
+
       // Said once, and tried again with pauses that grow.
       const before = { calls: await calls(), lines: daemon.log.split("\n").length };
       await new Promise((resolve) => setTimeout(resolve, 4_000));

@@ -71,6 +71,29 @@ test("a new daemon waits for the old one's journal, then serves; the old one tak
   for (const one of [pod, other]) await node.end(one);
 });
 
+test("a daemon replaced in the middle of calls: every ADD and DEL succeeds, every address is held once (I1)", async () => {
+  const pods = await Promise.all(Array.from({ length: 8 }, () => node.pod()));
+  const lives = pods.map(async (pod) => {
+    const seen: string[] = [];
+    for (let round = 0; round < 3; round++) {
+      const sandbox = { ...pod, containerId: `${pod.containerId}${round}` };
+      seen.push(await node.add(sandbox));
+      expect((await node.cni("DEL", sandbox)).exitCode).toBe(0);
+    }
+    return seen;
+  });
+  for (let round = 0; round < 2; round++) {
+    const newer = await node.start({ unawaited: true });
+    await daemon.stop();
+    daemon = newer;
+  }
+  expect((await Promise.all(lives)).flat()).toHaveLength(24);
+  await node.ready(daemon);
+  expect(await leases()).toEqual([]);
+  expect(await node.lab.cloud.violations()).toEqual([]);
+  for (const pod of pods) await node.removeNetns(pod);
+});
+
 test("a daemon that waits for the journal ends at once when it is told to, and leaves the socket to the other", async () => {
   const waiting = await node.start({ unawaited: true });
   await until("it has begun", 10_000, async () => waiting.log.includes("own interface"));
@@ -159,7 +182,8 @@ describe("a damaged journal: pods keep their addresses, nothing is given twice (
     for (const pod of pods) addresses.push(await node.add(pod));
     await daemon.stop("SIGKILL");
     await damage(await journalFile());
-    daemon = await node.start();
+    // Addresses that only the journal knows are neither given out nor replaced for 30 s: one answer of the cloud does not prove that they are gone.
+    daemon = await node.start({ readyMs: 75_000 });
     expect(daemon.log).toContain("the journal was damaged");
     for (const pod of pods) expect(await node.pings(pod, node.machine.primary.ipv4)).toBe(true);
     const third = await node.pod();

@@ -31,6 +31,8 @@ export interface Pod {
 export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly args?: readonly string[];
+  /** How long to wait until the pool is warm; default 30 s. */
+  readonly readyMs?: number;
   /** Resolve as soon as the process runs; the test looks itself. */
   readonly unawaited?: boolean;
 }
@@ -140,7 +142,7 @@ export class TestNode {
     const [file = "", ...args] = argv;
     const daemon = new Daemon(spawn(file, args, { env, stdio: ["ignore", "pipe", "pipe"] }));
     this.#daemons.push(daemon);
-    if (options.unawaited !== true) await this.ready(daemon);
+    if (options.unawaited !== true) await this.ready(daemon, options.readyMs);
     return daemon;
   }
 
@@ -151,16 +153,17 @@ export class TestNode {
   }
 
   /** The daemon answers `/readyz` with 200. */
-  async ready(daemon: Daemon): Promise<void> {
+  async ready(daemon: Daemon, timeoutMs = 30_000): Promise<void> {
     let ended: unknown;
     void daemon.ended.then((how) => {
       ended = how;
     });
-    await until(`terwayd is ready`, 30_000, async () => {
+    await until("terwayd is ready", timeoutMs, async () => {
       if (ended !== undefined) throw new Error(`terwayd ended: ${JSON.stringify(ended)}\n${daemon.log}`);
       return (await this.get("/readyz")).status === 200;
-    }).catch((error: unknown) => {
-      throw new Error(`${String(error)}\n${daemon.log}`);
+    }).catch(async (error: unknown) => {
+      const [readiness, pool, mapping] = [await this.get("/readyz"), await this.cli("show", "resource_pool"), await this.cli("mapping")];
+      throw new Error([String(error), daemon.log, readiness.text, pool.stdout, mapping.stdout].join("\n"));
     });
   }
 
