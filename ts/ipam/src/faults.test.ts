@@ -283,6 +283,21 @@ describe("a cloud that shows something else", () => {
     expect(node.pool.view().enis.some(({ id }) => id === lease.eniId)).toBe(false);
   });
 
+  it("an ENI taken off the instance by a hand while a pod uses it is left alone, without a hot loop, until the pod is gone (I4)", async () => {
+    const node = await started(new TestNode(30, { minIdle: 0, maxIdle: 0 }));
+    const lease = await add(node, "a");
+    await node.clock.advance(120_000);
+    node.cloud.change(lease.eniId, ({ instanceId: _, ...eni }) => ({ ...eni, status: "Available" }));
+    await node.clock.advance(120_000);
+    const before = node.disk.syncs;
+    await node.clock.advance(600_000);
+    expect(node.disk.syncs - before).toBeLessThan(20);
+    expect(node.cloud.truth()).toMatchObject([{ id: lease.eniId, status: "Available" }]);
+    await del(node, "a");
+    await node.clock.advance(400_000);
+    expect(node.cloud.truth()).toEqual([]);
+  });
+
   it("F16: an address unassigned by a hand: not given when it was free, reported when it was used", async () => {
     const node = await started(new TestNode(22, { minIdle: 3, maxIdle: 3 }));
     const lease = await add(node, "a");

@@ -92,6 +92,12 @@ export function refuse(context: OperationContext, operation: Operation, error: C
   context.backoffs.fail(key, steps, error.retryAfterMs);
 }
 
+/** What was to be released is in use: the intent ends, and a plan that wants it again has to wait, or the two would chase each other. */
+export function overtaken(context: OperationContext, operation: Operation): Promise<void> {
+  context.backoffs.fail(keys.release, refusalSteps);
+  return context.finish(operation, []);
+}
+
 function subjectOf(context: OperationContext, operation: Operation): Subject {
   if (operation.kind === "create") return { vSwitchId: operation.vSwitchId };
   return { eniId: operation.eniId, vSwitchId: context.inventory.ledger.enis.get(operation.eniId)?.vSwitchId };

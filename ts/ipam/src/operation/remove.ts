@@ -2,7 +2,7 @@ import type { Eni } from "@terway/model";
 import type { OperationOf } from "../journal/record.ts";
 import { proofMs } from "../suspicion.ts";
 import type { Attempt, OperationContext } from "./context.ts";
-import { attempt, isFinal, keys, passed, pause, readEni, refusalSteps, refuse, waitFor } from "./context.ts";
+import { attempt, isFinal, keys, overtaken, passed, pause, readEni, refusalSteps, refuse, waitFor } from "./context.ts";
 
 /** Terway pauses 5 s between detach and delete. */
 const firstPollMs = 4_000;
@@ -21,7 +21,7 @@ export async function removeEni(context: OperationContext, operation: OperationO
   for (let tries = 0; ; tries += 1) {
     // The one check that cannot come too late (I4): an operation that an older process began may have been overtaken.
     const known = context.inventory.ledger.enis.get(eniId);
-    if (known && !context.inventory.isIdle(known)) return context.finish(operation, []);
+    if (known && !context.inventory.isIdle(known)) return overtaken(context, operation);
     const shown = await readEni(context, operation, eniId);
     if (shown) shownMs = context.clock.monotonicMs();
     // After our own delete an absence is what was to be expected; without it, only a long one proves anything (F53).

@@ -1,6 +1,6 @@
 import type { OperationOf } from "../journal/record.ts";
 import type { OperationContext } from "./context.ts";
-import { attempt, isFinal, keys, passed, pause, refusalSteps, refuse } from "./context.ts";
+import { attempt, isFinal, keys, overtaken, passed, pause, refusalSteps, refuse } from "./context.ts";
 
 /**
  * Takes addresses away. When the cloud has accepted it the addresses leave the ledger, but the intent stays open until an observation made later
@@ -13,7 +13,7 @@ export async function unassignAddresses(context: OperationContext, operation: Op
   if (known && context.inventory.isAnswered(known, operation)) return context.inventory.answered(operation, context.clock.monotonicMs());
   for (let tries = 0; ; tries += 1) {
     // The one check that cannot come too late (I3): an operation that an older process began may have been overtaken.
-    if (addresses.some((address) => context.inventory.isInUse(address))) return context.finish(operation, []);
+    if (addresses.some((address) => context.inventory.isInUse(address))) return overtaken(context, operation);
     const answer = await attempt(context, family === "ipv4" ? "UnassignPrivateIpAddresses" : "UnassignIpv6Addresses", () =>
       family === "ipv4" ? context.cloud.unassignIpv4(eniId, addresses) : context.cloud.unassignIpv6(eniId, addresses),
     );

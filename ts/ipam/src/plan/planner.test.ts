@@ -59,7 +59,10 @@ describe("planner", () => {
           if (action.kind !== "removeEni") continue;
           const eni = eniOf(input, action);
           expect(eni).toMatchObject({ ours: true, mayShrink: true });
-          if (eni?.phase === "unattached") continue;
+          if (eni?.phase === "unattached") {
+            expect([...eni.ipv4, ...eni.ipv6].some(({ state }) => state === "used" || state === "resting")).toBe(false);
+            continue;
+          }
           expect(eni).toMatchObject({ phase: "inUse", busy: false });
           expect([...(eni?.ipv4 ?? []), ...(eni?.ipv6 ?? [])].every(({ state }) => state === "free")).toBe(true);
         }

@@ -4,7 +4,7 @@ import type { Family, PlanAction, PlanAddress, PlanEni, PlanInput } from "./mode
 /** ENIs of ours that are not attached and for which the instance has no slot: they serve nobody, whatever is wanted. */
 export function removeSurplus(input: PlanInput): PlanAction[] {
   const keep = new Set(attachable(input).map((eni) => eni.id));
-  const surplus = input.enis.filter((eni) => eni.ours && eni.phase === "unattached" && eni.mayShrink && !keep.has(eni.id));
+  const surplus = input.enis.filter((eni) => isLeftOver(eni) && !keep.has(eni.id));
   return surplus.map((eni) => ({ kind: "removeEni", eniId: eni.id }));
 }
 
@@ -20,7 +20,7 @@ export function shrink(input: PlanInput): PlanAction[] {
   const gone = new Set<string>();
 
   for (const eni of input.enis) {
-    if (eni.ours && eni.phase === "unattached" && eni.mayShrink) {
+    if (isLeftOver(eni)) {
       actions.push({ kind: "removeEni", eniId: eni.id });
       gone.add(eni.id);
     }
@@ -97,6 +97,12 @@ function idleAllocations(input: PlanInput, families: readonly Family[]): number 
 
 function idleAddresses(input: PlanInput, family: Family, without: ReadonlySet<string>): number {
   return input.enis.reduce((sum, eni) => sum + (without.has(eni.id) ? 0 : idle(eni, family)), 0);
+}
+
+/** Of ours and not attached. One that was taken off the instance while pods used it waits until they are gone and their addresses have rested. */
+function isLeftOver(eni: PlanEni): boolean {
+  const held = countIn(eni, "ipv4", "used", "resting") + countIn(eni, "ipv6", "used", "resting");
+  return eni.ours && eni.phase === "unattached" && eni.mayShrink && held === 0;
 }
 
 function isWhollyIdle(eni: PlanEni): boolean {

@@ -67,7 +67,8 @@ export const planInputs: fc.Arbitrary<PlanInput> = fc
 
 /** Addresses follow their ENI: on one that is not attached nothing is used, on one that goes everything goes. */
 function placed(address: string, state: PlanAddressState, phase: PlanEni["phase"]): PlanAddress {
-  if (phase === "inUse") return { address, state };
+  // A hand may take an ENI off the instance while pods use it.
+  if (phase === "inUse" || (phase === "unattached" && (state === "used" || state === "resting"))) return { address, state };
   return { address, state: phase === "leaving" ? "leaving" : "arriving" };
 }
 
