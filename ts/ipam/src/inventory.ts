@@ -28,7 +28,7 @@ export class Inventory {
   readonly occupied = new Set<string>();
   /** ENIs that the cloud, or the metadata service, has shown since this process started. */
   readonly confirmed = new Set<string>();
-  /** May unconfirmed ENIs be used? Only after the first look at the cloud has failed; see lookout.ts. */
+  /** May unconfirmed ENIs be used? Only between the first look that got no answer and the first one that did; see lookout.ts. */
   trustJournal = false;
   /** ENIs and addresses that one observation missed and no second one has confirmed yet. */
   readonly suspects = new Set<string>();
@@ -69,6 +69,12 @@ export class Inventory {
   /** Held by a lease, about to be, or seen in use in the kernel. */
   isInUse(address: string): boolean {
     return this.ledger.holders.has(address) || this.reserved.has(address) || this.occupied.has(address);
+  }
+
+  /** A lease or the kernel uses one of its addresses. */
+  isHeld(eniId: string): boolean {
+    const eni = this.ledger.enis.get(eniId);
+    return eni !== undefined && [...eni.ipv4, ...eni.ipv6].some((address) => this.isInUse(address));
   }
 
   /** Nothing on it is used or rests (I4): it may be detached. */
@@ -187,7 +193,7 @@ export class Inventory {
       busy: operations.some(
         (operation) => operation.kind === "assign" || (operation.kind === "unassign" && !this.isAnswered(eni, operation)),
       ),
-      mayGrow: refusals.mayGrow(eni) && !this.suspects.has(eni.id),
+      mayGrow: refusals.mayGrow(eni) && !this.suspects.has(eni.id) && (this.confirmed.has(eni.id) || eni.status !== "InUse"),
       // One that was never attached has not been seen among the attached ones.
       mayShrink: refusals.mayShrink(eni) && !this.suspects.has(eni.id) && (this.confirmed.has(eni.id) || eni.status === "Available"),
     };

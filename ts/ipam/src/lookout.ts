@@ -109,6 +109,8 @@ export class Lookout {
     }
     await this.parts.failpoint("recover.observed");
     this.seen = true;
+    // From now on the cloud's word counts: what it has not shown is not used.
+    inventory.trustJournal = false;
     for (const operation of [...inventory.running.values()]) if (!executor.isActive(operation.id)) executor.resume(operation);
   }
 

@@ -93,9 +93,9 @@ export function refuse(context: OperationContext, operation: Operation, error: C
 }
 
 /** What was to be released is in use: the intent ends, and a plan that wants it again has to wait, or the two would chase each other. */
-export function overtaken(context: OperationContext, operation: Operation): Promise<void> {
+export function overtaken(context: OperationContext, operation: Operation, facts: readonly JournalRecord[] = []): Promise<void> {
   context.backoffs.fail(keys.release, refusalSteps);
-  return context.finish(operation, []);
+  return context.finish(operation, facts);
 }
 
 function subjectOf(context: OperationContext, operation: Operation): Subject {

@@ -19,10 +19,11 @@ export async function removeEni(context: OperationContext, operation: OperationO
   let calledIn: Eni["status"] | undefined;
   let shownMs = context.clock.monotonicMs();
   for (let tries = 0; ; tries += 1) {
-    // The one check that cannot come too late (I4): an operation that an older process began may have been overtaken.
-    const known = context.inventory.ledger.enis.get(eniId);
-    if (known && !context.inventory.isIdle(known)) return overtaken(context, operation);
     const shown = await readEni(context, operation, eniId);
+    // The one check that cannot come too late (I4): an operation that an older process began may have been overtaken. A rest that began again with
+    // a reboot is no use. What was begun may have had its effect, so the status is taken from the answer.
+    if (context.inventory.isHeld(eniId))
+      return overtaken(context, operation, shown ? [{ t: "eni-status", id: eniId, status: shown.status }] : []);
     if (shown) shownMs = context.clock.monotonicMs();
     // After our own delete an absence is what was to be expected; without it, only a long one proves anything (F53).
     const isDeleted = calledIn === "Available" || calledIn === "Deleting";
