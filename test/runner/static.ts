@@ -27,7 +27,7 @@ const checks: readonly { name: string; command: string; args: readonly string[] 
 ];
 
 /** Runs every static check, also when an earlier one failed. */
-export async function staticChecks(onDone: (result: TestResult) => void): Promise<TestResult[]> {
+export async function staticChecks(): Promise<TestResult[]> {
   const results: TestResult[] = [];
   for (const { name, command, args } of checks) {
     const outcome = await run(command, args);
@@ -39,7 +39,6 @@ export async function staticChecks(onDone: (result: TestResult) => void): Promis
           : { name, status: "skipped", reason: skip }
         : { name, status: "failed", reason: tail(outcome.output, 60), durationMs: outcome.durationMs };
     results.push(result);
-    onDone(result);
   }
   return results;
 }
