@@ -3,11 +3,11 @@ set -u
 echo "@mounts $(findmnt -rno FSTYPE --types cgroup,cgroup2 | sort | uniq -c | xargs)"
 echo "@controllers $(cat /sys/fs/cgroup/cgroup.controllers)"
 
-# The first process of a group may be runc's, which is gone a moment later: the pod's own is asked for.
+# .../pods/POD/CONTAINER. The first process of a group is runc's, which becomes the container's own a moment later.
 look() {
   local events group pid
   while sleep 1; do
-    for events in /sys/fs/cgroup/terway-lab-*/*/pods/*/cgroup.events; do
+    for events in /sys/fs/cgroup/terway-lab-*/*/pods/*/*/cgroup.events; do
       group=${events%/*}
       for pid in $(cat "$group/cgroup.procs" 2>/dev/null); do
         [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = lab-agent ] || continue

@@ -1,12 +1,12 @@
 import { expect, test } from "vitest";
 import { interpret } from "./node-cgroup2.ts";
 
-const group = "/sys/fs/cgroup/terway-lab-demo/node-a/pods/1";
+const group = "/sys/fs/cgroup/terway-lab-demo/node-a/pods/1/2";
 const good = [
   "@mounts 1 cgroup2",
   "@controllers cpuset cpu io memory hugetlb pids rdma misc",
   "  two nodes with containerd                            34.6 s  1.6.20~ds1",
-  `@pod ${group}|cpuset cpu io memory pids|0::/terway-lab-demo/node-a/pods/1|3420160|6`,
+  `@pod ${group}|cpuset cpu io memory pids|0::/terway-lab-demo/node-a/pods/1/2|3420160|6`,
   "  remove the pods                                      19.2 s",
 ];
 
@@ -25,7 +25,7 @@ test("a step, the exit status, the host or the pod's group can each fail alone",
   expect(failed([...good, "  FAILED 6 pods      3.0 s"])).toEqual(["demo: 6 pods"]);
   expect(failed(good, 1)).toEqual(["demo: all of it held, and nothing is left"]);
   expect(failed(["@mounts 9 cgroup 1 cgroup2", ...good.slice(1)])).toEqual(["the host has version 2 alone"]);
-  expect(failed(good.filter((line) => !line.startsWith("@pod")))).toEqual([expect.stringContaining("a pod has a group")]);
+  expect(failed(good.filter((line) => !line.startsWith("@pod")))).toEqual([expect.stringContaining("a container has a group")]);
 });
 
 test("a guest that went off is no success", () => {

@@ -73,7 +73,7 @@ export function interpret(outcome: Pick<GuestOutcome, "output" | "trouble" | "ex
       `there are ${controllers.join(" ") || "none"}`,
     ),
     judge(
-      "a pod has a group of its own in the one hierarchy, with controllers that count",
+      "a container has a group of its own in the one hierarchy, with controllers that count",
       group !== undefined &&
         ["cpu", "memory", "pids"].every((name) => ownControllers?.split(" ").includes(name)) &&
         membership === `0::${group.replace("/sys/fs/cgroup", "")}` &&
