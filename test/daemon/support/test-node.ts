@@ -31,7 +31,7 @@ export interface Pod {
 export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly args?: readonly string[];
-  /** How long to wait until the pool is warm; default 30 s. */
+  /** How long to wait until the pool is warm; default 75 s: what the cloud denies once is believed after 30 s, and replaced then. */
   readonly readyMs?: number;
   /** Resolve as soon as the process runs; the test looks itself. */
   readonly unawaited?: boolean;
@@ -153,7 +153,7 @@ export class TestNode {
   }
 
   /** The daemon answers `/readyz` with 200. */
-  async ready(daemon: Daemon, timeoutMs = 30_000): Promise<void> {
+  async ready(daemon: Daemon, timeoutMs = 75_000): Promise<void> {
     let ended: unknown;
     void daemon.ended.then((how) => {
       ended = how;
