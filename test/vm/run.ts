@@ -1,10 +1,11 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { z } from "zod";
 import type { TestResult } from "../runner/result.ts";
 import {
   cacheDirectory,
+  exists,
   fetchArtifacts,
   type KernelVersion,
   kernel,
@@ -103,8 +104,14 @@ async function prepare(): Promise<void> {
 }
 
 async function makeFolder(): Promise<string> {
-  await mkdir(cacheDirectory(), { recursive: true });
-  return mkdtemp(join(cacheDirectory(), "vm-run-"));
+  const cache = cacheDirectory();
+  await mkdir(cache, { recursive: true });
+  // A run that was killed could not clean up; its folder names the process.
+  for (const name of await readdir(cache)) {
+    const pid = /^vm-run-(\d+)-/.exec(name)?.[1];
+    if (pid !== undefined && !(await exists(`/proc/${pid}`))) await rm(join(cache, name), { recursive: true, force: true });
+  }
+  return mkdtemp(join(cache, `vm-run-${process.pid}-`));
 }
 
 async function finish(results: readonly TestResult[], cells: readonly Cell[], json: string | undefined): Promise<number> {

@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
-import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { tail } from "../../runner/command.ts";
-import { cacheDirectory, type Kernel } from "./artifacts.ts";
+import type { Kernel } from "./artifacts.ts";
 import { ConsoleReader } from "./console.ts";
 import type { Disk } from "./disk.ts";
 import { buildInitramfs, type MountLine } from "./initramfs.ts";
@@ -12,6 +12,8 @@ export interface GuestSpec {
   /** ext4 image of the root file system. The guest may write to it; the image stays as it is. */
   readonly userland: string;
   readonly disks?: readonly Disk[];
+  /** Where the files of this boot are put; they go away with it. On a real disk: what the guest writes lies there. */
+  readonly folder: string;
   /** bash script, run as root in a cgroup of its own below system.slice. */
   readonly command: string;
   readonly memoryMiB?: number;
@@ -53,8 +55,7 @@ interface Boot {
 }
 
 async function boot(spec: GuestSpec): Promise<Boot> {
-  await mkdir(cacheDirectory(), { recursive: true });
-  const folder = await mkdtemp(join(cacheDirectory(), "guest-"));
+  const folder = await mkdtemp(join(spec.folder, "guest-"));
   const kernelLog = join(folder, "kernel.log");
   try {
     const disks = [

@@ -30,6 +30,7 @@ export const kernelObjects: Suite = async ({ kernel, userland, folder, say }) =>
   const outcome = await runGuest({
     kernel,
     userland,
+    folder,
     disks: [disk],
     command: script(built),
     commandTimeoutMs: 10 * 60_000,

@@ -31,6 +31,7 @@ export const nodeOnCgroup2: Suite = async ({ kernel, userland, folder, say }) =>
   const outcome = await runGuest({
     kernel,
     userland,
+    folder,
     disks: await repositoryDisks(await mkdtemp(join(folder, "b-"))),
     memoryMiB: 3072,
     command: [...exports, `cd ${repositoryRoot}`, script].join("\n"),
