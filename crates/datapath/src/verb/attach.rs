@@ -27,7 +27,7 @@ const NAME_ATTEMPTS: u32 = 4;
 /// How long an attach waits for the remains of the last one under the same name in the same namespace.
 const RETIRED_LIMIT: Duration = Duration::from_secs(5);
 /// How long a pod end may stand without its host end while the kernel deletes the pair.
-const VANISHED_LIMIT: Duration = Duration::from_millis(100);
+const VANISHED_LIMIT: Duration = Duration::from_secs(1);
 const VANISHED_PAUSE: Duration = Duration::from_millis(1);
 const EEXIST: i32 = 17;
 
