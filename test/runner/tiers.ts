@@ -11,10 +11,7 @@ export interface Tier {
   readonly run: () => Promise<TestResult[]>;
 }
 
-/**
- * Two lanes run side by side, see docs/testing.md: the first computes and gives way to the second (`nice`), the second mostly waits for real time to
- * pass.
- */
+/** Two lanes run side by side: the first computes, the second mostly waits for real time to pass. */
 export const lanes: readonly (readonly Tier[])[] = [
   [
     { name: "static", run: staticChecks },
@@ -22,7 +19,6 @@ export const lanes: readonly (readonly Tier[])[] = [
       name: "unit",
       run: async () => [...(await cargoTests("Rust", ["--workspace", "--lib", "--bins"])), ...(await vitestProject("unit"))],
     },
-    { name: "vm", run: () => jsonProgram("guest", "nice", ["node", "test/vm/run.ts"], 40 * minute) },
   ],
   [
     {
@@ -39,3 +35,6 @@ export const lanes: readonly (readonly Tier[])[] = [
     { name: "bench", run: () => jsonProgram("bench smoke", "node", ["bench/main.ts", "add", "--smoke"], 5 * minute) },
   ],
 ];
+
+/** Runs alone, after the lanes: its guests are emulated and take both processors for minutes. */
+export const last: Tier = { name: "vm", run: () => jsonProgram("guest", "node", ["test/vm/run.ts"], 40 * minute) };
