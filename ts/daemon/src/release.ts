@@ -34,9 +34,6 @@ export async function release(node: Node, id: string, hint: ReleaseHint = {}): P
   });
   node.failpoint("del.detached");
   const failures = detached.failures.map((failure) => failure.message);
-  // Nothing waits for this record: without it the lease stays `releasing`, and recovery or the sweep does the same again.
-  if (lease !== undefined && failures.length === 0) {
-    node.pool.finishRelease(id).catch((error: unknown) => node.log.warn({ id, err: error }, "released record not written"));
-  }
+  if (lease !== undefined && failures.length === 0) await node.pool.finishRelease(id);
   return { ...(lease === undefined ? {} : { lease }), failures };
 }
