@@ -36,6 +36,16 @@ impl From<input::Attachment> for Draft {
             default_route: from.default_route,
             extra_routes: from.extra_routes,
             rule_form: from.rule_form,
+            vlan_id: from.vlan_id,
+            trunk_gateway_ipv4: from.trunk_gateway_ipv4,
+            trunk_gateway_ipv6: from.trunk_gateway_ipv6,
+            multi_network: from.multi_network.unwrap_or(false),
+            host_stack: from.host_stack_cidrs.unwrap_or_default(),
+            host_peer: from.host_peer,
+            ingress: from.bandwidth.as_ref().and_then(|limit| limit.ingress),
+            egress: from.bandwidth.as_ref().and_then(|limit| limit.egress),
+            bandwidth_mode: from.bandwidth_mode,
+            priority: from.priority,
         }
     }
 }

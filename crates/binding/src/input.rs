@@ -15,7 +15,7 @@ pub struct FamilyAddress {
 pub struct Attachment {
     pub id: String,
     pub generation: f64,
-    #[napi(ts_type = "'policy_route'")]
+    #[napi(ts_type = "'policy_route' | 'ipvlan' | 'vlan' | 'exclusive' | 'netkit'")]
     pub mode: String,
     pub netns: String,
     pub if_name: String,
@@ -30,6 +30,24 @@ pub struct Attachment {
     pub extra_routes: Vec<String>,
     #[napi(ts_type = "'compact' | 'per_pod'")]
     pub rule_form: String,
+    pub vlan_id: Option<f64>,
+    pub trunk_gateway_ipv4: Option<String>,
+    pub trunk_gateway_ipv6: Option<String>,
+    pub multi_network: Option<bool>,
+    pub host_stack_cidrs: Option<Vec<String>>,
+    pub host_peer: Option<bool>,
+    pub bandwidth: Option<Bandwidth>,
+    #[napi(ts_type = "'tc' | 'edt'")]
+    pub bandwidth_mode: Option<String>,
+    #[napi(ts_type = "'guaranteed' | 'burstable' | 'best_effort'")]
+    pub priority: Option<String>,
+}
+
+/// Limits in bytes per second.
+#[napi(object, object_to_js = false)]
+pub struct Bandwidth {
+    pub ingress: Option<f64>,
+    pub egress: Option<f64>,
 }
 
 /// What is known of an attachment that has to go.

@@ -13,6 +13,8 @@ const ID_MAX: usize = 255 - ALIAS_PREFIX.len();
 const MTU_MIN_IPV6: u32 = 1280;
 /// Smallest MTU of an Ethernet-like device.
 const MTU_MIN: u32 = 68;
+/// Largest rate: what JavaScript counts exactly.
+const RATE_MAX: f64 = 9_007_199_254_740_991.0;
 
 /// Start of the alias of every host end.
 pub const ALIAS_PREFIX: &str = "terway:";
@@ -26,11 +28,79 @@ pub enum RuleForm {
     PerPod,
 }
 
-/// The datapath mode. Others will stand beside it.
+/// The datapath mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mode {
     /// veth pair, host routes and policy rules.
     PolicyRoute,
+    /// IPvlan L2 slave of the shared ENI.
+    Ipvlan,
+    /// 802.1Q link of the trunk ENI, born in the pod.
+    Vlan,
+    /// The ENI itself, moved into the pod.
+    Exclusive,
+    /// netkit pair, otherwise as `PolicyRoute`.
+    Netkit,
+}
+
+impl Mode {
+    const ALL: [Self; 5] = [Self::PolicyRoute, Self::Ipvlan, Self::Vlan, Self::Exclusive, Self::Netkit];
+
+    /// The name that crosses the border.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::PolicyRoute => "policy_route",
+            Self::Ipvlan => "ipvlan",
+            Self::Vlan => "vlan",
+            Self::Exclusive => "exclusive",
+            Self::Netkit => "netkit",
+        }
+    }
+}
+
+/// Who delays what a pod sends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BandwidthMode {
+    /// A token bucket on its link.
+    #[default]
+    Tc,
+    /// Departure times, kept by fq on the ENI.
+    Edt,
+}
+
+/// Class of a pod's packets on the ENI, the first one goes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Priority {
+    /// Before all others.
+    Guaranteed,
+    /// The rest.
+    Burstable,
+    /// When nobody else sends.
+    BestEffort,
+}
+
+/// Limits and class of a pod's traffic.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shaping {
+    /// Towards the pod, bytes per second.
+    pub ingress: Option<u64>,
+    /// From the pod, bytes per second.
+    pub egress: Option<u64>,
+    /// Who keeps the limit of what the pod sends.
+    pub mode: BandwidthMode,
+    /// None: the ENI has no classes.
+    pub priority: Option<Priority>,
+}
+
+/// The pod is a member of a trunk ENI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trunk {
+    /// Its VLAN id, 1 to 4094.
+    pub vlan_id: u16,
+    /// The trunk ENI's own IPv4 gateway, next hop of its table.
+    pub gateway_ipv4: Option<Ipv4Addr>,
+    /// The trunk ENI's own IPv6 gateway.
+    pub gateway_ipv6: Option<Ipv6Addr>,
 }
 
 /// One address family of a pod interface.
@@ -77,6 +147,16 @@ pub struct Attachment {
     pub extra_routes: Vec<Prefix>,
     /// Form of the rules.
     pub rule_form: RuleForm,
+    /// The ENI is a trunk.
+    pub trunk: Option<Trunk>,
+    /// The pod has further interfaces.
+    pub multi_network: bool,
+    /// Destinations that go through the node's own stack in every mode.
+    pub host_stack: Vec<Prefix>,
+    /// `Exclusive`: the pod also has a pair to its node.
+    pub host_peer: bool,
+    /// Limits and class of its traffic.
+    pub shaping: Shaping,
 }
 
 /// The text of an attachment as it crosses the border.
@@ -112,6 +192,26 @@ pub struct Draft {
     pub extra_routes: Vec<String>,
     /// Unchecked.
     pub rule_form: String,
+    /// Unchecked.
+    pub vlan_id: Option<f64>,
+    /// Unchecked.
+    pub trunk_gateway_ipv4: Option<String>,
+    /// Unchecked.
+    pub trunk_gateway_ipv6: Option<String>,
+    /// Unchecked.
+    pub multi_network: bool,
+    /// Unchecked.
+    pub host_stack: Vec<String>,
+    /// Unchecked; true when none.
+    pub host_peer: Option<bool>,
+    /// Unchecked, bytes per second.
+    pub ingress: Option<f64>,
+    /// Unchecked, bytes per second.
+    pub egress: Option<f64>,
+    /// Unchecked; `tc` when none.
+    pub bandwidth_mode: Option<String>,
+    /// Unchecked.
+    pub priority: Option<String>,
 }
 
 /// The text of one address family.
@@ -156,11 +256,29 @@ impl TryFrom<Draft> for Attachment {
         }
         check_name("ifName", &draft.if_name)?;
         check_name("hostIfName", &draft.host_if_name)?;
-        if draft.mode != "policy_route" {
-            return Err(Error::new(
-                ErrorCode::Unsupported,
-                format!("mode {:?}: this build knows policy_route", draft.mode),
-            ));
+        let mode = Mode::ALL
+            .into_iter()
+            .find(|mode| mode.as_str() == draft.mode)
+            .ok_or_else(|| invalid("mode", &draft.mode, "must be policy_route, ipvlan, vlan, exclusive or netkit"))?;
+        if mode != Mode::PolicyRoute {
+            let message = format!("mode {:?}: this build knows policy_route", draft.mode);
+            return Err(Error::new(ErrorCode::Unsupported, message));
+        }
+        let vlan_id = draft
+            .vlan_id
+            .map(|id| whole("vlanId", id, 1.0, 4094.0))
+            .transpose()?
+            .map(|id| id as u16);
+        match (mode, vlan_id) {
+            (Mode::Vlan, None) => return Err(invalid("vlanId", "", "is missing; mode vlan needs it")),
+            (Mode::Exclusive, Some(id)) => {
+                return Err(invalid(
+                    "vlanId",
+                    &id.to_string(),
+                    "contradicts mode exclusive: a trunk serves many pods",
+                ));
+            }
+            _ => {}
         }
         let rule_form = match draft.rule_form.as_str() {
             "compact" => RuleForm::Compact,
@@ -190,9 +308,20 @@ impl TryFrom<Draft> for Attachment {
             .extra_routes
             .iter()
             .map(|route| parse_extra_route(route, ipv4.is_some(), ipv6.is_some()));
+        let trunk = parse_trunk(&draft, vlan_id)?;
+        let shaping = parse_shaping(&draft)?;
+        let host_stack = draft.host_stack.iter().map(|text| {
+            let prefix: Prefix = text.parse().map_err(|()| invalid("hostStackCidrs", text, "must be a CIDR"))?;
+            Ok(prefix.network())
+        });
         Ok(Self {
+            trunk,
+            multi_network: draft.multi_network,
+            host_stack: host_stack.collect::<Result<_>>()?,
+            host_peer: draft.host_peer.unwrap_or(true),
+            shaping,
             generation: whole("generation", draft.generation, 0.0, 9_007_199_254_740_991.0)? as u64,
-            mode: Mode::PolicyRoute,
+            mode,
             mtu,
             ipv4,
             ipv6,
@@ -219,6 +348,43 @@ impl TryFrom<Draft> for Attachment {
             host_if_name: draft.host_if_name,
         })
     }
+}
+
+fn parse_trunk(draft: &Draft, vlan_id: Option<u16>) -> Result<Option<Trunk>> {
+    let (ipv4, ipv6) = (draft.trunk_gateway_ipv4.as_deref(), draft.trunk_gateway_ipv6.as_deref());
+    let Some(vlan_id) = vlan_id else {
+        for (field, gateway) in [("trunkGatewayIpv4", ipv4), ("trunkGatewayIpv6", ipv6)] {
+            if let Some(gateway) = gateway {
+                return Err(invalid(field, gateway, "has no meaning without vlanId"));
+            }
+        }
+        return Ok(None);
+    };
+    Ok(Some(Trunk {
+        vlan_id,
+        gateway_ipv4: ipv4.map(|text| parse_address("trunkGatewayIpv4", text)).transpose()?,
+        gateway_ipv6: ipv6.map(|text| parse_address("trunkGatewayIpv6", text)).transpose()?,
+    }))
+}
+
+fn parse_shaping(draft: &Draft) -> Result<Shaping> {
+    let rate = |field, rate: Option<f64>| rate.map(|rate| whole(field, rate, 1.0, RATE_MAX)).transpose();
+    Ok(Shaping {
+        ingress: rate("bandwidth.ingress", draft.ingress)?.map(|rate| rate as u64),
+        egress: rate("bandwidth.egress", draft.egress)?.map(|rate| rate as u64),
+        mode: match draft.bandwidth_mode.as_deref() {
+            None | Some("tc") => BandwidthMode::Tc,
+            Some("edt") => BandwidthMode::Edt,
+            Some(other) => return Err(invalid("bandwidthMode", other, "must be tc or edt")),
+        },
+        priority: match draft.priority.as_deref() {
+            None => None,
+            Some("guaranteed") => Some(Priority::Guaranteed),
+            Some("burstable") => Some(Priority::Burstable),
+            Some("best_effort") => Some(Priority::BestEffort),
+            Some(other) => return Err(invalid("priority", other, "must be guaranteed, burstable or best_effort")),
+        },
+    })
 }
 
 fn invalid(field: &str, value: &str, why: &str) -> Error {
@@ -278,6 +444,17 @@ fn parse_family<A: std::str::FromStr + Into<IpAddr> + Copy + PartialEq>(
         ));
     }
     let prefix_length = whole(&format!("{field}.prefixLength"), draft.prefix_length, 1.0, f64::from(bits))? as u8;
+    let network = |address: A| {
+        Prefix {
+            address: address.into(),
+            length: prefix_length,
+        }
+        .network()
+    };
+    if network(address) != network(gateway) {
+        let why = format!("is outside the vSwitch of its gateway, {}", network(gateway));
+        return Err(invalid(&format!("{field}.address"), &draft.address, &why));
+    }
     Ok(FamilyAddress {
         address,
         prefix_length,

@@ -37,6 +37,6 @@ test("the second interface of a pod has a host end of its own, the configuration
 test("comes back from the journal as it was written; another shape is not trusted", () => {
   const payload: unknown = JSON.parse(JSON.stringify(sampleAttachment()));
   expect(readAttachment(sampleLease({ payload }))).toEqual(sampleAttachment());
-  expect(readAttachment(sampleLease({ payload: { ...sampleAttachment(), mode: "netkit" } }))).toBeUndefined();
+  expect(readAttachment(sampleLease({ payload: { ...sampleAttachment(), mode: "vpc" } }))).toBeUndefined();
   expect(readAttachment(sampleLease())).toBeUndefined();
 });

@@ -1,4 +1,4 @@
-import { type Attachment, hostInterfaceName, type Lease } from "@terway/model";
+import { type Attachment, datapathModes, hostInterfaceName, type Lease, networkPriorities } from "@terway/model";
 import { z } from "zod";
 
 /** What the node adds to every lease. */
@@ -43,7 +43,7 @@ const familySchema = z.object({ address: z.string(), prefixLength: z.number(), g
 const attachmentSchema = z.object({
   id: z.string(),
   generation: z.number(),
-  mode: z.literal("policy_route"),
+  mode: z.enum(datapathModes),
   netns: z.string(),
   ifName: z.string(),
   hostIfName: z.string(),
@@ -56,6 +56,15 @@ const attachmentSchema = z.object({
   defaultRoute: z.boolean(),
   extraRoutes: z.array(z.string()),
   ruleForm: z.enum(["compact", "per_pod"]),
+  vlanId: z.number().optional(),
+  trunkGatewayIpv4: z.string().optional(),
+  trunkGatewayIpv6: z.string().optional(),
+  multiNetwork: z.boolean().optional(),
+  hostStackCidrs: z.array(z.string()).optional(),
+  hostPeer: z.boolean().optional(),
+  bandwidth: z.object({ ingress: z.number().optional(), egress: z.number().optional() }).optional(),
+  bandwidthMode: z.enum(["tc", "edt"]).optional(),
+  priority: z.enum(networkPriorities).optional(),
 });
 
 /** The attachment that was journaled with the lease; undefined when it was written in a form that this version does not know. */

@@ -31,7 +31,7 @@ export declare class NativeDatapath {
 export interface Attachment {
   id: string
   generation: number
-  mode: 'policy_route'
+  mode: 'policy_route' | 'ipvlan' | 'vlan' | 'exclusive' | 'netkit'
   netns: string
   ifName: string
   hostIfName: string
@@ -44,6 +44,15 @@ export interface Attachment {
   defaultRoute: boolean
   extraRoutes: Array<string>
   ruleForm: 'compact' | 'per_pod'
+  vlanId?: number
+  trunkGatewayIpv4?: string
+  trunkGatewayIpv6?: string
+  multiNetwork?: boolean
+  hostStackCidrs?: Array<string>
+  hostPeer?: boolean
+  bandwidth?: Bandwidth
+  bandwidthMode?: 'tc' | 'edt'
+  priority?: 'guaranteed' | 'burstable' | 'best_effort'
 }
 
 /** Either the result or the failure. */
@@ -62,6 +71,12 @@ export interface AttachResult {
   renamedHolder?: string
   steps: number
   durationUs: number
+}
+
+/** Limits in bytes per second. */
+export interface Bandwidth {
+  ingress?: number
+  egress?: number
 }
 
 /** Either the differences or the failure. */

@@ -23,7 +23,8 @@ export function adapt(native: Addon.NativeDatapath): Datapath {
 }
 
 function mutable(attachment: Attachment): Addon.Attachment {
-  return { ...attachment, extraRoutes: [...attachment.extraRoutes] };
+  const { extraRoutes, hostStackCidrs, ...rest } = attachment;
+  return { ...rest, extraRoutes: [...extraRoutes], ...(hostStackCidrs === undefined ? {} : { hostStackCidrs: [...hostStackCidrs] }) };
 }
 
 function outcome<T>(native: { value?: T; error?: DatapathError }): Outcome<T> {

@@ -10,13 +10,29 @@ export interface FamilyAddress {
   readonly gateway: string;
 }
 
+/** How a pod is connected: a veth pair, a slave of the shared ENI, an 802.1Q link of the trunk, the ENI itself, or a netkit pair. */
+export const datapathModes = ["policy_route", "ipvlan", "vlan", "exclusive", "netkit"] as const;
+export type DatapathMode = (typeof datapathModes)[number];
+
+/** Limits of a pod's traffic in bytes per second; a direction that is absent is not limited. */
+export interface Bandwidth {
+  /** Towards the pod. */
+  readonly ingress?: number;
+  /** From the pod. */
+  readonly egress?: number;
+}
+
+/** Class of a pod's packets on the ENI (`k8s.aliyun.com/network-priority`). */
+export const networkPriorities = ["guaranteed", "burstable", "best_effort"] as const;
+export type NetworkPriority = (typeof networkPriorities)[number];
+
 /** What one pod interface must be. Applying the same attachment again changes nothing. */
 export interface Attachment {
   /** `<container id>/<interface name>`; marks every link made for it (interface alias `terway:<id>`). */
   readonly id: string;
   /** Grows with every new attachment of this node; the larger one is the newer sandbox. */
   readonly generation: number;
-  readonly mode: "policy_route";
+  readonly mode: DatapathMode;
   /** Path of the pod's network namespace. */
   readonly netns: string;
   /** Name of the interface inside the pod, for example `eth0`. */
@@ -34,6 +50,22 @@ export interface Attachment {
   readonly defaultRoute: boolean;
   /** Extra destinations reached through this interface, as CIDRs. */
   readonly extraRoutes: readonly string[];
+  /** The ENI of `eniMac` is a trunk and the pod a member with this VLAN id, 1 to 4094. Needed by mode `vlan`, impossible with `exclusive`. */
+  readonly vlanId?: number;
+  /** The trunk ENI's own gateways, next hop of its table; only with `vlanId`. */
+  readonly trunkGatewayIpv4?: string;
+  readonly trunkGatewayIpv6?: string;
+  /** The pod has further interfaces: this one gets a routing table of its own in the pod, chosen by source and by bound device. */
+  readonly multiNetwork?: boolean;
+  /** CIDRs that a pod reaches through the node's own stack in every mode: Services, a node-local DNS cache. Both families. */
+  readonly hostStackCidrs?: readonly string[];
+  /** Mode `exclusive`: the pod also has a pair to its node, for Services and the node itself. True when absent. */
+  readonly hostPeer?: boolean;
+  readonly bandwidth?: Bandwidth;
+  /** Who delays what the pod sends: `tc` a token bucket on its link, `edt` departure times on the ENI. `tc` when absent. */
+  readonly bandwidthMode?: "tc" | "edt";
+  /** Absent: the ENI has no classes. */
+  readonly priority?: NetworkPriority;
   /** `compact`: one shared rule 512 with suppress_prefixlength; `per_pod`: one rule 512 for each address, as Terway does. */
   readonly ruleForm: "compact" | "per_pod";
 }

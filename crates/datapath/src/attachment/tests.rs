@@ -25,6 +25,7 @@ fn draft() -> Draft {
         default_route: true,
         extra_routes: vec!["172.16.1.2/16".into()],
         rule_form: "compact".into(),
+        ..Draft::default()
     }
 }
 
@@ -72,6 +73,20 @@ fn every_bad_field_is_named() {
         ("ipv4.prefixLength", |d| d.ipv4.as_mut().unwrap().prefix_length = 33.0),
         ("ipv6.address", |d| d.ipv6.as_mut().unwrap().address = "10.0.0.1".into()),
         ("ipv6.gateway", |d| d.ipv6.as_mut().unwrap().gateway = "".into()),
+        ("ipv4.address", |d| d.ipv4.as_mut().unwrap().address = "10.0.2.23".into()),
+        ("mode", |d| d.mode = "vpc".into()),
+        ("vlanId", |d| d.vlan_id = Some(0.0)),
+        ("vlanId", |d| d.vlan_id = Some(4095.0)),
+        ("trunkGatewayIpv4", |d| d.trunk_gateway_ipv4 = Some("10.0.2.253".into())),
+        ("trunkGatewayIpv6", |d| {
+            d.vlan_id = Some(7.0);
+            d.trunk_gateway_ipv6 = Some("10.0.2.253".into());
+        }),
+        ("hostStackCidrs", |d| d.host_stack = vec!["169.254.20.10/40".into()]),
+        ("bandwidth.ingress", |d| d.ingress = Some(0.0)),
+        ("bandwidth.egress", |d| d.egress = Some(0.5)),
+        ("bandwidthMode", |d| d.bandwidth_mode = Some("htb".into())),
+        ("priority", |d| d.priority = Some("best-effort".into())),
         ("eniMac", |d| d.eni_mac = "00:16".into()),
         ("hostIpv4", |d| d.host_ipv4 = Some("::1".into())),
         ("hostIpv6", |d| d.host_ipv6 = Some("nonsense".into())),
@@ -93,7 +108,7 @@ fn every_bad_field_is_named() {
 }
 
 #[test]
-fn an_unknown_mode_is_unsupported() {
+fn a_mode_to_come_is_unsupported() {
     let error = Attachment::try_from(Draft {
         mode: "netkit".into(),
         ..draft()

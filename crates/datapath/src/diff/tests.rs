@@ -1,7 +1,7 @@
 //! A model of the kernel as plain lists: what the steps do to it must make the difference empty, from wherever it starts.
 
 use super::*;
-use crate::attachment::{Attachment, FamilyAddress, Mode, RuleForm};
+use crate::attachment::{Attachment, FamilyAddress, Mode, RuleForm, Shaping};
 use crate::desired::HostFacts;
 use crate::mode::desired_state;
 use crate::object::{Family, Mtu, RouteKind, SysctlKey};
@@ -31,6 +31,11 @@ fn desired(rule_form: RuleForm) -> DesiredState {
         default_route: true,
         extra_routes: vec!["172.16.0.0/16".parse().unwrap()],
         rule_form,
+        trunk: None,
+        multi_network: false,
+        host_stack: Vec::new(),
+        host_peer: true,
+        shaping: Shaping::default(),
     };
     let uplink = Some("eth0".to_owned());
     desired_state(

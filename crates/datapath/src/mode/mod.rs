@@ -8,6 +8,9 @@ use crate::desired::{DesiredState, HostFacts};
 /// The wanted state of an attachment.
 pub fn desired_state(attachment: &Attachment, facts: &HostFacts) -> DesiredState {
     match attachment.mode {
-        Mode::PolicyRoute => policy_route::desired_state(attachment, facts),
+        // The others are refused by the check of the attachment.
+        Mode::PolicyRoute | Mode::Ipvlan | Mode::Vlan | Mode::Exclusive | Mode::Netkit => {
+            policy_route::desired_state(attachment, facts)
+        }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use terway_datapath::attachment::{Attachment, FamilyAddress, Mode, RuleForm};
+use terway_datapath::attachment::{Attachment, FamilyAddress, Mode, RuleForm, Shaping};
 use terway_datapath::object::Mac;
 
 use super::namespace::Namespace;
@@ -164,6 +164,11 @@ pub fn attachment(number: u16, stack: Stack, netns: &str) -> Attachment {
         default_route: true,
         extra_routes: Vec::new(),
         rule_form: RuleForm::Compact,
+        trunk: None,
+        multi_network: false,
+        host_stack: Vec::new(),
+        host_peer: true,
+        shaping: Shaping::default(),
     }
 }
 

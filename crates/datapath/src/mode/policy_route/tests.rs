@@ -2,7 +2,7 @@
 //! default/client-b6989bf87-2bgtc = 10.0.1.23 / 2001:db8:1::23, MTU 1500. One line for each object, in the order in which it is made.
 
 use super::*;
-use crate::attachment::{FamilyAddress, Mode};
+use crate::attachment::{FamilyAddress, Mode, Shaping};
 use crate::object::{Mac, Place};
 
 fn example(ipv4: bool, ipv6: bool, rule_form: RuleForm) -> Attachment {
@@ -30,6 +30,11 @@ fn example(ipv4: bool, ipv6: bool, rule_form: RuleForm) -> Attachment {
         default_route: true,
         extra_routes: Vec::new(),
         rule_form,
+        trunk: None,
+        multi_network: false,
+        host_stack: Vec::new(),
+        host_peer: true,
+        shaping: Shaping::default(),
     }
 }
 
