@@ -73,9 +73,9 @@ pub enum Step {
     /// Remove a route of ours.
     DeleteRoute(Place, Route),
     /// Add a rule.
-    AddRule(Rule),
+    AddRule(Place, Rule),
     /// Remove a rule of ours.
-    DeleteRule(Rule),
+    DeleteRule(Place, Rule),
     /// Add or replace a permanent neighbour.
     PutNeighbour(Place, Neighbour),
 }
@@ -84,12 +84,14 @@ impl Step {
     /// Where the step acts.
     pub fn place(&self) -> Place {
         match self {
-            Self::CreatePair | Self::AddRule(_) | Self::DeleteRule(_) => Place::Host,
+            Self::CreatePair => Place::Host,
             Self::SetLink { place, .. }
             | Self::WriteSysctl(place, _)
             | Self::AddAddress(place, _)
             | Self::PutRoute(place, _)
             | Self::DeleteRoute(place, _)
+            | Self::AddRule(place, _)
+            | Self::DeleteRule(place, _)
             | Self::PutNeighbour(place, _) => *place,
         }
     }
@@ -111,11 +113,12 @@ impl Step {
             Self::SetLink { device: Device::Eni, .. } => Phase::EniLink,
             Self::AddAddress(Place::Host, _) => Phase::EniAddress,
             Self::PutRoute(Place::Host, route) if route.device != Some(Device::HostEnd) => Phase::EniRoute,
-            Self::AddRule(_) => Phase::Rule,
+            Self::AddRule(Place::Pod, _) => Phase::PodRule,
+            Self::AddRule(Place::Host, _) => Phase::Rule,
             Self::SetLink { .. } => Phase::HostLink,
             Self::PutNeighbour(Place::Host, _) => Phase::HostNeighbour,
             Self::PutRoute(Place::Host, _) => Phase::HostRoute,
-            Self::DeleteRoute(..) | Self::DeleteRule(_) => Phase::Removal,
+            Self::DeleteRoute(..) | Self::DeleteRule(..) => Phase::Removal,
         }
     }
 
@@ -127,7 +130,7 @@ impl Step {
             Self::WriteSysctl(_, sysctl) => names.sysctl(&sysctl.key),
             Self::AddAddress(_, address) => names.address(address),
             Self::PutRoute(_, route) | Self::DeleteRoute(_, route) => names.route(route),
-            Self::AddRule(rule) | Self::DeleteRule(rule) => rule.to_string(),
+            Self::AddRule(_, rule) | Self::DeleteRule(_, rule) => rule.to_string(),
             Self::PutNeighbour(_, neighbour) => names.neighbour(neighbour),
         }
     }
@@ -144,6 +147,7 @@ pub(crate) enum Phase {
     PodAddress,
     PodNeighbour,
     PodRoute,
+    PodRule,
     EniLink,
     EniAddress,
     EniRoute,
@@ -231,7 +235,13 @@ impl Side<'_> {
         }
         for rule in &wanted.rules {
             if !self.seen.rules.iter().any(|seen| same_rule(seen, rule)) {
-                self.report("rule", rule.to_string(), Problem::Missing, None, Some(Step::AddRule(*rule)));
+                self.report(
+                    "rule",
+                    rule.to_string(),
+                    Problem::Missing,
+                    None,
+                    Some(Step::AddRule(self.place, *rule)),
+                );
             }
         }
         self.unexpected_routes(wanted);
@@ -345,10 +355,16 @@ impl Side<'_> {
         );
     }
 
-    /// Routes of ours on the ends of the pair belong to this attachment alone. Those of the ENI are shared and left to collection.
+    /// Routes of ours on the ends of the pair, and those of an ENI in the pod, belong to this attachment alone. Those of an ENI of the
+    /// host are shared and left to collection.
     fn unexpected_routes(&mut self, wanted: &NamespaceState) {
-        let on_pair = |route: &&Route| matches!(route.device, Some(Device::HostEnd | Device::PodEnd));
-        let surplus: Vec<Route> = (self.seen.routes.iter().filter(on_pair))
+        let place = self.place;
+        let own = |route: &&Route| match route.device {
+            Some(Device::HostEnd | Device::PodEnd) => true,
+            Some(Device::Eni) => place == Place::Pod,
+            _ => false,
+        };
+        let surplus: Vec<Route> = (self.seen.routes.iter().filter(own))
             .filter(|seen| seen.protocol == PROTOCOL && !wanted.routes.iter().any(|route| rival_routes(seen, route)))
             .copied()
             .collect();
@@ -373,7 +389,7 @@ impl Side<'_> {
                 rule.to_string(),
                 Problem::Unexpected,
                 None,
-                Some(Step::DeleteRule(rule)),
+                Some(Step::DeleteRule(self.place, rule)),
             );
         }
     }

@@ -2,9 +2,11 @@
 
 mod address;
 mod display;
+mod name;
 
 pub use address::{Family, Mac, Prefix};
 pub use display::Names;
+pub use name::IfName;
 
 use std::net::IpAddr;
 
@@ -150,6 +152,8 @@ pub struct Rule {
     pub from: Option<Prefix>,
     /// Destination selector.
     pub to: Option<Prefix>,
+    /// Packets of the namespace itself that are bound to this device (`oif`).
+    pub output: Option<IfName>,
     /// Table to look up.
     pub table: u32,
     /// Answers of this prefix length or shorter do not count.

@@ -125,11 +125,12 @@ impl Kernel {
                 routes.push(route);
             }
             Step::DeleteRoute(place, route) => self.at(place).routes.retain(|seen| *seen != route),
-            Step::AddRule(rule) => {
-                assert!(!self.host.rules.iter().any(|seen| same_rule(seen, &rule)), "EEXIST: {rule}");
-                self.host.rules.push(rule);
+            Step::AddRule(place, rule) => {
+                let rules = &mut self.at(place).rules;
+                assert!(!rules.iter().any(|seen| same_rule(seen, &rule)), "EEXIST: {rule}");
+                rules.push(rule);
             }
-            Step::DeleteRule(rule) => self.host.rules.retain(|seen| *seen != rule),
+            Step::DeleteRule(place, rule) => self.at(place).rules.retain(|seen| *seen != rule),
             Step::PutNeighbour(place, neighbour) => {
                 let LinkAddress::Of(owner) = neighbour.mac else {
                     panic!("a wanted neighbour names a device")
@@ -384,7 +385,7 @@ fn only_our_own_surplus_is_unexpected() {
         .collect();
     let want = [
         (Problem::Unexpected, Some(Step::DeleteRoute(Place::Host, old))),
-        (Problem::Unexpected, Some(Step::DeleteRule(stale))),
+        (Problem::Unexpected, Some(Step::DeleteRule(Place::Host, stale))),
     ];
     assert_eq!(found, want);
     assert_eq!(stale.from, Some(pod));

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::uapi::*;
 use super::wire::{attributes, i32_of_array, text, u16_at, u32_at};
-use crate::object::{Address, Device, Family, LinkAddress, Mac, Neighbour, Prefix, Route, RouteKind, Rule, Scope};
+use crate::object::{Address, Device, Family, IfName, LinkAddress, Mac, Neighbour, Prefix, Route, RouteKind, Rule, Scope};
 use crate::observed::{LinkSysctls, ObservedLink};
 
 /// `RTM_NEWLINK`, `RTM_DELLINK`
@@ -155,6 +155,7 @@ pub fn rule(payload: &[u8]) -> Option<Rule> {
         priority: 0,
         from: None,
         to: None,
+        output: None,
         table: u32::from(*payload.get(4)?),
         suppress_prefix_length: None,
         protocol: 0,
@@ -181,7 +182,8 @@ pub fn rule(payload: &[u8]) -> Option<Rule> {
             FRA_SUPPRESS_IFGROUP => rule.foreign_form |= u32_at(value, 0) != Some(u32::MAX),
             FRA_L3MDEV => rule.foreign_form |= value.first() != Some(&0),
             FRA_FWMARK => rule.foreign_form |= u32_at(value, 0) != Some(0),
-            FRA_IIFNAME | FRA_OIFNAME | FRA_TUN_ID | FRA_UID_RANGE | FRA_IP_PROTO | FRA_SPORT_RANGE | FRA_DPORT_RANGE => {
+            FRA_OIFNAME => rule.output = IfName::new(&text(value)),
+            FRA_IIFNAME | FRA_TUN_ID | FRA_UID_RANGE | FRA_IP_PROTO | FRA_SPORT_RANGE | FRA_DPORT_RANGE => {
                 rule.foreign_form = true;
             }
             _ => {}

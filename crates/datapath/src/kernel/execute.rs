@@ -256,8 +256,8 @@ impl Executor<'_> {
     fn judge(&mut self, step: &Step, answer: Answer) -> Result<bool> {
         let Err(refusal) = answer.result else { return Ok(true) };
         match (step, refusal.errno) {
-            (Step::AddAddress(..) | Step::AddRule(_) | Step::PutRoute(..), EEXIST) => Ok(false),
-            (Step::DeleteRoute(..) | Step::DeleteRule(_), ENOENT | ESRCH | ENODEV) => Ok(false),
+            (Step::AddAddress(..) | Step::AddRule(..) | Step::PutRoute(..), EEXIST) => Ok(false),
+            (Step::DeleteRoute(..) | Step::DeleteRule(..), ENOENT | ESRCH | ENODEV) => Ok(false),
             (Step::PutRoute(Place::Host, route), EINVAL) if needs_admission(route) => self.put_with_admission(step, route),
             _ => Err(refusal.error(request_name(step)).about(step.object(&self.desired.names))),
         }
@@ -360,8 +360,8 @@ fn request(step: &Step, parts: &Parts) -> Result<Request> {
             (RouteNetlinkMessage::NewRoute(message::route(route, device(route)?)), flags)
         }
         Step::DeleteRoute(_, route) => (RouteNetlinkMessage::DelRoute(message::route(route, device(route)?)), 0),
-        Step::AddRule(rule) => (RouteNetlinkMessage::NewRule(message::rule(rule)), NLM_F_CREATE | NLM_F_EXCL),
-        Step::DeleteRule(rule) => (RouteNetlinkMessage::DelRule(message::rule(rule)), 0),
+        Step::AddRule(_, rule) => (RouteNetlinkMessage::NewRule(message::rule(rule)), NLM_F_CREATE | NLM_F_EXCL),
+        Step::DeleteRule(_, rule) => (RouteNetlinkMessage::DelRule(message::rule(rule)), 0),
         Step::PutNeighbour(_, neighbour) => {
             let mac = parts.mac(neighbour.mac)?;
             let message = message::put_neighbour(parts.index(neighbour.device)?, neighbour.address, mac);
@@ -379,8 +379,8 @@ fn request_name(step: &Step) -> &'static str {
         Step::AddAddress(..) => "RTM_NEWADDR",
         Step::PutRoute(..) => "RTM_NEWROUTE",
         Step::DeleteRoute(..) => "RTM_DELROUTE",
-        Step::AddRule(_) => "RTM_NEWRULE",
-        Step::DeleteRule(_) => "RTM_DELRULE",
+        Step::AddRule(..) => "RTM_NEWRULE",
+        Step::DeleteRule(..) => "RTM_DELRULE",
         Step::PutNeighbour(..) => "RTM_NEWNEIGH",
     }
 }

@@ -242,6 +242,7 @@ pub fn rule(rule: &Rule) -> RuleMessage {
         message.header.dst_len = to.length;
         attributes.push(RuleAttribute::Destination(to.address));
     }
+    attributes.extend(rule.output.map(|output| RuleAttribute::Oifname(output.to_string())));
     attributes.push(RuleAttribute::Priority(rule.priority));
     attributes.push(RuleAttribute::Table(rule.table));
     attributes.push(RuleAttribute::Protocol(rule.protocol.into()));

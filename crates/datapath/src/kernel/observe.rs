@@ -120,7 +120,11 @@ pub fn wanted_neighbours<'a>(
         message: message::get_neighbour(index, neighbour.address),
         flags: 0,
     };
-    let answers = socket.batch(wanted.map(get).collect())?;
+    let requests: Vec<Request> = wanted.map(get).collect();
+    if requests.is_empty() {
+        return Ok(Vec::new());
+    }
+    let answers = socket.batch(requests)?;
     let replies = answers
         .iter()
         .flat_map(|answer| &answer.replies)
@@ -212,19 +216,37 @@ pub fn observe_host(socket: &mut Socket, desired: &DesiredState, rules: Vec<Rule
     Ok(())
 }
 
-/// Completes the pod's view; `seen.links` holds the pod end if there is one.
+/// Completes the pod's view; `seen.links` holds those of its links that are there.
 pub fn observe_pod(socket: &mut Socket, desired: &DesiredState, seen: &mut Observed) -> Result<()> {
-    let Some(index) = seen.links.get(&Device::PodEnd).map(|link| link.index) else {
-        return Ok(());
-    };
-    for family in families(desired) {
-        seen.addresses.extend(addresses(socket, family, index)?);
-        seen.routes.extend(routes(socket, family, Some(TABLE_MAIN), Some(index))?);
+    let links: Vec<(Device, u32)> = seen.links.iter().map(|(device, link)| (*device, link.index)).collect();
+    for (device, index) in links {
+        let tables = tables_of(desired, device);
+        for family in families(desired) {
+            seen.addresses.extend(addresses(socket, family, index)?);
+            for table in &tables {
+                seen.routes.extend(routes(socket, family, Some(*table), Some(index))?);
+            }
+        }
+        let wanted = desired.pod.neighbours.iter().filter(|neighbour| neighbour.device == device);
+        seen.neighbours.extend(wanted_neighbours(socket, index, wanted)?);
     }
-    seen.neighbours
-        .extend(wanted_neighbours(socket, index, desired.pod.neighbours.iter())?);
+    // Only a pod with several interfaces has rules.
+    if !seen.links.is_empty() && !desired.pod.rules.is_empty() {
+        for family in families(desired) {
+            seen.rules.extend(rules(socket, family)?);
+        }
+    }
     name_devices(seen);
     Ok(())
+}
+
+/// Main, and the further tables in which the pod has routes through this device.
+fn tables_of(desired: &DesiredState, device: Device) -> Vec<u32> {
+    let through = desired.pod.routes.iter().filter(|route| route.device == Some(device));
+    let mut tables: Vec<u32> = through.map(|route| route.table).chain([TABLE_MAIN]).collect();
+    tables.sort_unstable();
+    tables.dedup();
+    tables
 }
 
 /// Reads the wanted sysctls of `all` and `default` of the host; those of links came with the links.
@@ -241,7 +263,10 @@ pub fn read_sysctls(tree: &mut SysctlTree, desired: &DesiredState, seen: &mut Ob
 
 /// The families of an attachment, from its pod addresses.
 pub fn families(desired: &DesiredState) -> Vec<Family> {
-    desired.pod.addresses.iter().map(|address| address.prefix.family()).collect()
+    let mut families: Vec<Family> = desired.pod.addresses.iter().map(|address| address.prefix.family()).collect();
+    families.sort_unstable();
+    families.dedup();
+    families
 }
 
 /// Replaces indices by the parts that the devices have in the attachment.

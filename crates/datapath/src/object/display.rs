@@ -124,6 +124,9 @@ impl std::fmt::Display for Rule {
         if let Some(to) = &self.to {
             write!(f, " to {to}")?;
         }
+        if let Some(output) = &self.output {
+            write!(f, " oif {output}")?;
+        }
         match self.table {
             TABLE_MAIN => write!(f, " lookup main")?,
             table => write!(f, " lookup {table}")?,

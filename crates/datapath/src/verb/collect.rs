@@ -65,7 +65,7 @@ fn find(context: &mut Context<'_>) -> Result<(Vec<Removal>, usize)> {
         rules.extend(
             observe::rules(socket, family)?
                 .into_iter()
-                .filter(|rule| rule.protocol == PROTOCOL && !rule.foreign_form),
+                .filter(|rule| rule.protocol == PROTOCOL && !rule.foreign_form && rule.output.is_none()),
         );
         routes.extend(observe::own_routes(socket, family)?);
     }

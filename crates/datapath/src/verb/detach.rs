@@ -140,7 +140,7 @@ fn rules_of(context: &mut Context<'_>, addresses: &[IpAddr]) -> Result<Vec<Rule>
     let names = |prefix: Option<Prefix>| prefix.is_some_and(|prefix| prefixes.contains(&prefix));
     let ours = |rule: &Rule| {
         let own = rule.protocol == PROTOCOL && matches!(rule.priority, PRIORITY_FROM_POD | PRIORITY_TO_POD);
-        own && !rule.foreign_form && (names(rule.from) || names(rule.to))
+        own && !rule.foreign_form && rule.output.is_none() && (names(rule.from) || names(rule.to))
     };
     let rules = context
         .shared
