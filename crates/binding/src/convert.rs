@@ -1,6 +1,7 @@
 //! Conversion between the objects of JavaScript and those of the datapath.
 
 use terway_datapath::attachment::{self, Draft, DraftFamily};
+use terway_datapath::capability::KernelCapabilities;
 use terway_datapath::diff;
 use terway_datapath::error::{Error, Result};
 use terway_datapath::{Attached, Collected, Detached, HostAddresses, SurveyedLink, Target};
@@ -212,6 +213,20 @@ impl From<terway_datapath::Status> for output::DatapathStatus {
             attachments: u32::try_from(from.attachments).unwrap_or(u32::MAX),
             delete_backlog: u32::try_from(from.delete_backlog).unwrap_or(u32::MAX),
             kernel_release: from.kernel_release,
+        }
+    }
+}
+
+impl From<KernelCapabilities> for output::KernelCapabilities {
+    fn from(from: KernelCapabilities) -> Self {
+        let features = from.features.into_iter().map(|(feature, state)| output::KernelFeature {
+            name: feature.as_str().to_owned(),
+            available: state.is_ok(),
+            reason: state.err(),
+        });
+        Self {
+            release: from.release,
+            features: features.collect(),
         }
     }
 }

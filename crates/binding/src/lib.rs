@@ -14,7 +14,10 @@ use terway_datapath::Datapath;
 use terway_datapath::attachment;
 
 use input::{Attachment, DetachTarget, RepairOptions};
-use output::{AttachOutcome, CheckOutcome, CollectResult, DatapathStatus, DetachResult, HostAddresses, Repair, SurveyOutcome};
+use output::{
+    AttachOutcome, CheckOutcome, CollectResult, DatapathStatus, DetachResult, HostAddresses, KernelCapabilities, Repair,
+    SurveyOutcome,
+};
 use promise::promise;
 
 /// The datapath of this process and its network namespace.
@@ -30,6 +33,17 @@ impl NativeDatapath {
     pub fn open() -> napi::Result<Self> {
         Ok(Self {
             inner: std::sync::Arc::new(Datapath::open().map_err(promise::reason)?),
+        })
+    }
+
+    /// What the running kernel can do, found out by trying. Rejects if no network namespace can be made.
+    #[napi(catch_unwind, ts_return_type = "Promise<KernelCapabilities>")]
+    pub fn probe<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
+        promise(env, |reply| {
+            let answer = |result: terway_datapath::error::Result<terway_datapath::capability::KernelCapabilities>| {
+                result.map(KernelCapabilities::from)
+            };
+            self.inner.probe(reply.try_map(answer));
         })
     }
 

@@ -108,3 +108,18 @@ pub struct DatapathStatus {
     pub delete_backlog: u32,
     pub kernel_release: String,
 }
+
+/// One thing that a kernel may lack.
+#[napi(object, object_from_js = false)]
+pub struct KernelFeature {
+    pub name: String,
+    pub available: bool,
+    pub reason: Option<String>,
+}
+
+/// What the running kernel can do.
+#[napi(object, object_from_js = false)]
+pub struct KernelCapabilities {
+    pub release: String,
+    pub features: Vec<KernelFeature>,
+}

@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use crate::arrival::Wake;
 use crate::attachment::Attachment;
+use crate::capability::KernelCapabilities;
 use crate::diff::Drift;
 use crate::error::{Error, ErrorCode, Result};
 use crate::kernel::execute::Failpoint;
 use crate::kernel::netns::Netns;
-use crate::kernel::observe;
+use crate::kernel::{observe, probe};
 use crate::object::Mac;
 use crate::pool::{Pool, Worker};
 use crate::registry::Guarded;
@@ -70,6 +71,11 @@ impl Datapath {
             inner: Arc::new(Inner { shared, pool }),
             repairer: Mutex::default(),
         })
+    }
+
+    /// What the running kernel can do. Makes and removes one of everything in a namespace of its own; once for each boot is enough.
+    pub fn probe(&self, reply: Reply<Result<KernelCapabilities>>) {
+        self.run(None, move |_, _| reply.send(probe::probe()));
     }
 
     /// Makes the kernel equal to the attachment; waits until `deadline` for its ENI.

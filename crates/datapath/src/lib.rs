@@ -5,6 +5,7 @@
 
 mod arrival;
 pub mod attachment;
+pub mod capability;
 mod concern;
 mod datapath;
 pub mod desired;

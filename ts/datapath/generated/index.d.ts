@@ -5,6 +5,8 @@
 export declare class NativeDatapath {
   /** Opens the datapath of the network namespace the process is in. Throws if netlink is not to be had. */
   static open(): NativeDatapath
+  /** What the running kernel can do, found out by trying. Rejects if no network namespace can be made. */
+  probe(): Promise<KernelCapabilities>
   /** Makes the kernel equal to the attachment. */
   attach(attachment: Attachment, deadlineMs: number): Promise<AttachOutcome>
   /** Every difference between the attachment and the kernel. */
@@ -143,6 +145,19 @@ export interface HostAddresses {
   ipv6?: string
   mtu: number
   ifName: string
+}
+
+/** What the running kernel can do. */
+export interface KernelCapabilities {
+  release: string
+  features: Array<KernelFeature>
+}
+
+/** One thing that a kernel may lack. */
+export interface KernelFeature {
+  name: string
+  available: boolean
+  reason?: string
 }
 
 /** One attachment that was not as wanted. */

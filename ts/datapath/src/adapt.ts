@@ -1,9 +1,10 @@
-import type { Attachment, Datapath, DatapathError, Outcome } from "@terway/model";
+import { type Attachment, type Datapath, type DatapathError, type KernelCapabilities, kernelFeatures, type Outcome } from "@terway/model";
 import type * as Addon from "../generated/index.d.ts";
 
 /** The native object in the shape of the contract: its `{value, error}` pairs become a discriminated union, readonly lists are copied. */
 export function adapt(native: Addon.NativeDatapath): Datapath {
   return {
+    probe: async () => capabilities(await native.probe()),
     attach: async (attachment, deadlineMs) => outcome(await native.attach(mutable(attachment), deadlineMs)),
     check: async (attachment) => outcome(await native.check(mutable(attachment))),
     detach: (target) => native.detach({ ...target, addresses: [...target.addresses] }),
@@ -25,6 +26,17 @@ export function adapt(native: Addon.NativeDatapath): Datapath {
 function mutable(attachment: Attachment): Addon.Attachment {
   const { extraRoutes, hostStackCidrs, ...rest } = attachment;
   return { ...rest, extraRoutes: [...extraRoutes], ...(hostStackCidrs === undefined ? {} : { hostStackCidrs: [...hostStackCidrs] }) };
+}
+
+function capabilities({ release, features }: Addon.KernelCapabilities): KernelCapabilities {
+  const states = kernelFeatures.map((name) => {
+    const state = features.find((feature) => feature.name === name);
+    if (state === undefined) throw new Error(`the native datapath does not know the kernel feature ${name}`);
+    const { available, reason } = state;
+    return [name, reason === undefined ? { available } : { available, reason }];
+  });
+  // fromEntries forgets the names; each of them is there.
+  return { release, ...Object.fromEntries(states) } as KernelCapabilities;
 }
 
 function outcome<T>(native: { value?: T; error?: DatapathError }): Outcome<T> {

@@ -1,6 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
+import { release } from "node:os";
 import { fileURLToPath } from "node:url";
+import { kernelFeatures } from "@terway/model";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 const id = `dp${process.pid.toString(36)}`;
@@ -44,6 +46,16 @@ describe.skipIf(missing !== "")("the native datapath through Node", () => {
 
   it("knows the node's addresses", () => {
     expect(answers.hostAddresses).toEqual({ ipv4: "10.0.0.10", ipv6: "2001:db8::10", mtu: 1500, ifName: "eth0" });
+  });
+
+  it("knows what the kernel can do", () => {
+    expect(Object.keys(answers.capabilities)).toEqual(["release", ...kernelFeatures]);
+    expect(answers.capabilities.release).toBe(release());
+    expect(answers.capabilities.veth).toEqual({ available: true });
+    for (const name of kernelFeatures) {
+      const { available, reason } = answers.capabilities[name];
+      expect(available ? undefined : "a reason", name).toBe(reason === undefined ? undefined : "a reason");
+    }
   });
 
   it("gives expected failures as values", () => {

@@ -50,6 +50,7 @@ async function sabotage(): Promise<readonly Repair[]> {
 }
 
 const answers = {
+  capabilities: await datapath.probe(),
   hostAddresses: await datapath.hostAddresses(),
   invalid: await datapath.attach({ ...attachment, mtu: 1000 }, 0),
   noEni: await datapath.attach({ ...attachment, eniMac: "00:16:3e:ff:ff:ff" }, 20),

@@ -1,5 +1,7 @@
 /** The border between deciding (TypeScript) and doing (Rust): plain data, mirrored by the structs of `crates/binding`. */
 
+import type { KernelCapabilities } from "./kernel-capabilities.ts";
+
 /** One address family of a pod interface. */
 export interface FamilyAddress {
   /** The pod's address without prefix, for example `10.0.1.23`. */
@@ -165,6 +167,8 @@ export interface DatapathStatus {
  * It remembers the attachments given to `attach` and `adopt` and keeps the kernel equal to them until `detach`.
  */
 export interface Datapath {
+  /** What the running kernel can do, found out in a namespace of its own. Takes some milliseconds; once for each boot is enough. */
+  probe(): Promise<KernelCapabilities>;
   /** Makes the kernel equal to the attachment. Idempotent. Never waits longer than `deadlineMs` for an ENI to appear. */
   attach(attachment: Attachment, deadlineMs: number): Promise<Outcome<AttachResult>>;
   /** Empty when the kernel equals the attachment. Changes nothing. */

@@ -14,6 +14,7 @@ export * from "./eni-conf-keys.ts";
 export * from "./error-catalogue.ts";
 export * from "./events.ts";
 export * from "./json-text.ts";
+export * from "./kernel-capabilities.ts";
 export * from "./lease.ts";
 export * from "./merge-patch.ts";
 export * from "./secret.ts";

@@ -1,12 +1,15 @@
 //! The thin shell around the kernel: blocking netlink sockets, namespaces, sysctl files. Knows objects, no policy.
 
+pub mod bpf;
 pub mod decode;
 pub mod execute;
 pub mod message;
 pub mod monitor;
 pub mod netns;
 pub mod observe;
+pub mod probe;
 pub mod procfs;
+pub mod raw;
 pub mod socket;
 pub mod sysctl;
 pub(crate) mod uapi;

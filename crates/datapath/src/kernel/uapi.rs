@@ -15,6 +15,7 @@ pub const NLMSGERR_ATTR_MSG: u16 = 1;
 
 pub const RTM_NEWLINK: u16 = 16;
 pub const RTM_DELLINK: u16 = 17;
+pub const RTM_GETLINK: u16 = 18;
 pub const RTM_NEWADDR: u16 = 20;
 pub const RTM_DELADDR: u16 = 21;
 pub const RTM_NEWROUTE: u16 = 24;
@@ -23,6 +24,9 @@ pub const RTM_NEWNEIGH: u16 = 28;
 pub const RTM_DELNEIGH: u16 = 29;
 pub const RTM_NEWRULE: u16 = 32;
 pub const RTM_DELRULE: u16 = 33;
+pub const RTM_NEWQDISC: u16 = 36;
+pub const RTM_DELQDISC: u16 = 37;
+pub const RTM_NEWTFILTER: u16 = 44;
 pub const RTM_NEWNETCONF: u16 = 80;
 
 pub const AF_INET: u8 = 2;
@@ -41,8 +45,16 @@ pub const IFLA_LINKINFO: u16 = 18;
 pub const IFLA_IFALIAS: u16 = 20;
 pub const IFLA_AF_SPEC: u16 = 26;
 pub const IFLA_GROUP: u16 = 27;
+pub const IFLA_NUM_TX_QUEUES: u16 = 31;
 pub const IFLA_LINK_NETNSID: u16 = 37;
 pub const IFLA_INFO_KIND: u16 = 1;
+pub const IFLA_INFO_DATA: u16 = 2;
+pub const IFLA_IPVLAN_MODE: u16 = 1;
+pub const IFLA_VLAN_ID: u16 = 1;
+pub const IFLA_NETKIT_MODE: u16 = 5;
+pub const IFLA_NETKIT_SCRUB: u16 = 6;
+pub const NETKIT_L3: u32 = 1;
+pub const NETKIT_SCRUB_NONE: u32 = 0;
 pub const IFLA_INET_CONF: u16 = 1;
 pub const IFLA_INET6_CONF: u16 = 2;
 
@@ -59,6 +71,7 @@ pub const IFA_ADDRESS: u16 = 1;
 pub const IFA_LOCAL: u16 = 2;
 
 pub const RTA_DST: u16 = 1;
+pub const RTA_SRC: u16 = 2;
 pub const RTA_OIF: u16 = 4;
 pub const RTA_GATEWAY: u16 = 5;
 pub const RTA_PRIORITY: u16 = 6;
@@ -74,6 +87,7 @@ pub const RTM_F_CLONED: u32 = 0x200;
 pub const FRA_DST: u16 = 1;
 pub const FRA_SRC: u16 = 2;
 pub const FRA_IIFNAME: u16 = 3;
+pub const FRA_GOTO: u16 = 4;
 pub const FRA_PRIORITY: u16 = 6;
 pub const FRA_FWMARK: u16 = 10;
 pub const FRA_TUN_ID: u16 = 12;
@@ -89,6 +103,7 @@ pub const FRA_SPORT_RANGE: u16 = 23;
 pub const FRA_DPORT_RANGE: u16 = 24;
 pub const FIB_RULE_INVERT: u32 = 2;
 pub const FR_ACT_TO_TBL: u8 = 1;
+pub const FR_ACT_GOTO: u8 = 2;
 
 pub const NDA_DST: u16 = 1;
 pub const NDA_LLADDR: u16 = 2;
@@ -121,3 +136,24 @@ pub const REPAIR_GROUPS: [u32; 10] = [
 
 pub const NETCONFA_FORWARDING: u16 = 2;
 pub const NETCONFA_RP_FILTER: u16 = 3;
+
+/// `linux/pkt_sched.h`, `linux/pkt_cls.h`
+pub const TC_H_ROOT: u32 = 0xffff_ffff;
+pub const TC_H_CLSACT: u32 = 0xffff_fff1;
+pub const TC_H_INGRESS: u32 = 0xffff_fff2;
+pub const TCA_KIND: u16 = 1;
+pub const TCA_OPTIONS: u16 = 2;
+pub const TCA_TBF_PARMS: u16 = 1;
+pub const TCA_TBF_BURST: u16 = 6;
+pub const TCA_BPF_FD: u16 = 6;
+pub const TCA_BPF_NAME: u16 = 7;
+pub const TCA_BPF_FLAGS: u16 = 8;
+pub const TCA_BPF_FLAG_ACT_DIRECT: u32 = 1;
+pub const ETH_P_ALL: u16 = 3;
+
+/// `linux/netfilter/nfnetlink.h`, `nf_tables.h`
+pub const NFNL_SUBSYS_NFTABLES: u16 = 10;
+pub const NFNL_MSG_BATCH_BEGIN: u16 = 0x10;
+pub const NFNL_MSG_BATCH_END: u16 = 0x11;
+pub const NFT_MSG_NEWTABLE: u16 = 0;
+pub const NFTA_TABLE_NAME: u16 = 1;
