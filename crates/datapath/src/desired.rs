@@ -1,5 +1,6 @@
 //! What the kernel must hold for one attachment, as data.
 
+use crate::link::Form;
 use crate::object::{Address, Link, Names, Neighbour, Place, Route, Rule, Sysctl};
 
 /// The wanted objects of one network namespace, each list in the order in which it is made.
@@ -22,6 +23,8 @@ pub struct NamespaceState {
 /// The wanted state of one attachment in both namespaces.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DesiredState {
+    /// How its links come to be.
+    pub form: Form,
     /// Names behind the devices.
     pub names: Names,
     /// The attachment's alias; marks the host end from birth.

@@ -1,6 +1,7 @@
 //! The difference between what is wanted and what was seen: drifts for people, ordered steps for the kernel.
 
 use crate::desired::{DesiredState, NamespaceState};
+use crate::link::Form;
 use crate::object::{
     Address, DISPLACED_PREFIX, Device, Link, LinkAddress, Mac, Names, Neighbour, PROTOCOL, Place, Prefix, Route, Rule, Sysctl,
     SysctlScope, TABLE_MAIN,
@@ -47,8 +48,8 @@ pub struct Drift {
 /// One change of the kernel. Devices are parts of the attachment, resolved when the step runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Make the pair, the pod end born in the pod, the host end already marked.
-    CreatePair,
+    /// Make a link of the attachment's form, marked from birth; with the host end of a pair comes its pod end.
+    Create(Device),
     /// Change properties of a link; what is none stays.
     SetLink {
         /// Where.
@@ -84,7 +85,7 @@ impl Step {
     /// Where the step acts.
     pub fn place(&self) -> Place {
         match self {
-            Self::CreatePair => Place::Host,
+            Self::Create(_) => Place::Host,
             Self::SetLink { place, .. }
             | Self::WriteSysctl(place, _)
             | Self::AddAddress(place, _)
@@ -98,13 +99,16 @@ impl Step {
 
     /// Steps run in this order: sysctls of the node; the pair; sysctls of its ends before they come up; the pod; the ENI and its table;
     /// the rules; and last what lets packets flow, the host end and the route to the pod.
-    pub(crate) fn phase(&self) -> Phase {
+    ///
+    /// A link that hangs on the ENI cannot be made, or not come up, before the ENI is as it must be.
+    pub(crate) fn phase(&self, form: Form) -> Phase {
         match self {
+            Self::SetLink { device: Device::Eni, .. } if form.hangs_on_eni() => Phase::EniBefore,
             Self::WriteSysctl(Place::Host, sysctl) => match sysctl.key.scope {
                 SysctlScope::Device(Device::Eni | Device::HostEnd) => Phase::LinkSysctl,
                 _ => Phase::NodeSysctl,
             },
-            Self::CreatePair => Phase::Pair,
+            Self::Create(_) => Phase::Birth,
             Self::WriteSysctl(Place::Pod, _) => Phase::PodSysctl,
             Self::SetLink { place: Place::Pod, .. } => Phase::PodLink,
             Self::AddAddress(Place::Pod, _) => Phase::PodAddress,
@@ -125,7 +129,7 @@ impl Step {
     /// The object in words.
     pub fn object(&self, names: &Names) -> String {
         match self {
-            Self::CreatePair => names.link(Device::HostEnd),
+            Self::Create(device) => names.link(*device),
             Self::SetLink { device, .. } => names.link(*device),
             Self::WriteSysctl(_, sysctl) => names.sysctl(&sysctl.key),
             Self::AddAddress(_, address) => names.address(address),
@@ -140,7 +144,8 @@ impl Step {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Phase {
     NodeSysctl,
-    Pair,
+    EniBefore,
+    Birth,
     LinkSysctl,
     PodSysctl,
     PodLink,
@@ -174,6 +179,7 @@ pub fn diff(desired: &DesiredState, host: &Observed, pod: Option<&Observed>) -> 
     let mut compare = |place: Place, seen: &Observed| {
         let mut side = Side {
             place,
+            form: desired.form,
             names: &desired.names,
             seen,
             macs: &macs,
@@ -185,7 +191,7 @@ pub fn diff(desired: &DesiredState, host: &Observed, pod: Option<&Observed>) -> 
     if let Some(pod) = pod {
         compare(Place::Pod, pod);
     }
-    differences.sort_by_key(|difference| difference.step.as_ref().map(Step::phase));
+    differences.sort_by_key(|difference| difference.step.as_ref().map(|step| step.phase(desired.form)));
     differences
 }
 
@@ -207,6 +213,7 @@ impl Macs<'_> {
 
 struct Side<'a> {
     place: Place,
+    form: Form,
     names: &'a Names,
     seen: &'a Observed,
     macs: &'a Macs<'a>,
@@ -275,8 +282,7 @@ impl Side<'_> {
     fn link(&mut self, wanted: &Link) {
         let object = self.names.link(wanted.device);
         let Some(seen) = self.seen.links.get(&wanted.device) else {
-            // The host end stands for the pair: one step makes both.
-            let step = (wanted.device == Device::HostEnd).then_some(Step::CreatePair);
+            let step = self.form.makes(wanted.device).then_some(Step::Create(wanted.device));
             return self.report("link", object, Problem::Missing, None, step);
         };
         let mut detail = Vec::new();

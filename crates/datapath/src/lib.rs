@@ -13,6 +13,7 @@ pub mod diff;
 pub mod error;
 mod kernel;
 mod ledger;
+pub mod link;
 pub mod mode;
 pub mod object;
 pub mod observed;

@@ -92,7 +92,7 @@ impl Kernel {
 
     fn run(&mut self, step: &Step) {
         match step.clone() {
-            Step::CreatePair => {
+            Step::Create(_) => {
                 let alias = Some("terway:a/eth0".to_owned());
                 self.host.links.insert(
                     Device::HostEnd,
@@ -172,9 +172,9 @@ impl Kernel {
         let mut steps = 0;
         for _ in 0..2 {
             let pair_missing = !self.host.links.contains_key(&Device::HostEnd);
-            let limit = if pair_missing { Phase::Pair } else { Phase::Removal };
+            let limit = if pair_missing { Phase::Birth } else { Phase::Removal };
             for step in self.diff(desired).into_iter().filter_map(|difference| difference.step) {
-                if step.phase() <= limit {
+                if step.phase(desired.form) <= limit {
                     self.run(&step);
                     steps += 1;
                 }
@@ -208,7 +208,7 @@ fn stopping_after_any_step_and_going_on_ends_the_same() {
     for form in FORMS {
         let desired = desired(form);
         let mut pair = Kernel::bare();
-        pair.run(&Step::CreatePair);
+        pair.run(&Step::Create(Device::HostEnd));
         let all: Vec<Step> = pair
             .diff(&desired)
             .into_iter()

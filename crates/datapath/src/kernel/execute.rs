@@ -1,10 +1,11 @@
 //! Runs steps. Consecutive netlink steps of one namespace go to the kernel in one system call.
 
+use std::collections::HashMap;
+
 use netlink_packet_route::RouteNetlinkMessage;
 
-use super::message::{self, LinkChange, Pair};
+use super::message::{self, LinkChange};
 use super::netns::Netns;
-use super::observe;
 use super::procfs::PrivateProcfs;
 use super::socket::{Answer, Request, Socket};
 use super::sysctl::SysctlTree;
@@ -21,27 +22,39 @@ const EEXIST: i32 = 17;
 const ENODEV: i32 = 19;
 const EINVAL: i32 = 22;
 
-/// The devices behind the parts of an attachment, as far as they are known.
+/// Index and MAC of the devices behind the parts of an attachment, as far as they are known.
 #[derive(Clone, Debug, Default)]
-pub struct Parts {
-    /// Host end: index and MAC.
-    pub host_end: Option<(u32, Mac)>,
-    /// Pod end: index and MAC.
-    pub pod_end: Option<(u32, Mac)>,
-    /// The ENI.
-    pub eni: Option<u32>,
-    /// The device with the default route.
-    pub uplink: Option<u32>,
-}
+pub struct Parts(HashMap<Device, (u32, Mac)>);
 
 impl Parts {
-    fn index(&self, device: Device) -> Result<u32> {
+    /// Of the links seen.
+    pub fn of(links: &HashMap<Device, ObservedLink>) -> Self {
+        let mut parts = Self::default();
+        parts.learn(links);
+        parts
+    }
+
+    /// Adds those of more links.
+    pub fn learn(&mut self, links: &HashMap<Device, ObservedLink>) {
+        let ends = links.iter().map(|(device, link)| (*device, end_of(link)));
+        self.0.extend(ends);
+    }
+
+    /// Adds one.
+    pub fn put(&mut self, device: Device, end: (u32, Mac)) {
+        self.0.insert(device, end);
+    }
+
+    /// Index and MAC of a device.
+    pub fn end(&self, device: Device) -> Option<(u32, Mac)> {
+        self.0.get(&device).copied()
+    }
+
+    /// Its index; an error if it is not there.
+    pub fn index(&self, device: Device) -> Result<u32> {
         let index = match device {
-            Device::HostEnd => self.host_end.map(|(index, _)| index),
-            Device::PodEnd => self.pod_end.map(|(index, _)| index),
-            Device::Eni => self.eni,
-            Device::Uplink => self.uplink,
             Device::Index(index) => Some(index),
+            part => self.end(part).map(|(index, _)| index),
         };
         index.ok_or_else(|| Error::new(ErrorCode::Kernel, format!("{device:?} does not exist")))
     }
@@ -49,12 +62,15 @@ impl Parts {
     fn mac(&self, mac: LinkAddress) -> Result<Mac> {
         let found = match mac {
             LinkAddress::Is(mac) => Some(mac),
-            LinkAddress::Of(Device::HostEnd) => self.host_end.map(|(_, mac)| mac),
-            LinkAddress::Of(Device::PodEnd) => self.pod_end.map(|(_, mac)| mac),
-            LinkAddress::Of(_) => None,
+            LinkAddress::Of(device) => self.end(device).map(|(_, mac)| mac),
         };
         found.ok_or_else(|| Error::new(ErrorCode::Kernel, format!("no MAC for {mac:?}")))
     }
+}
+
+/// Index and MAC of a link; zero where it has no Ethernet address.
+pub fn end_of(link: &ObservedLink) -> (u32, Mac) {
+    (link.index, link.mac.unwrap_or(Mac([0; 6])))
 }
 
 /// An open pod namespace and a socket in it.
@@ -111,7 +127,7 @@ pub struct Executor<'a> {
     pub pod: Option<&'a mut Pod>,
     /// Names and what is wanted.
     pub desired: &'a DesiredState,
-    /// Indices and MACs; the pair's are filled in when it is made.
+    /// Indices and MACs; those of a new link are filled in when it is made.
     pub parts: Parts,
     /// For tests.
     pub failpoint: Failpoint,
@@ -128,13 +144,14 @@ impl Executor<'_> {
     pub fn run(&mut self, steps: &[Step]) -> Result<()> {
         let mut rest = steps;
         while let Some(first) = rest.first() {
-            let batchable = |step: &&Step| kind(step) == kind(first) && kind(step) != Kind::Pair && step.place() == first.place();
+            let batchable =
+                |step: &&Step| kind(step) == kind(first) && kind(step) != Kind::Birth && step.place() == first.place();
             let most = if self.failpoint.armed() { 1 } else { BATCH };
             let length = rest.iter().take(most).take_while(batchable).count().max(1);
             let (now, later) = rest.split_at(length);
             rest = later;
             let result = self.failpoint.pass().and_then(|()| match first {
-                Step::CreatePair => self.create_pair(),
+                Step::Create(device) => self.create(*device),
                 Step::WriteSysctl(place, _) => self.write_sysctls(*place, now),
                 _ => self.netlink(first.place(), now),
             });
@@ -144,58 +161,6 @@ impl Executor<'_> {
                 Err(error) => return Err(error),
             }
         }
-        Ok(())
-    }
-
-    /// The pair is marked before any other process can run: both requests are in one system call.
-    fn create_pair(&mut self) -> Result<()> {
-        let names = &self.desired.names;
-        let object = format!("link {}", names.host_end);
-        let pod = self
-            .pod
-            .as_ref()
-            .ok_or_else(|| Error::new(ErrorCode::Kernel, "the pair is gone").about(object.clone()))?;
-        let (host_mac, pod_mac) = (random_mac()?, random_mac()?);
-        let create = message::create_pair(&Pair {
-            host_name: &names.host_end,
-            host_mac,
-            pod_name: &names.pod_end,
-            pod_mac,
-            pod_netns: std::os::fd::AsFd::as_fd(&pod.netns),
-            mtu: self.desired.mtu,
-        });
-        let mut answers = self
-            .host
-            .batch(vec![
-                Request {
-                    message: create,
-                    flags: NLM_F_CREATE | NLM_F_EXCL,
-                },
-                Request {
-                    message: message::mark_by_name(&names.host_end, &self.desired.alias),
-                    flags: 0,
-                },
-                Request {
-                    message: message::get_link_by_name(&names.host_end),
-                    flags: 0,
-                },
-            ])?
-            .into_iter();
-        for request in ["RTM_NEWLINK veth", "RTM_SETLINK alias"] {
-            if let Some(Err(refusal)) = answers.next().map(|answer| answer.result) {
-                return Err(refusal.error(request).about(object));
-            }
-        }
-        let link = answers
-            .next()
-            .map(|answer| observe::one_link(answer, &names.host_end))
-            .transpose()?
-            .flatten();
-        let made = link.and_then(|link| Some((link.index, link.peer_index?)));
-        let (host_index, pod_index) = made.ok_or_else(|| Error::new(ErrorCode::Kernel, "vanished at once").about(object))?;
-        self.parts.host_end = Some((host_index, host_mac));
-        self.parts.pod_end = Some((pod_index, pod_mac));
-        self.done += 1;
         Ok(())
     }
 
@@ -305,14 +270,14 @@ pub(crate) const BATCH: usize = 32;
 
 #[derive(PartialEq)]
 enum Kind {
-    Pair,
+    Birth,
     Sysctl,
     Netlink,
 }
 
 fn kind(step: &Step) -> Kind {
     match step {
-        Step::CreatePair => Kind::Pair,
+        Step::Create(_) => Kind::Birth,
         Step::WriteSysctl(..) => Kind::Sysctl,
         _ => Kind::Netlink,
     }
@@ -329,7 +294,7 @@ fn needs_admission(route: &Route) -> bool {
 fn request(step: &Step, parts: &Parts) -> Result<Request> {
     let device = |route: &Route| route.device.map(|device| parts.index(device)).transpose();
     let (message, flags) = match step {
-        Step::CreatePair | Step::WriteSysctl(..) => return Err(Error::new(ErrorCode::Kernel, "not a single netlink request")),
+        Step::Create(_) | Step::WriteSysctl(..) => return Err(Error::new(ErrorCode::Kernel, "not a single netlink request")),
         Step::SetLink {
             device,
             name,
@@ -373,7 +338,7 @@ fn request(step: &Step, parts: &Parts) -> Result<Request> {
 
 fn request_name(step: &Step) -> &'static str {
     match step {
-        Step::CreatePair => "RTM_NEWLINK",
+        Step::Create(_) => "RTM_NEWLINK",
         Step::SetLink { .. } => "RTM_SETLINK",
         Step::WriteSysctl(..) => "write",
         Step::AddAddress(..) => "RTM_NEWADDR",
@@ -382,26 +347,5 @@ fn request_name(step: &Step) -> &'static str {
         Step::AddRule(..) => "RTM_NEWRULE",
         Step::DeleteRule(..) => "RTM_DELRULE",
         Step::PutNeighbour(..) => "RTM_NEWNEIGH",
-    }
-}
-
-/// A locally administered unicast address.
-fn random_mac() -> Result<Mac> {
-    let mut bytes = [0u8; 6];
-    rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())
-        .map_err(|errno| Error::system("getrandom", &errno.into()))?;
-    bytes[0] = (bytes[0] & 0xfc) | 0x02;
-    Ok(Mac(bytes))
-}
-
-/// The parts of an attachment as seen.
-pub fn parts_of(links: &std::collections::HashMap<Device, ObservedLink>) -> Parts {
-    let index = |device: Device| links.get(&device).map(|link| link.index);
-    let end = |device: Device| links.get(&device).map(|link| (link.index, link.mac.unwrap_or(Mac([0; 6]))));
-    Parts {
-        host_end: end(Device::HostEnd),
-        pod_end: end(Device::PodEnd),
-        eni: index(Device::Eni),
-        uplink: index(Device::Uplink),
     }
 }

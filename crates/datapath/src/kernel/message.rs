@@ -6,8 +6,8 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use netlink_packet_core::DefaultNla;
 use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressMessage, AddressScope};
 use netlink_packet_route::link::{
-    AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoData, InfoKind, InfoVeth, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo,
-    LinkMessage,
+    AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoData, InfoKind, InfoNetkit, InfoVeth, LinkAttribute, LinkExtentMask,
+    LinkFlags, LinkInfo, LinkMessage, NetkitMode,
 };
 use netlink_packet_route::neighbour::{NeighbourAttribute, NeighbourMessage, NeighbourState};
 use netlink_packet_route::route::{RouteAttribute, RouteFlags, RouteMessage, RouteScope, RouteType};
@@ -47,31 +47,41 @@ fn get_link() -> LinkMessage {
 /// The two ends of a pair that is about to be made.
 pub struct Pair<'a> {
     pub host_name: &'a str,
-    pub host_mac: Mac,
     pub pod_name: &'a str,
-    pub pod_mac: Mac,
+    /// Of the host end and of the pod end: veth. None: netkit, whose ends have none.
+    pub macs: Option<(Mac, Mac)>,
     pub pod_netns: BorrowedFd<'a>,
     pub mtu: u32,
 }
 
-/// `RTM_NEWLINK` of a veth pair. Both MACs are given: neighbours can be written without reading them back, and udev leaves them alone.
+/// `RTM_NEWLINK` of a pair. Both MACs are given: neighbours can be written without reading them back, and udev leaves them alone.
+///
+/// netkit: L3 mode, and both directions pass while no program is attached. Its policy cannot be changed later; a program decides then.
 pub fn create_pair(pair: &Pair<'_>) -> RouteNetlinkMessage {
-    let end = |name: &str, mac: Mac| {
-        vec![
-            LinkAttribute::IfName(name.to_owned()),
-            LinkAttribute::Mtu(pair.mtu),
-            LinkAttribute::Address(mac.0.to_vec()),
-        ]
+    let end = |name: &str, mac: Option<Mac>| {
+        let mut attributes = vec![LinkAttribute::IfName(name.to_owned()), LinkAttribute::Mtu(pair.mtu)];
+        attributes.extend(mac.map(|mac| LinkAttribute::Address(mac.0.to_vec())));
+        attributes
     };
     let mut peer = LinkMessage::default();
-    peer.attributes = end(pair.pod_name, pair.pod_mac);
+    peer.attributes = end(pair.pod_name, pair.macs.map(|(_, pod)| pod));
     peer.attributes.push(LinkAttribute::NetNsFd(pair.pod_netns.as_raw_fd()));
     let mut host = LinkMessage::default();
-    host.attributes = end(pair.host_name, pair.host_mac);
-    host.attributes.push(LinkAttribute::LinkInfo(vec![
-        LinkInfo::Kind(InfoKind::Veth),
-        LinkInfo::Data(InfoData::Veth(InfoVeth::Peer(peer))),
-    ]));
+    host.attributes = end(pair.host_name, pair.macs.map(|(host, _)| host));
+    let info = match pair.macs {
+        Some(_) => [
+            LinkInfo::Kind(InfoKind::Veth),
+            LinkInfo::Data(InfoData::Veth(InfoVeth::Peer(peer))),
+        ],
+        None => [
+            LinkInfo::Kind(InfoKind::Netkit),
+            LinkInfo::Data(InfoData::Netkit(vec![
+                InfoNetkit::Mode(NetkitMode::L3),
+                InfoNetkit::Peer(peer),
+            ])),
+        ],
+    };
+    host.attributes.push(LinkAttribute::LinkInfo(info.to_vec()));
     RouteNetlinkMessage::NewLink(host)
 }
 

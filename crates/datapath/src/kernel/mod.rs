@@ -1,6 +1,7 @@
 //! The thin shell around the kernel: blocking netlink sockets, namespaces, sysctl files. Knows objects, no policy.
 
 pub mod bpf;
+pub mod create;
 pub mod decode;
 pub mod execute;
 pub mod message;

@@ -11,6 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::attachment::{Attachment, RuleForm};
 use crate::desired::{DesiredState, HostFacts, NamespaceState};
+use crate::link::Form;
 use crate::object::{
     Address, Device, Family, Link, LinkAddress, METRIC_IPV6, METRIC_LAST, Mtu, Names, Neighbour, PROTOCOL, Prefix, Route,
     RouteKind, Rule, Scope, Sysctl, SysctlKey, SysctlScope, TABLE_MAIN, eni_table,
@@ -53,6 +54,7 @@ pub fn desired_state(attachment: &Attachment, facts: &HostFacts) -> DesiredState
         pod_leg(&mut pod, &leg, attachment);
     }
     DesiredState {
+        form: Form::of(attachment),
         names: Names {
             host_end: attachment.host_if_name.clone(),
             pod_end: attachment.if_name.clone(),

@@ -5,16 +5,15 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::displace::displace;
-use super::view::{self, RuleSource, View, is_pair};
+use super::view::{self, RuleSource, View};
 use crate::attachment::{ALIAS_PREFIX, Attachment};
 use crate::diff::{Difference, Phase, Step, diff};
 use crate::error::{Error, ErrorCode, Result};
-use crate::kernel::execute::{Executor, Failpoint, Parts, Pod, parts_of};
-use crate::kernel::message::{self, LinkChange};
+use crate::kernel::execute::{Executor, Failpoint, Parts, Pod};
 use crate::kernel::observe::{self, LinkLocal};
-use crate::kernel::socket::Request;
 use crate::kernel::uapi::RTN_LOCAL;
-use crate::object::{Device, GROUP_RETIRED, Mac, RouteKind, displaced_name};
+use crate::link::{self, Form, Found, Progress};
+use crate::object::{Device, Link, Mac, RouteKind};
 use crate::observed::{Observed, ObservedLink};
 use crate::shared::Context;
 
@@ -24,17 +23,13 @@ const READY_PAUSE: Duration = Duration::from_micros(50);
 const READY_LIMIT: Duration = Duration::from_millis(500);
 /// How often the host name may be taken by somebody else between look and creation.
 const NAME_ATTEMPTS: u32 = 4;
-/// How long an attach waits for the remains of the last one under the same name in the same namespace.
-const RETIRED_LIMIT: Duration = Duration::from_secs(5);
-/// How long a pod end may stand without its host end while the kernel deletes the pair.
-const VANISHED_LIMIT: Duration = Duration::from_secs(1);
-const VANISHED_PAUSE: Duration = Duration::from_millis(1);
 const EEXIST: i32 = 17;
 
 /// What an attach made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attached {
-    /// Name of the host end.
+    /// Name of the link of the host namespace that carries the pod's packets: the host end of a pair, the ENI where the pod's link hangs
+    /// on it ([`Form::host_device`]).
     pub host_if_name: String,
     /// Its index.
     pub host_if_index: u32,
@@ -65,10 +60,9 @@ pub enum Outcome {
 struct Attach<'c, 'w> {
     context: &'c mut Context<'w>,
     attachment: &'c Attachment,
+    form: Form,
     pod: Pod,
-    failpoint: Failpoint,
-    renamed_holder: Option<String>,
-    steps: u32,
+    progress: Progress,
 }
 
 /// Makes the kernel equal to `attachment`, which must have been admitted by the registry.
@@ -78,136 +72,79 @@ pub fn attach(
     started: Instant,
     failpoint: Failpoint,
 ) -> Result<Outcome> {
-    let pod = view::open_pod(context, &attachment.netns)?;
-    let Some(eni) = context.shared.find_eni(&mut context.worker.socket, attachment.eni_mac)? else {
-        return Ok(Outcome::EniMissing);
+    let mut pod = view::open_pod(context, &attachment.netns)?;
+    let mut progress = Progress {
+        failpoint,
+        ..Progress::default()
     };
+    let found = link::prepare(context, attachment, &mut pod, &mut progress)?;
     let mut attach = Attach {
         context,
         attachment,
+        form: Form::of(attachment),
         pod,
-        failpoint,
-        renamed_holder: None,
-        steps: 0,
+        progress,
     };
-    let (host_end, pod_end) = attach.locate()?;
-    let view = attach.look(eni, host_end, pod_end)?;
-    let (host, pod) = attach.settle(view)?;
+    let Some(view) = attach.look(found)? else {
+        return Ok(Outcome::EniMissing);
+    };
+    let Settled { host, host_end, pod } = attach.settle(view)?;
+    let mac = |link: &ObservedLink| link.mac.unwrap_or(Mac([0; 6]));
     let attached = Attached {
         host_if_name: host.name.clone(),
         host_if_index: host.index,
-        host_mac: host.mac.unwrap_or(Mac([0; 6])),
-        pod_mac: pod.mac.unwrap_or(Mac([0; 6])),
+        host_mac: mac(&host),
+        pod_mac: mac(&pod),
         pod_if_index: pod.index,
-        renamed_holder: attach.renamed_holder,
-        steps: attach.steps,
+        renamed_holder: attach.progress.renamed_holder,
+        steps: attach.progress.steps,
         duration: started.elapsed(),
     };
-    attach
-        .context
-        .shared
-        .registry()
-        .settle(attachment, host.mac.map(|mac| (host.index, mac)));
+    attach.context.shared.registry().settle(attachment, host_end);
     Ok(Outcome::Done(attached))
 }
 
 impl Attach<'_, '_> {
-    /// Both ends of the pair if it is there, neither if it is not; anything between is cleared away.
-    fn locate(&mut self) -> Result<(Option<ObservedLink>, Option<ObservedLink>)> {
-        let (id, name) = (&self.attachment.id, &self.attachment.host_if_name);
-        if let Some(host) = view::host_end(self.context, id, Some(name), false)? {
-            if let Some(pod) = view::pod_end(&mut self.pod, &host)? {
-                return Ok((Some(host), Some(pod)));
-            }
-            // The pod's end is in another namespace: this pair can serve nobody.
-            self.retire(&host)?;
+    /// Nothing if the ENI is not there.
+    fn look(&mut self, mut found: Found) -> Result<Option<View>> {
+        if found.eni().is_none() {
+            return Ok(None);
         }
-        let deadline = Instant::now() + RETIRED_LIMIT;
-        let vanished_deadline = Instant::now() + VANISHED_LIMIT;
-        loop {
-            let Some(pod) = observe::link_by_name(&mut self.pod.socket, &self.attachment.if_name)? else {
-                return Ok((None, None));
-            };
-            let peer = match pod.peer_index.filter(|_| pod.peer_elsewhere) {
-                Some(index) => observe::link_by_index(&mut self.context.worker.socket, index)?.filter(|host| is_pair(host, &pod)),
-                None => None,
-            };
-            match peer {
-                Some(host) if view::is_host_end(&host, &self.attachment.alias()) => return Ok((Some(host), Some(pod))),
-                // The last attachment of this namespace has been detached, and the kernel is about to delete its pair.
-                Some(host) if host.group == GROUP_RETIRED && Instant::now() < deadline => {
-                    self.context.shared.reaper.retired(1);
-                    self.context.shared.reaper.flush(deadline);
-                }
-                // The peer went between the two looks: the kernel is deleting a retired pair, and soon neither end is there.
-                None if pod.peer_elsewhere && Instant::now() < vanished_deadline => sleep(VANISHED_PAUSE),
-                _ => {
-                    let object = format!("link {}", self.attachment.if_name);
-                    let message = format!("{object} exists in {} and is not ours", self.attachment.netns);
-                    return Err(Error {
-                        object: Some(object),
-                        ..Error::new(ErrorCode::InterfaceExists, message)
-                    });
-                }
-            }
-        }
-    }
-
-    fn retire(&mut self, link: &ObservedLink) -> Result<()> {
-        self.failpoint.pass()?;
-        let change = LinkChange {
-            name: Some(displaced_name(link.index)),
-            group: Some(GROUP_RETIRED),
-            ..LinkChange::default()
-        };
-        let down = LinkChange {
-            up: Some(false),
-            ..LinkChange::default()
-        };
-        self.context.worker.socket.batch(vec![
-            Request {
-                message: message::set_link(link.index, down),
-                flags: 0,
-            },
-            Request {
-                message: message::set_link(link.index, change),
-                flags: 0,
-            },
-        ])?;
-        self.context.shared.reaper.retired(1);
-        self.steps += 1;
-        Ok(())
-    }
-
-    fn look(&mut self, eni: ObservedLink, host_end: Option<ObservedLink>, pod_end: Option<ObservedLink>) -> Result<View> {
         let uplink = view::advertised_uplink(self.context, self.attachment, false)?;
-        let desired = view::desired(self.attachment, &eni, uplink.as_ref(), host_end.as_ref());
-        let host = view::see_host(self.context, &desired, eni, uplink, host_end, RuleSource::Ledger)?;
-        let pod = view::see_pod(&desired, &mut self.pod, pod_end)?;
-        Ok(View { desired, host, pod })
+        found.host.extend(uplink.map(|link| (Device::Uplink, link)));
+        let Some(desired) = view::desired(self.attachment, &found) else {
+            return Ok(None);
+        };
+        let host = view::see_host(self.context, &desired, found.host, RuleSource::Ledger)?;
+        let pod = view::see_pod(&desired, &mut self.pod, found.pod)?;
+        Ok(Some(View { desired, host, pod }))
     }
 
-    /// Runs what differs. A pair that is not there is made first and seen as it was born; then the rest is compared again.
-    fn settle(&mut self, mut view: View) -> Result<(ObservedLink, ObservedLink)> {
-        let mut parts = parts_of(&view.host.links);
-        parts.pod_end = parts_of(&view.pod.links).pod_end;
+    /// Runs what differs. Links that are not there are made first and seen as they were born; then the rest is compared again.
+    fn settle(&mut self, mut view: View) -> Result<Settled> {
+        let form = self.form;
+        let mut parts = Parts::of(&view.host.links);
+        parts.learn(&view.pod.links);
         let mut differences = diff(&view.desired, &view.host, Some(&view.pod));
-        if parts.host_end.is_none() {
-            let early = steps_where(&differences, |phase| phase < Phase::Pair);
+        let births = steps_where(&differences, form, |phase| phase == Phase::Birth);
+        if !births.is_empty() {
+            let early = steps_where(&differences, form, |phase| phase < Phase::Birth);
             parts = self.execute(&view, parts, &early)?;
-            parts = self.create_pair(&view, parts)?;
+            parts = self.bear(&view, parts, &births)?;
             self.see_newborn(&mut view, &parts)?;
             differences = diff(&view.desired, &view.host, Some(&view.pod));
-            differences.retain(|difference| difference.step.as_ref().is_some_and(|step| step.phase() > Phase::Pair));
+            differences.retain(|difference| difference.step.as_ref().is_some_and(|step| step.phase(form) > Phase::Birth));
         }
-        let steps = steps_where(&differences, |_| true);
+        let steps = steps_where(&differences, form, |_| true);
         let parts = self.execute(&view, parts, &steps)?;
         let pod = self.wait_ready(&parts, CameUp::by(&steps))?;
-        let host = view.host.links.remove(&Device::HostEnd);
-        Ok((
-            host.ok_or_else(|| Error::new(ErrorCode::Kernel, "the host end vanished"))?,
+        let host = view.host.links.remove(&form.host_device());
+        let host = host.ok_or_else(|| Error::new(ErrorCode::Kernel, "the link of the host vanished"))?;
+        Ok(Settled {
+            host,
+            host_end: parts.end(Device::HostEnd),
             pod,
-        ))
+        })
     }
 
     fn execute(&mut self, view: &View, parts: Parts, steps: &[Step]) -> Result<Parts> {
@@ -220,30 +157,33 @@ impl Attach<'_, '_> {
             pod: Some(&mut self.pod),
             desired: &view.desired,
             parts,
-            failpoint: self.failpoint,
+            failpoint: self.progress.failpoint,
             go_on: false,
             done: 0,
             failures: Vec::new(),
         };
         let result = executor.run(steps);
-        self.steps += executor.done;
-        self.failpoint = executor.failpoint;
+        self.progress.steps += executor.done;
+        self.progress.failpoint = executor.failpoint;
         let parts = executor.parts;
         result.map(|()| parts)
     }
 
-    /// A holder of the host name, an older sandbox of the same pod for instance, is renamed and lives on.
-    fn create_pair(&mut self, view: &View, parts: Parts) -> Result<Parts> {
+    /// Makes the links that are missing. A holder of the host name, an older sandbox of the same pod for instance, is renamed and lives on.
+    fn bear(&mut self, view: &View, parts: Parts, births: &[Step]) -> Result<Parts> {
+        if !births.contains(&Step::Create(Device::HostEnd)) {
+            return self.execute(view, parts, births);
+        }
         let name = &self.attachment.host_if_name;
         for attempt in 1.. {
             if let Some(holder) = observe::link_by_name(&mut self.context.worker.socket, name)? {
                 self.refuse_newer(&holder)?;
-                self.failpoint.pass()?;
+                self.progress.failpoint.pass()?;
                 let renamed = displace(&mut self.context.worker.socket, &holder)?;
-                self.steps += u32::from(renamed.is_some());
-                self.renamed_holder = renamed.or(self.renamed_holder.take());
+                self.progress.steps += u32::from(renamed.is_some());
+                self.progress.renamed_holder = renamed.or(self.progress.renamed_holder.take());
             }
-            match self.execute(view, parts.clone(), &[Step::CreatePair]) {
+            match self.execute(view, parts.clone(), births) {
                 Err(error) if error.errno == Some(EEXIST) && attempt < NAME_ATTEMPTS => {}
                 result => return result,
             }
@@ -264,17 +204,25 @@ impl Attach<'_, '_> {
         })
     }
 
-    /// A pair just made has no addresses, routes or neighbours: reading the two links is enough.
+    /// Links just made have no addresses, routes or neighbours: reading the links is enough.
     fn see_newborn(&mut self, view: &mut View, parts: &Parts) -> Result<()> {
-        let index = |end: Option<(u32, Mac)>| end.map_or(0, |(index, _)| index);
-        let host = observe::link_by_index(&mut self.context.worker.socket, index(parts.host_end))?;
-        let pod = observe::link_by_index(&mut self.pod.socket, index(parts.pod_end))?;
-        view.host.links.extend(host.map(|link| (Device::HostEnd, link)));
         view.pod = Observed {
             sysctls: std::mem::take(&mut view.pod.sysctls),
             ..Observed::default()
         };
-        view.pod.links.extend(pod.map(|link| (Device::PodEnd, link)));
+        let wanted = |links: &[Link]| links.iter().map(|link| link.device).collect::<Vec<_>>();
+        for device in wanted(&view.desired.host.links) {
+            if let Some((index, _)) = parts.end(device).filter(|_| !view.host.links.contains_key(&device)) {
+                let link = observe::link_by_index(&mut self.context.worker.socket, index)?;
+                view.host.links.extend(link.map(|link| (device, link)));
+            }
+        }
+        for device in wanted(&view.desired.pod.links) {
+            if let Some((index, _)) = parts.end(device) {
+                let link = observe::link_by_index(&mut self.pod.socket, index)?;
+                view.pod.links.extend(link.map(|link| (device, link)));
+            }
+        }
         Ok(())
     }
 
@@ -286,16 +234,16 @@ impl Attach<'_, '_> {
     fn wait_ready(&mut self, parts: &Parts, came_up: CameUp) -> Result<ObservedLink> {
         let vanished = |what: &str| Error::new(ErrorCode::Kernel, format!("{what} vanished"));
         let deadline = Instant::now() + READY_LIMIT;
-        let (host, _) = parts.host_end.ok_or_else(|| vanished("the host end"))?;
-        let (pod, _) = parts.pod_end.ok_or_else(|| vanished("the pod end"))?;
-        let mut host_ready = came_up.host_end || !came_up.pod_end;
+        let (pod, _) = parts.end(Device::PodEnd).ok_or_else(|| vanished("the pod end"))?;
+        // Awaited: a link hanging on the ENI has no other end.
+        let mut host = (parts.end(Device::HostEnd)).filter(|_| came_up.pod_end && !came_up.host_end);
         loop {
-            if !host_ready {
-                let link = observe::link_by_index(&mut self.context.worker.socket, host)?;
-                host_ready = link.ok_or_else(|| vanished("the host end"))?.operational;
+            if let Some((index, _)) = host {
+                let link = observe::link_by_index(&mut self.context.worker.socket, index)?;
+                host = host.filter(|_| link.is_some_and(|link| !link.operational));
             }
             let pod = observe::link_by_index(&mut self.pod.socket, pod)?.ok_or_else(|| vanished("the pod end"))?;
-            let ready = host_ready && pod.operational && self.is_ipv6_ready(parts, came_up.eni)?;
+            let ready = host.is_none() && pod.operational && self.is_ipv6_ready(parts, came_up.eni)?;
             if ready || Instant::now() > deadline {
                 return Ok(pod);
             }
@@ -311,10 +259,22 @@ impl Attach<'_, '_> {
         if !route.is_some_and(|route| route.kind == RouteKind::Other(RTN_LOCAL)) {
             return Ok(false);
         }
-        let Some(eni) = parts.eni else { return Ok(true) };
+        let Some((eni, _)) = parts.end(Device::Eni) else {
+            return Ok(true);
+        };
         let link_local = observe::link_local(&mut self.context.worker.socket, eni)?;
         Ok(link_local == LinkLocal::Ready || link_local == LinkLocal::Missing && !eni_came_up)
     }
+}
+
+/// What an attach ends with.
+struct Settled {
+    /// The link of the host namespace to answer with.
+    host: ObservedLink,
+    /// Index and MAC of the host end, to be remembered, where there is one.
+    host_end: Option<(u32, Mac)>,
+    /// The pod's link.
+    pod: ObservedLink,
 }
 
 /// Links that an attach has set up.
@@ -340,10 +300,10 @@ impl CameUp {
 }
 
 /// The steps of the differences in these phases, in order.
-pub(crate) fn steps_where(differences: &[Difference], which: impl Fn(Phase) -> bool) -> Vec<Step> {
+pub(crate) fn steps_where(differences: &[Difference], form: Form, which: impl Fn(Phase) -> bool) -> Vec<Step> {
     differences
         .iter()
         .filter_map(|difference| difference.step.clone())
-        .filter(|step| which(step.phase()))
+        .filter(|step| which(step.phase(form)))
         .collect()
 }

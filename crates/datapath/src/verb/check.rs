@@ -4,7 +4,8 @@ use super::view::{self, RuleSource};
 use crate::attachment::Attachment;
 use crate::diff::{Drift, Problem, diff};
 use crate::error::{ErrorCode, Result};
-use crate::object::Place;
+use crate::link;
+use crate::object::{Device, Place};
 use crate::shared::Context;
 
 /// Every difference between the attachment and the kernel.
@@ -30,7 +31,10 @@ pub fn check(context: &mut Context<'_>, attachment: &Attachment) -> Result<Vec<D
         }
         Err(error) => return Err(error),
     };
-    let Some(eni) = context.shared.find_eni(&mut context.worker.socket, attachment.eni_mac)? else {
+    let mut found = link::find(context, attachment, pod.as_mut(), true)?;
+    let uplink = view::advertised_uplink(context, attachment, true)?;
+    found.host.extend(uplink.map(|link| (Device::Uplink, link)));
+    let Some(desired) = view::desired(attachment, &found) else {
         drifts.push(missing(
             Place::Host,
             "link",
@@ -39,15 +43,8 @@ pub fn check(context: &mut Context<'_>, attachment: &Attachment) -> Result<Vec<D
         ));
         return Ok(drifts);
     };
-    let host_end = view::host_end(context, &attachment.id, Some(&attachment.host_if_name), true)?;
-    let uplink = view::advertised_uplink(context, attachment, true)?;
-    let desired = view::desired(attachment, &eni, uplink.as_ref(), host_end.as_ref());
-    let pod_end = match (&mut pod, &host_end) {
-        (Some(pod), Some(host_end)) => view::pod_end(pod, host_end)?,
-        _ => None,
-    };
-    let host = view::see_host(context, &desired, eni, uplink, host_end, RuleSource::Kernel)?;
-    let pod = pod.as_mut().map(|pod| view::see_pod(&desired, pod, pod_end)).transpose()?;
+    let host = view::see_host(context, &desired, found.host, RuleSource::Kernel)?;
+    let pod = pod.as_mut().map(|pod| view::see_pod(&desired, pod, found.pod)).transpose()?;
     drifts.extend(
         diff(&desired, &host, pod.as_ref())
             .into_iter()

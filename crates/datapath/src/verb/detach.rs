@@ -5,12 +5,12 @@ use std::net::IpAddr;
 
 use netlink_packet_route::RouteNetlinkMessage;
 
-use super::view;
 use crate::error::{Error, Result};
 use crate::kernel::execute::{BATCH, Failpoint};
 use crate::kernel::message::{self, LinkChange};
 use crate::kernel::observe;
 use crate::kernel::socket::Request;
+use crate::link::pair;
 use crate::mode::policy_route::{PRIORITY_FROM_POD, PRIORITY_TO_POD};
 use crate::object::{Device, Family, GROUP_RETIRED, PROTOCOL, Prefix, Route, Rule, TABLE_MAIN, displaced_name};
 use crate::observed::ObservedLink;
@@ -87,11 +87,11 @@ fn find(context: &mut Context<'_>, target: &Target, host_end: Option<u32>) -> Re
     if let Some(index) = host_end {
         let alias = crate::attachment::alias_of(&target.id);
         let link = observe::link_by_index(&mut context.worker.socket, index)?;
-        if let Some(link) = link.filter(|link| view::is_host_end(link, &alias)) {
+        if let Some(link) = link.filter(|link| pair::is_host_end(link, &alias)) {
             return Ok(Some(link));
         }
     }
-    view::host_end(context, &target.id, target.host_if_name.as_deref(), true)
+    pair::host_end(context, &target.id, target.host_if_name.as_deref(), true)
 }
 
 /// The target's addresses, with those that its routes show, without those that another attachment has now: one that is guarded, or

@@ -1,5 +1,6 @@
 //! Repair: the difference of one guarded attachment, executed. Like attach, but it goes on after a failure and never waits.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -9,9 +10,10 @@ use crate::attachment::Attachment;
 use crate::desired::DesiredState;
 use crate::diff::{Difference, Drift, Problem, diff};
 use crate::error::{Error, ErrorCode, Result};
-use crate::kernel::execute::{Executor, Failpoint, Pod, parts_of};
-use crate::object::{Device, Place};
-use crate::observed::Observed;
+use crate::kernel::execute::{Executor, Failpoint, Parts, Pod};
+use crate::link;
+use crate::object::{Device, Link, Place};
+use crate::observed::{Observed, ObservedLink};
 use crate::shared::Context;
 
 /// What one repair found and could not mend.
@@ -38,11 +40,13 @@ fn mend(context: &mut Context<'_>, attachment: &Arc<Attachment>, pods: bool, rep
         Err(error) if error.code == ErrorCode::NetnsGone => None,
         other => other?,
     };
-    let host_end = view::host_end(context, &attachment.id, Some(&attachment.host_if_name), true)?;
-    if host_end.is_none() && pods && pod.is_none() {
+    let mut found = link::find(context, attachment, pod.as_mut(), true)?;
+    if !found.host.contains_key(&Device::HostEnd) && pods && pod.is_none() {
         return Ok(());
     }
-    let Some(eni) = context.shared.find_eni(&mut context.worker.socket, attachment.eni_mac)? else {
+    let uplink = view::advertised_uplink(context, attachment, false)?;
+    found.host.extend(uplink.map(|link| (Device::Uplink, link)));
+    let Some(desired) = view::desired(attachment, &found) else {
         let object = format!("link {}", attachment.eni_mac);
         let detail = Some("no link has this MAC".to_owned());
         repaired.drifts.push(Drift {
@@ -54,15 +58,11 @@ fn mend(context: &mut Context<'_>, attachment: &Arc<Attachment>, pods: bool, rep
         });
         return Err(Error::new(ErrorCode::EniNotFound, "the ENI is gone from the node").about(object));
     };
-    let pod_end = match (&mut pod, &host_end) {
-        (Some(pod), Some(host_end)) => view::pod_end(pod, host_end)?,
-        _ => None,
-    };
-    let whole = host_end.is_some() && (pod.is_none() || pod_end.is_some());
-    let uplink = view::advertised_uplink(context, attachment, false)?;
-    let desired = view::desired(attachment, &eni, uplink.as_ref(), host_end.as_ref());
-    let host = view::see_host(context, &desired, eni, uplink, host_end, RuleSource::Ledger)?;
-    let seen_pod = pod.as_mut().map(|pod| view::see_pod(&desired, pod, pod_end)).transpose()?;
+    let there =
+        |wanted: &[Link], links: &HashMap<Device, ObservedLink>| wanted.iter().all(|link| links.contains_key(&link.device));
+    let whole = there(&desired.host.links, &found.host) && (pod.is_none() || there(&desired.pod.links, &found.pod));
+    let host = view::see_host(context, &desired, found.host, RuleSource::Ledger)?;
+    let seen_pod = pod.as_mut().map(|pod| view::see_pod(&desired, pod, found.pod)).transpose()?;
     let differences = diff(&desired, &host, seen_pod.as_ref());
     repaired
         .drifts
@@ -80,12 +80,12 @@ fn mend(context: &mut Context<'_>, attachment: &Arc<Attachment>, pods: bool, rep
             repaired,
         )
     } else if pod.is_some() {
-        // The pair itself is gone or torn apart: it is made anew.
+        // The link itself is gone, or a pair torn apart: it is made anew.
         attach::attach(context, attachment, Instant::now(), Failpoint::OFF).map(|_| ())
     } else {
         Err(Error::new(
             ErrorCode::Unsupported,
-            "the pair is gone; making it anew needs a look into the pod, which is switched off",
+            "the link is gone; making it anew needs a look into the pod, which is switched off",
         ))
     }
 }
@@ -97,16 +97,15 @@ pub fn pod_agrees(context: &mut Context<'_>, attachment: &Attachment) -> Result<
         Err(error) if error.code == ErrorCode::NetnsGone => return Ok(true),
         other => other?,
     };
-    let host_end = view::host_end(context, &attachment.id, Some(&attachment.host_if_name), false)?;
-    let eni = context.shared.find_eni(&mut context.worker.socket, attachment.eni_mac)?;
-    let (Some(host_end), Some(eni)) = (host_end, eni) else {
+    let found = link::find(context, attachment, Some(&mut pod), false)?;
+    let Some(desired) = view::desired(attachment, &found) else {
         return Ok(false);
     };
-    let pod_end = view::pod_end(&mut pod, &host_end)?;
-    let desired = view::desired(attachment, &eni, None, Some(&host_end));
-    let seen_pod = view::see_pod(&desired, &mut pod, pod_end)?;
-    let mut host = Observed::default();
-    host.links.insert(Device::HostEnd, host_end);
+    let seen_pod = view::see_pod(&desired, &mut pod, found.pod)?;
+    let host = Observed {
+        links: found.host,
+        ..Observed::default()
+    };
     Ok(diff(&desired, &host, Some(&seen_pod))
         .iter()
         .all(|difference| difference.drift.place == Place::Host))
@@ -120,12 +119,17 @@ fn execute(
     differences: &[Difference],
     repaired: &mut Repaired,
 ) -> Result<()> {
-    let mut parts = parts_of(&host.links);
-    parts.pod_end = seen_pod.and_then(|seen| parts_of(&seen.links).pod_end);
+    let mut parts = Parts::of(&host.links);
+    if let Some(seen) = seen_pod {
+        parts.learn(&seen.links);
+    }
     let with_pod = pod.is_some();
     // Without a look into the pod its MAC is unknown; the neighbour's old one is all there is to go by.
     let possible = |step: &crate::diff::Step| with_pod || !needs_pod(step);
-    let steps: Vec<_> = steps_where(differences, |_| true).into_iter().filter(possible).collect();
+    let steps: Vec<_> = steps_where(differences, desired.form, |_| true)
+        .into_iter()
+        .filter(possible)
+        .collect();
     let mut executor = Executor {
         host: &mut context.worker.socket,
         sysctls: &context.worker.sysctls,

@@ -10,6 +10,7 @@ use crate::diff::diff;
 use crate::error::Result;
 use crate::kernel::observe;
 use crate::kernel::sysctl::SysctlTree;
+use crate::link::{Found, pair};
 use crate::object::{Address, Device, Family, Neighbour, Prefix, Route, Rule};
 use crate::observed::{Observed, ObservedLink};
 use crate::shared::{Context, pick_eni};
@@ -65,7 +66,7 @@ impl Snapshot {
         };
         for (place, link) in snapshot.links.iter().enumerate() {
             if let Some(alias) = &link.alias
-                && view::is_host_end(link, alias)
+                && pair::is_host_end(link, alias)
             {
                 snapshot.by_alias.insert(alias.clone(), place);
             }
@@ -95,31 +96,40 @@ impl Snapshot {
     }
 
     fn agrees(&self, attachment: &Attachment, uplink: Option<&ObservedLink>, sysctls: &mut SysctlTree) -> Result<bool> {
-        let Some(eni) = pick_eni(&self.links, attachment.eni_mac) else {
+        let found = self.find(attachment, uplink);
+        let Some(desired) = view::desired(attachment, &found) else {
             return Ok(false);
         };
-        let Some(host_end) = self
-            .by_alias
-            .get(&attachment.alias())
-            .and_then(|place| self.links.get(*place))
-        else {
-            return Ok(false);
+        let mut seen = Observed {
+            links: found.host,
+            ..Observed::default()
         };
-        let desired = view::desired(attachment, eni, uplink, Some(host_end));
-        let mut seen = Observed::default();
-        seen.links.insert(Device::Eni, eni.clone());
-        seen.links.insert(Device::HostEnd, host_end.clone());
-        seen.links.extend(uplink.map(|link| (Device::Uplink, link.clone())));
-        for link in [eni.index, host_end.index] {
-            seen.addresses.extend(self.addresses.get(&link).into_iter().flatten());
-            seen.routes.extend(self.routes.get(&link).into_iter().flatten());
-            seen.neighbours.extend(self.neighbours.get(&link).into_iter().flatten());
+        let ours = seen.links.iter().filter(|(device, _)| **device != Device::Uplink);
+        for index in ours.map(|(_, link)| link.index).collect::<Vec<_>>() {
+            seen.addresses.extend(self.addresses.get(&index).into_iter().flatten());
+            seen.routes.extend(self.routes.get(&index).into_iter().flatten());
+            seen.neighbours.extend(self.neighbours.get(&index).into_iter().flatten());
         }
         seen.routes.extend(&self.unbound);
         seen.rules = self.rules_for(&desired);
         observe::name_devices(&mut seen);
         observe::read_sysctls(sysctls, &desired, &mut seen)?;
         Ok(diff(&desired, &seen, None).is_empty())
+    }
+
+    /// The links of the host namespace that an attachment needs, as far as they are there.
+    fn find(&self, attachment: &Attachment, uplink: Option<&ObservedLink>) -> Found {
+        let marked = |alias: &str| self.by_alias.get(alias).and_then(|place| self.links.get(*place));
+        let parts = [
+            (Device::Eni, pick_eni(&self.links, attachment.eni_mac)),
+            (Device::HostEnd, marked(&attachment.alias())),
+            (Device::Uplink, uplink),
+        ];
+        let there = parts.into_iter().filter_map(|(device, link)| Some((device, link?.clone())));
+        Found {
+            host: there.collect(),
+            ..Found::default()
+        }
     }
 
     fn rules_for(&self, desired: &DesiredState) -> Vec<Rule> {

@@ -1,14 +1,17 @@
 //! The view of one attachment: where its links are, and what was seen in both namespaces.
 
-use crate::attachment::{ALIAS_PREFIX, Attachment};
+use std::collections::HashMap;
+
+use crate::attachment::Attachment;
 use crate::desired::{DesiredState, HostFacts};
 use crate::error::{Error, ErrorCode, Result};
 use crate::kernel::execute::Pod;
 use crate::kernel::netns::Netns;
 use crate::kernel::observe;
 use crate::kernel::socket::Socket;
+use crate::link::Found;
 use crate::mode;
-use crate::object::{Device, GROUP_RETIRED, Mac, Rule};
+use crate::object::{Device, Rule};
 use crate::observed::{Observed, ObservedLink};
 use crate::shared::Context;
 
@@ -43,50 +46,6 @@ pub fn open_pod(context: &mut Context<'_>, path: &str) -> Result<Pod> {
     Ok(Pod { netns, socket })
 }
 
-/// True if the link is the living host end of attachment `alias`.
-pub fn is_host_end(link: &ObservedLink, alias: &str) -> bool {
-    link.alias.as_deref() == Some(alias) && link.group != GROUP_RETIRED
-}
-
-/// True if the link is the one remembered, but somebody has taken or overwritten its alias.
-fn has_lost_mark(link: &ObservedLink, mac: Mac) -> bool {
-    let marked = link.alias.as_deref().is_some_and(|alias| alias.starts_with(ALIAS_PREFIX));
-    link.mac == Some(mac) && link.kind.as_deref() == Some("veth") && link.group != GROUP_RETIRED && !marked
-}
-
-/// True if the two links are the ends of one pair.
-pub fn is_pair(host: &ObservedLink, pod: &ObservedLink) -> bool {
-    host.peer_index == Some(pod.index) && pod.peer_index == Some(host.index) && pod.peer_elsewhere
-}
-
-/// The host end of an attachment: by its name, by the index remembered, and, if `search`, among all links.
-pub fn host_end(context: &mut Context<'_>, id: &str, name: Option<&str>, search: bool) -> Result<Option<ObservedLink>> {
-    let alias = crate::attachment::alias_of(id);
-    let socket = &mut context.worker.socket;
-    if let Some(name) = name
-        && let Some(link) = observe::link_by_name(socket, name)?.filter(|link| is_host_end(link, &alias))
-    {
-        return Ok(Some(link));
-    }
-    let remembered = context.shared.registry().get(id).and_then(|guarded| guarded.host_end);
-    if let Some((index, mac)) = remembered
-        && let Some(link) = observe::link_by_index(socket, index)?
-        && (is_host_end(&link, &alias) || has_lost_mark(&link, mac))
-    {
-        return Ok(Some(link));
-    }
-    if !search {
-        return Ok(None);
-    }
-    Ok(observe::links(socket)?.into_iter().find(|link| is_host_end(link, &alias)))
-}
-
-/// The pod end: the peer of the host end.
-pub fn pod_end(pod: &mut Pod, host_end: &ObservedLink) -> Result<Option<ObservedLink>> {
-    let Some(index) = host_end.peer_index else { return Ok(None) };
-    Ok(observe::link_by_index(&mut pod.socket, index)?.filter(|link| is_pair(host_end, link)))
-}
-
 /// The device whose IPv6 default route came from a router, if it still listens to one.
 ///
 /// A node that forwards and does not listen learns no such route any more, so an answer stays true; asking costs a walk over all rules.
@@ -113,23 +72,19 @@ pub fn advertised_uplink(context: &mut Context<'_>, attachment: &Attachment, fre
     Ok(observe::link_by_index(socket, index)?.filter(|link| link.sysctls.accept_ra != Some(0)))
 }
 
-/// The wanted state of an attachment on this ENI, with the name that its host end has now.
-pub fn desired(
-    attachment: &Attachment,
-    eni: &ObservedLink,
-    uplink: Option<&ObservedLink>,
-    host_end: Option<&ObservedLink>,
-) -> DesiredState {
+/// The wanted state of an attachment on its ENI, with the name that its host end has now. Nothing while the ENI is not there.
+pub fn desired(attachment: &Attachment, found: &Found) -> Option<DesiredState> {
+    let eni = found.eni()?;
     let facts = HostFacts {
         eni_index: eni.index,
         eni_name: eni.name.clone(),
-        advertised_uplink: uplink.map(|link| link.name.clone()),
+        advertised_uplink: found.host.get(&Device::Uplink).map(|link| link.name.clone()),
     };
     let mut desired = mode::desired_state(attachment, &facts);
-    if let Some(link) = host_end {
+    if let Some(link) = found.host.get(&Device::HostEnd) {
         desired.names.host_end.clone_from(&link.name);
     }
-    desired
+    Some(desired)
 }
 
 /// Where the host's rules are read: a check believes nothing but the kernel.
@@ -161,15 +116,13 @@ fn rules(context: &mut Context<'_>, desired: &DesiredState, source: RuleSource) 
 pub fn see_host(
     context: &mut Context<'_>,
     desired: &DesiredState,
-    eni: ObservedLink,
-    uplink: Option<ObservedLink>,
-    host_end: Option<ObservedLink>,
+    links: HashMap<Device, ObservedLink>,
     source: RuleSource,
 ) -> Result<Observed> {
-    let mut seen = Observed::default();
-    seen.links.insert(Device::Eni, eni);
-    seen.links.extend(uplink.map(|link| (Device::Uplink, link)));
-    seen.links.extend(host_end.map(|link| (Device::HostEnd, link)));
+    let mut seen = Observed {
+        links,
+        ..Observed::default()
+    };
     let rules = rules(context, desired, source)?;
     observe::observe_host(&mut context.worker.socket, desired, rules, &mut seen)?;
     observe::read_sysctls(&mut context.worker.sysctls, desired, &mut seen)?;
@@ -177,9 +130,11 @@ pub fn see_host(
 }
 
 /// Looks at the pod's side.
-pub fn see_pod(desired: &DesiredState, pod: &mut Pod, pod_end: Option<ObservedLink>) -> Result<Observed> {
-    let mut seen = Observed::default();
-    seen.links.extend(pod_end.map(|link| (Device::PodEnd, link)));
+pub fn see_pod(desired: &DesiredState, pod: &mut Pod, links: HashMap<Device, ObservedLink>) -> Result<Observed> {
+    let mut seen = Observed {
+        links,
+        ..Observed::default()
+    };
     observe::observe_pod(&mut pod.socket, desired, &mut seen)?;
     Ok(seen)
 }

@@ -1,0 +1,143 @@
+//! How the links of an attachment come to be and are found again: a small closed set, chosen by the mode. All the rest of an attachment,
+//! addresses, routes, rules, does not care.
+//!
+//! Each form says four things: what its steps make (`kernel/create.rs`, [`Form::makes`]), how its links are found (`find`), what an
+//! attach clears out of its way first (`prepare`), and which of its links the answer of an attach names ([`Form::host_device`]).
+
+pub mod pair;
+
+use std::collections::HashMap;
+
+use crate::attachment::{Attachment, Mode};
+use crate::error::{Error, ErrorCode, Result};
+use crate::kernel::execute::{Failpoint, Pod};
+use crate::object::Device;
+use crate::observed::ObservedLink;
+use crate::shared::Context;
+
+/// How a pod's link comes to be.
+///
+/// `Moved` is to be written: `link/moved.rs` with `find` and `prepare` (both may put the ENI under [`Device::Eni`] of `host` or of `pod`),
+/// [`Form::makes`] for what its steps make, and an arm in `kernel/create.rs`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Form {
+    /// Two ends, both ours: one in the host namespace, one born in the pod.
+    Pair(PairKind),
+    /// IPvlan slave of the ENI, born in the pod; all pods of the ENI share one more slave in the host namespace.
+    Slave,
+    /// 802.1Q link of the trunk ENI, born in the pod; nothing of it is in the host namespace.
+    Vlan(u16),
+    /// The ENI itself, moved into the pod, perhaps with a pair to the node beside it.
+    Moved,
+}
+
+/// Driver of a pair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PairKind {
+    /// Ethernet, every kernel.
+    Veth,
+    /// No Ethernet header (L3), Linux 6.7.
+    Netkit,
+}
+
+impl PairKind {
+    /// The kernel's name of the driver.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Veth => "veth",
+            Self::Netkit => "netkit",
+        }
+    }
+}
+
+impl Form {
+    /// The form of an attachment's links.
+    pub fn of(attachment: &Attachment) -> Self {
+        match attachment.mode {
+            Mode::PolicyRoute => Self::Pair(PairKind::Veth),
+            Mode::Netkit => Self::Pair(PairKind::Netkit),
+            Mode::Ipvlan => Self::Slave,
+            Mode::Vlan => Self::Vlan(attachment.trunk.map_or(0, |trunk| trunk.vlan_id)),
+            Mode::Exclusive => Self::Moved,
+        }
+    }
+
+    /// True if a missing `device` is made by a step of its own. The pod end of a pair comes with the host end.
+    pub fn makes(self, device: Device) -> bool {
+        match self {
+            Self::Pair(_) => device == Device::HostEnd,
+            Self::Slave | Self::Vlan(_) => device == Device::PodEnd,
+            Self::Moved => false,
+        }
+    }
+
+    /// True if the pod's link hangs on the ENI: the ENI must be up and large enough before the link is made.
+    pub fn hangs_on_eni(self) -> bool {
+        matches!(self, Self::Slave | Self::Vlan(_))
+    }
+
+    /// The link of the host namespace that an attach answers with.
+    pub fn host_device(self) -> Device {
+        match self {
+            Self::Pair(_) => Device::HostEnd,
+            Self::Slave | Self::Vlan(_) | Self::Moved => Device::Eni,
+        }
+    }
+}
+
+/// The links of one attachment as they are now, by part.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    /// In the host namespace. Without the ENI nothing can be said of the attachment.
+    pub host: HashMap<Device, ObservedLink>,
+    /// In the pod.
+    pub pod: HashMap<Device, ObservedLink>,
+}
+
+impl Found {
+    /// The ENI, wherever it is.
+    pub fn eni(&self) -> Option<&ObservedLink> {
+        self.host.get(&Device::Eni).or_else(|| self.pod.get(&Device::Eni))
+    }
+}
+
+/// How far an attach has come.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// For tests.
+    pub failpoint: Failpoint,
+    /// New name of the link that held the host name.
+    pub renamed_holder: Option<String>,
+    /// Kernel changes.
+    pub steps: u32,
+}
+
+/// Finds the links of an attachment; changes nothing. `search` among all links where a look by name and index finds none.
+pub fn find(context: &mut Context<'_>, attachment: &Attachment, pod: Option<&mut Pod>, search: bool) -> Result<Found> {
+    let mut found = match Form::of(attachment) {
+        Form::Pair(kind) => pair::find(context, attachment, kind, pod, search)?,
+        Form::Slave | Form::Vlan(_) | Form::Moved => return Err(unknown(attachment)),
+    };
+    let eni = context.shared.find_eni(&mut context.worker.socket, attachment.eni_mac)?;
+    found.host.extend(eni.map(|eni| (Device::Eni, eni)));
+    Ok(found)
+}
+
+/// The same before an attach: what an earlier one has left half made is cleared away, what is not ours is an error. Nothing changes while
+/// the ENI is not there.
+pub fn prepare(context: &mut Context<'_>, attachment: &Attachment, pod: &mut Pod, progress: &mut Progress) -> Result<Found> {
+    let Some(eni) = context.shared.find_eni(&mut context.worker.socket, attachment.eni_mac)? else {
+        return Ok(Found::default());
+    };
+    let mut found = match Form::of(attachment) {
+        Form::Pair(kind) => pair::prepare(context, attachment, kind, pod, progress)?,
+        Form::Slave | Form::Vlan(_) | Form::Moved => return Err(unknown(attachment)),
+    };
+    found.host.insert(Device::Eni, eni);
+    Ok(found)
+}
+
+fn unknown(attachment: &Attachment) -> Error {
+    let message = format!("mode {}: this build cannot make its links", attachment.mode.as_str());
+    Error::new(ErrorCode::Unsupported, message)
+}
