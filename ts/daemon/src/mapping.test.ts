@@ -5,6 +5,7 @@ import { sampleLease } from "./testing/samples.ts";
 
 const { ipv6: _, ...lease } = sampleLease();
 const view: PoolView = {
+  exclusive: false,
   enis: [
     {
       id: "eni-1",

@@ -49,6 +49,7 @@ export function poolConfig(input: {
     config: {
       ipv4: conf.ipv4,
       ipv6,
+      exclusive: false,
       minIdle,
       maxIdle,
       maxEnis: budget,
@@ -71,6 +72,7 @@ export function dormantPoolConfig(conf: EniConf, coolDownMs: number): PoolConfig
   return {
     ipv4: conf.ipv4,
     ipv6: conf.ipv6,
+    exclusive: false,
     minIdle: 0,
     maxIdle: Number.MAX_SAFE_INTEGER,
     maxEnis: 0,

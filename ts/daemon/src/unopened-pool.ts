@@ -33,7 +33,8 @@ export class UnopenedPool implements AddressPool {
   }
 
   view() {
-    return { enis: [], leases: [], total: 0, used: 0, free: 0, cooling: 0, waiting: 0, capacity: 0, problems: [this.#problem()] };
+    const none = { total: 0, used: 0, free: 0, cooling: 0, waiting: 0, capacity: 0 };
+    return { exclusive: false, enis: [], leases: [], ...none, problems: [this.#problem()] };
   }
 
   async warm() {

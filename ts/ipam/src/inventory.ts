@@ -5,12 +5,13 @@ import type { KnownEni, Operation } from "./journal/record.ts";
 import type { Family, PlanAddress, PlanAddressState, PlanEni } from "./plan/index.ts";
 import type { Quarantine } from "./quarantine.ts";
 
-/** One address of each wanted family, of one ENI. */
+/** One address of each wanted family, of one ENI; with `exclusive`, the ENI as a whole. */
 export interface Allocation {
   readonly eniId: string;
   readonly eniMac: string;
   readonly ipv4?: FamilyAddress;
   readonly ipv6?: FamilyAddress;
+  readonly exclusive?: true;
 }
 
 /**
@@ -22,7 +23,7 @@ export class Inventory {
   config: PoolConfig;
   /** Begun operations, also while their intent is on its way to the disk. */
   readonly running = new Map<string, Operation>();
-  /** Addresses given to a lease whose record is on its way to the disk. */
+  /** Addresses, and ENIs held whole, given to a lease whose record is on its way to the disk. */
   readonly reserved = new Set<string>();
   /** In use in the kernel without a lease of ours (the journal was lost): not given out while it is so. */
   readonly occupied = new Set<string>();
@@ -32,9 +33,13 @@ export class Inventory {
   trustJournal = false;
   /** ENIs and addresses that one observation missed and no second one has confirmed yet. */
   readonly suspects = new Set<string>();
+  /** Security groups of our ENIs as last seen. Not journaled: an ENI that nobody has seen since the start is taken for what it was made as. */
+  readonly securityGroups = new Map<string, readonly string[]>();
   /** ENIs attached to this instance that are not ours. */
   foreign: readonly KnownEni[] = [];
   private readonly quarantine: Quarantine;
+  /** Whether what is reserved are whole ENIs. */
+  private reservedWhole = false;
   /** When the cloud accepted an unassign that has not been seen yet, by operation. */
   private readonly answeredMs = new Map<string, number>();
   /** Changes with every change of an ENI by us, so that an observation made meanwhile is not compared. */
@@ -45,6 +50,19 @@ export class Inventory {
     this.quarantine = quarantine;
     this.config = config;
     for (const operation of ledger.operations.values()) this.running.set(operation.id, operation);
+  }
+
+  /** Whole ENIs are given: as configured, but while leases live it stays as it was for them. */
+  get exclusive(): boolean {
+    const [lease] = this.ledger.leases.values();
+    if (lease) return lease.exclusive === true;
+    return this.reserved.size > 0 ? this.reservedWhole : this.config.exclusive;
+  }
+
+  /** Places for allocations on each ENI. */
+  get perEni(): { readonly ipv4: number; readonly ipv6: number } {
+    const { ipv4PerEni, ipv6PerEni } = this.config;
+    return this.exclusive ? { ipv4: Math.min(1, ipv4PerEni), ipv6: Math.min(1, ipv6PerEni) } : { ipv4: ipv4PerEni, ipv6: ipv6PerEni };
   }
 
   epochOf(eniId: string): number {
@@ -58,6 +76,7 @@ export class Inventory {
   /** The ENI is gone for good. */
   forget(eniId: string): void {
     this.confirmed.delete(eniId);
+    this.securityGroups.delete(eniId);
     this.epochs.delete(eniId);
     for (const operation of this.operationsOn(eniId)) if (operation.kind === "unassign") this.running.delete(operation.id);
   }
@@ -66,32 +85,32 @@ export class Inventory {
     return [...this.running.values()].filter((operation) => operation.kind !== "create" && operation.eniId === eniId);
   }
 
-  /** Held by a lease, about to be, or seen in use in the kernel. */
-  isInUse(address: string): boolean {
-    return this.ledger.holders.has(address) || this.reserved.has(address) || this.occupied.has(address);
+  /** An address, or an ENI as a whole: held by a lease, about to be, or seen in use in the kernel. */
+  isInUse(name: string): boolean {
+    return this.ledger.holders.has(name) || this.reserved.has(name) || this.occupied.has(name);
   }
 
-  /** A lease or the kernel uses one of its addresses. */
+  /** A lease or the kernel uses it or one of its addresses. */
   isHeld(eniId: string): boolean {
     const eni = this.ledger.enis.get(eniId);
-    return eni !== undefined && [...eni.ipv4, ...eni.ipv6].some((address) => this.isInUse(address));
+    return this.isInUse(eniId) || (eni !== undefined && [...eni.ipv4, ...eni.ipv6].some((address) => this.isInUse(address)));
   }
 
   /** Nothing on it is used or rests (I4): it may be detached. */
   isIdle(eni: KnownEni): boolean {
-    return [...eni.ipv4, ...eni.ipv6].every((address) => !this.isInUse(address) && this.restRemainingMs(address) === 0);
+    return [eni.id, ...eni.ipv4, ...eni.ipv6].every((name) => !this.isInUse(name) && this.restRemainingMs(name) === 0);
   }
 
-  restRemainingMs(address: string): number {
-    const rest = this.ledger.resting.get(address);
+  restRemainingMs(name: string): number {
+    const rest = this.ledger.resting.get(name);
     return rest ? this.quarantine.remainingMs(rest, this.config.coolDownMs) : 0;
   }
 
   stateOf(eni: KnownEni, address: string, operations = this.operationsOn(eni.id)): PlanAddressState {
-    if (this.isInUse(address)) return "used";
+    if (this.isInUse(address) || this.isInUse(eni.id)) return "used";
     const leaving = operations.some((o) => o.kind === "remove" || (o.kind === "unassign" && o.addresses.includes(address)));
     if (leaving) return "leaving";
-    if (this.restRemainingMs(address) > 0) return "resting";
+    if (this.restRemainingMs(address) > 0 || this.restRemainingMs(eni.id) > 0) return "resting";
     if (eni.status !== "InUse") return "arriving";
     const seen = this.confirmed.has(eni.id) || this.trustJournal;
     // Without its vSwitch's CIDR nobody knows the address's prefix and gateway.
@@ -99,8 +118,13 @@ export class Inventory {
     return this.suspects.has(address) ? "missing" : "free";
   }
 
-  /** Chooses an allocation and reserves its addresses: by ENI as the policy says, within it the address released longest ago. */
+  /**
+   * Chooses an allocation and reserves its addresses: by ENI as the policy says, within it the address released longest ago; of whole ENIs the one
+   * released longest ago.
+   */
   take(): Allocation | undefined {
+    const { exclusive } = this;
+    this.reservedWhole = exclusive;
     let best: { eni: KnownEni; used: number; ipv4: string | undefined; ipv6: string | undefined } | undefined;
     for (const eni of this.ledger.enis.values()) {
       const free = this.freeOn(eni);
@@ -108,7 +132,8 @@ export class Inventory {
       const ipv6 = this.config.ipv6 ? free.ipv6[0] : undefined;
       if ((this.config.ipv4 && ipv4 === undefined) || (this.config.ipv6 && ipv6 === undefined) || (ipv4 ?? ipv6) === undefined) continue;
       const fuller = !best || (this.config.eniPolicy === "most_ips" ? free.used > best.used : free.used < best.used);
-      if (fuller) best = { eni, used: free.used, ipv4, ipv6 };
+      if (exclusive ? !best || this.releaseOrder(eni.id) < this.releaseOrder(best.eni.id) : fuller)
+        best = { eni, used: free.used, ipv4, ipv6 };
     }
     if (!best) return undefined;
     const vSwitch = this.ledger.vSwitches.get(best.eni.vSwitchId);
@@ -116,13 +141,15 @@ export class Inventory {
     const ipv6 = familyAddress(best.ipv6, vSwitch?.ipv6Cidr);
     if (ipv4) this.reserved.add(ipv4.address);
     if (ipv6) this.reserved.add(ipv6.address);
-    return { eniId: best.eni.id, eniMac: best.eni.mac, ...(ipv4 && { ipv4 }), ...(ipv6 && { ipv6 }) };
+    if (exclusive) this.reserved.add(best.eni.id);
+    return { eniId: best.eni.id, eniMac: best.eni.mac, ...(ipv4 && { ipv4 }), ...(ipv6 && { ipv6 }), ...(exclusive && { exclusive }) };
   }
 
   /** Its lease is in the ledger, or will not be. */
   unreserve(allocation: Allocation): void {
     if (allocation.ipv4) this.reserved.delete(allocation.ipv4.address);
     if (allocation.ipv6) this.reserved.delete(allocation.ipv6.address);
+    if (allocation.exclusive) this.reserved.delete(allocation.eniId);
   }
 
   /** Allocations that could be taken now. */
@@ -140,9 +167,9 @@ export class Inventory {
   restsMs(): number[] {
     const rests: number[] = [];
     for (const eni of this.ledger.enis.values()) {
-      if (eni.status !== "InUse") continue;
+      if (eni.status !== "InUse" || this.isInUse(eni.id) || this.isStale(eni)) continue;
       for (const address of this.config.ipv4 ? eni.ipv4 : eni.ipv6) {
-        const remainingMs = this.restRemainingMs(address);
+        const remainingMs = Math.max(this.restRemainingMs(address), this.restRemainingMs(eni.id));
         if (remainingMs > 0 && !this.isInUse(address)) rests.push(remainingMs);
       }
     }
@@ -190,12 +217,17 @@ export class Inventory {
       ipv6: eni.ipv6.map(address),
       arrivingIpv4: arriving("ipv4"),
       arrivingIpv6: arriving("ipv6"),
+      stale: this.isStale(eni),
       busy: operations.some(
         (operation) => operation.kind === "assign" || (operation.kind === "unassign" && !this.isAnswered(eni, operation)),
       ),
       mayGrow: refusals.mayGrow(eni) && !this.suspects.has(eni.id) && (this.confirmed.has(eni.id) || eni.status !== "InUse"),
       // One that was never attached has not been seen among the attached ones.
-      mayShrink: refusals.mayShrink(eni) && !this.suspects.has(eni.id) && (this.confirmed.has(eni.id) || eni.status === "Available"),
+      mayShrink:
+        refusals.mayShrink(eni) &&
+        !this.isInUse(eni.id) &&
+        !this.suspects.has(eni.id) &&
+        (this.confirmed.has(eni.id) || eni.status === "Available"),
     };
   }
 
@@ -215,9 +247,28 @@ export class Inventory {
     return this.answeredMs.get(operationId);
   }
 
+  /**
+   * A whole ENI is given only as a new one would be made: in a vSwitch of the configuration, with its security groups, and with no address beside its
+   * own. One that differs is replaced when nobody uses it. Without vSwitches the bounds are not known yet, and nothing can be said.
+   */
+  private isStale(eni: KnownEni): boolean {
+    if (!this.exclusive || this.config.vSwitchIds.length === 0) return false;
+    const { vSwitchIds, securityGroupIds, ipv6 } = this.config;
+    const groups = this.securityGroups.get(eni.id) ?? securityGroupIds;
+    const sameGroups = groups.length === securityGroupIds.length && groups.every((id) => securityGroupIds.includes(id));
+    return !vSwitchIds.includes(eni.vSwitchId) || !sameGroups || eni.ipv4.length !== 1 || eni.ipv6.length > (ipv6 ? 1 : 0);
+  }
+
+  /** Larger is later; what was never released comes first. */
+  private releaseOrder(name: string): number {
+    return this.ledger.resting.get(name)?.order ?? -1;
+  }
+
   private freeOn(eni: KnownEni): { ipv4: string[]; ipv6: string[]; used: number } {
     if (eni.status !== "InUse" || eni.type !== "Secondary") return { ipv4: [], ipv6: [], used: 0 };
     const operations = this.operationsOn(eni.id);
+    const isFree = (address: string) => this.stateOf(eni, address, operations) === "free";
+    if (this.exclusive && (this.isStale(eni) || ![...eni.ipv4, ...eni.ipv6].every(isFree))) return { ipv4: [], ipv6: [], used: 0 };
     const vSwitch = this.ledger.vSwitches.get(eni.vSwitchId);
     let used = 0;
     const freeIn = (addresses: readonly string[], cidr: string | undefined) => {
@@ -226,7 +277,7 @@ export class Inventory {
         if (state === "used") used += 1;
         return state === "free" && cidr !== undefined;
       });
-      return free.sort((a, b) => (this.ledger.resting.get(a)?.order ?? -1) - (this.ledger.resting.get(b)?.order ?? -1));
+      return free.sort((a, b) => this.releaseOrder(a) - this.releaseOrder(b));
     };
     return { ipv4: freeIn(eni.ipv4, vSwitch?.cidr), ipv6: freeIn(eni.ipv6, vSwitch?.ipv6Cidr), used };
   }
@@ -234,6 +285,7 @@ export class Inventory {
 
 const nothing = {
   ours: true,
+  stale: false,
   ipv4: [],
   ipv6: [],
   arrivingIpv4: 0,

@@ -10,7 +10,7 @@ import { failpoints } from "./failpoint.ts";
 import { openPool } from "./open.ts";
 import { serveCloud } from "./testing/cloud-ipc.ts";
 import { ModelCloud } from "./testing/model-cloud.ts";
-import { defaultConfig, instanceId, sandbox } from "./testing/node.ts";
+import { fourPods, instanceId, sandbox } from "./testing/node.ts";
 import { scaledClock } from "./testing/scaled-clock.ts";
 
 const factor = 250;
@@ -18,15 +18,18 @@ const clock = scaledClock(factor);
 const root = mkdtempSync(join(tmpdir(), "terway-kill-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
+type Kind = keyof typeof fourPods;
+
 interface Life {
+  readonly kind: Kind;
   readonly signal: NodeJS.Signals | null;
   readonly directory: string;
   readonly cloud: ModelCloud;
 }
 
 /** One process that lives until it reaches the failpoint for the n-th time. */
-function liveUntil(failpoint: Failpoint | "none", skip: number): Promise<Life> {
-  const directory = join(root, `${failpoint}-${skip}`);
+function liveUntil(failpoint: Failpoint | "none", skip: number, kind: Kind = "shared"): Promise<Life> {
+  const directory = join(root, `${failpoint}-${skip}-${kind}`);
   mkdirSync(directory);
   // Something for the repair to set aside.
   if (failpoint === "journal.repair.set-aside") appendFileSync(join(directory, "journal"), "torn");
@@ -35,11 +38,11 @@ function liveUntil(failpoint: Failpoint | "none", skip: number): Promise<Life> {
     random: new SeededRandom(skip + 1),
     instanceId,
     vSwitches: [{ id: "vsw-a", zoneId: "z-1", cidr: "10.0.1.0/24", left: 250 }],
-    maxEnis: 2,
+    maxEnis: fourPods[kind].maxEnis,
     ipv4PerEni: 3,
     ipv6PerEni: 3,
   });
-  const child = fork(join(import.meta.dirname, "testing/daemon-process.ts"), [directory, failpoint, `${skip}`, `${factor}`], {
+  const child = fork(join(import.meta.dirname, "testing/daemon-process.ts"), [directory, failpoint, `${skip}`, `${factor}`, kind], {
     execArgv: [],
   });
   let alive = true;
@@ -50,7 +53,7 @@ function liveUntil(failpoint: Failpoint | "none", skip: number): Promise<Life> {
     child.on("exit", (code, signal) => {
       alive = false;
       if (signal === null && code !== 0) reject(new Error(`the process ended with ${code}`));
-      else resolve({ signal, directory, cloud });
+      else resolve({ kind, signal, directory, cloud });
     });
   });
 }
@@ -77,7 +80,7 @@ function answersOf(directory: string): Answers {
 }
 
 /** The next process: nothing answered is lost, nothing is given twice, the retried calls succeed, and the cloud ends up as if nothing had happened. */
-async function recover({ directory, cloud }: Life): Promise<void> {
+async function recover({ kind, directory, cloud }: Life): Promise<void> {
   const { live, deleting } = answersOf(directory);
   const given = new Map([...live].map(([name, { address }]) => [address, name]));
   cloud.onEffect = (action, eniId, addresses) => {
@@ -90,7 +93,7 @@ async function recover({ directory, cloud }: Life): Promise<void> {
     cloud: cloud.connect(() => true),
     clock,
     random: systemRandom,
-    config: { ...defaultConfig, minIdle: 1, maxIdle: 1, maxEnis: 2, ipv4PerEni: 3, coolDownMs: 0, vSwitchIds: ["vsw-a"] },
+    config: fourPods[kind],
     identity: { instanceId },
     bootId: "boot-1",
     lockWaitMs: 0, // the killed process holds nothing any more
@@ -114,6 +117,7 @@ async function recover({ directory, cloud }: Life): Promise<void> {
       expect(cloud.isAttached(address), `I2: ${address}`).toBe(true);
     }
     expect(given.size).toBe(4);
+    expect(new Set(pool.leases().map(({ eniId }) => eniId)).size, "I1: pods that share an ENI").toBe(kind === "exclusive" ? 4 : 2);
     for (const name of ["a", "b", "c", "d"]) {
       await pool.beginRelease(`${name}/eth0`);
       for (const [address, holder] of given) if (holder === name) given.delete(address);
@@ -141,6 +145,17 @@ describe("kill -9 at every named step (I1–I6, I8)", () => {
     expect(life.signal, `the process never came to ${name}`).toBe("SIGKILL");
     await recover(life);
   });
+
+  // Whole ENIs: one address of each family comes with them, and nothing is assigned or taken away singly.
+  it.concurrent.each(failpoints.filter((name) => !/^(assign|unassign|journal)\./.test(name)))(
+    "%s, with whole ENIs",
+    { timeout: 120_000 },
+    async (name) => {
+      const life = await liveUntil(name, 1, "exclusive");
+      if (life.signal === null) expect(name).toMatch(/^recover\./);
+      await recover(life);
+    },
+  );
 
   it.concurrent.each(["journal.append.durable", "journal.append.written", "allocate.journaled", "release.finished"] as const)(
     "%s, the third time",

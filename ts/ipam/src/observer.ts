@@ -63,6 +63,7 @@ export class Observer {
     const askedMs = this.context.clock.monotonicMs();
     const answer = await this.describe(() => cloud.describeEnis({ instanceId }));
     if (!answer.ok) return false;
+    for (const { id, securityGroupIds } of answer.value) inventory.securityGroups.set(id, securityGroupIds);
     const difference = compare(inventory, answer.value, { epochs, askedMs, instanceId });
     inventory.foreign = difference.foreign;
     await this.believe(difference);

@@ -232,9 +232,11 @@ export class Pool implements AddressPool {
     const { inventory, replenisher } = this.parts;
     this.waiters.serve(() => inventory.take());
     const isWarming = this.warming.size > 0;
-    const minIdle = Math.max(inventory.config.minIdle, isWarming ? 1 : 0);
+    // A whole ENI is not attached just to be warm; its slot being known is enough.
+    const mustHold = isWarming && !inventory.exclusive;
+    const minIdle = Math.max(inventory.config.minIdle, mustHold ? 1 : 0);
     // Who waits for warmth waits like a pod while nothing is free.
-    const isCold = isWarming && this.waiters.length === 0 && inventory.free === 0;
+    const isCold = mustHold && this.waiters.length === 0 && inventory.free === 0;
     if (this.lookout.seen) this.prospects.plan = isCold ? replenisher.run(1, minIdle - 1) : replenisher.run(this.waiters.length, minIdle);
     const { reachable } = this.prospects;
     this.waiters.refuse(

@@ -67,6 +67,8 @@ export class Prospects {
     const { inventory, executor, problems } = this.parts;
     if (inventory.free >= Math.max(1, inventory.config.minIdle, waiting)) return {};
     if (!this.lookout.seen) return this.lookout.ended && problems.latest() ? { limited: this.cause() } : undefined;
+    // The slots are known. What they hold is made when a pod asks for it.
+    if (inventory.exclusive) return inventory.free > 0 || this.plan.reach > 0 ? {} : { limited: this.cause() };
     const { total, stalled } = executor.supplying;
     const stuck = stalled.filter(({ failures }) => failures >= stuckAfterFailures).length;
     if (total > stuck) return undefined;
@@ -90,11 +92,14 @@ export class Prospects {
 }
 
 /** The node's own limit, when no refusal explains why nothing comes. */
-function fullProblem({ config, foreign }: Inventory, sinceMs: number): PoolProblem {
+function fullProblem({ config, foreign, exclusive }: Inventory, sinceMs: number): PoolProblem {
   const slots = Math.max(0, config.maxEnis - foreign.length);
   const others = foreign.length > 0 ? `, ${foreign.length} more taken by ENIs that are not ours` : "";
   const perEni = config.ipv4 ? config.ipv4PerEni : config.ipv6PerEni;
-  const limit = `${slots} ENIs with ${perEni} addresses each${others}`;
-  const next = 'use a larger instance type, raise "max_eni" or "max_pool_size" in eni_conf, or place fewer pods here';
-  return { class: "full", code: "NodeFull", message: `all addresses of this node are in use: its limit is ${limit}; ${next}`, sinceMs };
+  const limit = exclusive ? `${slots} ENIs, one for each pod${others}` : `${slots} ENIs with ${perEni} addresses each${others}`;
+  const next = exclusive
+    ? 'use a larger instance type, raise "max_eni" in eni_conf, or place fewer pods here'
+    : 'use a larger instance type, raise "max_eni" or "max_pool_size" in eni_conf, or place fewer pods here';
+  const what = exclusive ? "ENIs" : "addresses";
+  return { class: "full", code: "NodeFull", message: `all ${what} of this node are in use: its limit is ${limit}; ${next}`, sinceMs };
 }

@@ -80,7 +80,7 @@ export class Replenisher {
           ...(count !== undefined && { availableIpv4: count }),
         };
       }),
-      limits: { maxEnis: config.maxEnis, ipv4PerEni: config.ipv4PerEni, ipv6PerEni: config.ipv6PerEni, batch },
+      limits: { maxEnis: config.maxEnis, ipv4PerEni: inventory.perEni.ipv4, ipv6PerEni: inventory.perEni.ipv6, batch },
       policy: { ...config, minIdle },
       waiting,
       mayCreate: !backoffs.isWaiting(keys.create) && !backoffs.isWaiting(keys.attach),

@@ -5,8 +5,8 @@ import { Schedule } from "./testing/schedule.ts";
 const count = Number(process.env.TERWAY_SCHEDULES ?? 1_200);
 const firstSeed = Number(process.env.TERWAY_SEED ?? 1);
 
-async function live(seed: number, crashes: boolean): Promise<Schedule> {
-  const schedule = new Schedule({ seed, steps: 60, crashes });
+async function live(seed: number, crashes: boolean, exclusive = false): Promise<Schedule> {
+  const schedule = new Schedule({ seed, steps: 60, crashes, exclusive });
   await schedule.run();
   await schedule.finish();
   return schedule;
@@ -21,6 +21,14 @@ describe("random schedules keep I1–I11 and I16", () => {
 
   it("without crashes", async () => {
     for (let seed = firstSeed; seed < firstSeed + count / 2; seed += 1) await live(seed, false);
+  }, 120_000);
+
+  it("with whole ENIs, with crashes", async () => {
+    for (let seed = firstSeed; seed < firstSeed + count / 2; seed += 1) await live(seed, true, true);
+  }, 120_000);
+
+  it("with whole ENIs, without crashes", async () => {
+    for (let seed = firstSeed; seed < firstSeed + count / 4; seed += 1) await live(seed, false, true);
   }, 120_000);
 
   it("replays a seed to the same calls at the same times", async () => {

@@ -35,13 +35,16 @@ export function viewOf(inventory: Inventory, waiting: number, problems: readonly
   for (const eni of inventory.foreign) enis.push({ ...shell(eni), ours: false, addresses: [] });
   addVanished(inventory, enis, leases);
   const family = config.ipv4 ? "ipv4" : "ipv6";
-  const counted = enis.filter((eni) => eni.ours).flatMap((eni) => eni.addresses.filter((address) => address.family === family));
+  const ofFamily = (eni: PoolEniView) => eni.addresses.filter((address) => address.family === family);
+  // A whole ENI counts once, by its first address: all of them are used, or rest, together.
+  const counted = enis.filter((eni) => eni.ours).flatMap((eni) => (inventory.exclusive ? ofFamily(eni).slice(0, 1) : ofFamily(eni)));
   const count = (state: PoolAddressView["state"]) => counted.filter((address) => address.state === state).length;
   const perEni = Math.min(
-    config.ipv4 ? config.ipv4PerEni : Number.POSITIVE_INFINITY,
-    config.ipv6 ? config.ipv6PerEni : Number.POSITIVE_INFINITY,
+    config.ipv4 ? inventory.perEni.ipv4 : Number.POSITIVE_INFINITY,
+    config.ipv6 ? inventory.perEni.ipv6 : Number.POSITIVE_INFINITY,
   );
   return {
+    exclusive: inventory.exclusive,
     enis,
     leases,
     total: counted.length,
@@ -81,7 +84,8 @@ function shell({ id, mac, type, status, vSwitchId }: KnownEni) {
 }
 
 function addressView(inventory: Inventory, eniId: string, address: string, state: PoolAddressView["state"]): PoolAddressView {
-  const leaseId = inventory.ledger.holders.get(address);
+  const { holders } = inventory.ledger;
+  const leaseId = holders.get(address) ?? holders.get(eniId);
   const lease = leaseId === undefined ? undefined : inventory.ledger.leases.get(leaseId);
   const family = address.includes(":") ? "ipv6" : "ipv4";
   return {

@@ -25,6 +25,8 @@ export interface Lease {
   readonly eniMac: string;
   readonly ipv4?: FamilyAddress;
   readonly ipv6?: FamilyAddress;
+  /** The whole ENI is the sandbox's own: no other lease is on it, and its link is in the pod. Absent: one address of each family. */
+  readonly exclusive?: true;
   readonly allocatedAtMs: number;
   /** What the daemon wanted remembered with it (its attachment), as plain JSON; opaque here. */
   readonly payload?: unknown;
@@ -34,6 +36,11 @@ export interface Lease {
 export interface PoolConfig {
   readonly ipv4: boolean;
   readonly ipv6: boolean;
+  /**
+   * A lease holds a whole ENI with one address of each family, and all counts are ENIs. While leases of the other kind live, the pool goes on with
+   * their kind: nothing is switched under a pod.
+   */
+  readonly exclusive: boolean;
   /** Free addresses to keep at least and at most. */
   readonly minIdle: number;
   readonly maxIdle: number;
@@ -85,6 +92,8 @@ export interface PoolEniView {
 }
 
 export interface PoolView {
+  /** Whole ENIs are given, see {@link PoolConfig.exclusive}; the counts below are ENIs then. */
+  readonly exclusive: boolean;
   readonly enis: readonly PoolEniView[];
   readonly leases: readonly Lease[];
   readonly total: number;
@@ -127,7 +136,10 @@ export interface AddressPool {
   lease(leaseId: string): Lease | undefined;
   leases(): readonly Lease[];
   view(): PoolView;
-  /** Resolves when free ≥ max(1, minIdle, waiting), capped by what the cloud can still give; `limited` names why it is less. */
+  /**
+   * Resolves when free ≥ max(1, minIdle, waiting), capped by what the cloud can still give; `limited` names why it is less. With whole ENIs, when the
+   * slots of the instance are known: none is attached for nobody.
+   */
   warm(signal?: AbortSignal): Promise<{ limited?: PoolProblem }>;
   /** Asks for a comparison with the cloud now; resolves when one that started after this call has ended. */
   sync(): Promise<void>;

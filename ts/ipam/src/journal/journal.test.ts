@@ -83,6 +83,9 @@ const life: readonly (readonly JournalRecord[])[] = [
   [{ t: "unassigned", id: "eni-1", family: "ipv4", addresses: ["10.0.1.3"] }],
   [{ t: "end", id: "op-3" }],
   [{ t: "lease", lease: { ...lease("c", 3, "10.0.1.1"), payload: { note: "äöü" } } }],
+  [{ t: "lease", lease: { ...lease("whole", 4, "10.0.1.9"), eniId: "eni-9", exclusive: true } }],
+  [{ t: "releasing", id: "whole/eth0", generation: 4 }],
+  [{ t: "released", id: "whole/eth0", generation: 4, rest }],
   [{ t: "rest", addresses: ["10.0.1.9"], rest }],
   [{ t: "eni-gone", id: "eni-1" }],
 ];

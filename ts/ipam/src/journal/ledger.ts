@@ -12,9 +12,9 @@ export class Ledger {
   instanceId: string | undefined;
   generation = 0;
   readonly leases = new Map<string, Lease>();
-  /** Address → id of the lease that holds it (I1: at most one). */
+  /** Address, or id of an ENI that is held whole → id of the lease that holds it (I1: at most one). */
   readonly holders = new Map<string, string>();
-  /** By address; an entry stays after its rest is over, until the address is leased again, for the order of reuse. */
+  /** By address or ENI id, as in `holders`; an entry stays after its rest is over, until the address is leased again, for the order of reuse. */
   readonly resting = new Map<string, Resting>();
   readonly enis = new Map<string, KnownEni>();
   readonly vSwitches = new Map<string, KnownVSwitch>();
@@ -46,7 +46,7 @@ export class Ledger {
         const lease = this.leaseOf(record);
         if (!lease) return;
         this.dropLease(lease);
-        this.putToRest(addressesOf(lease), record.rest);
+        this.putToRest(holdingsOf(lease), record.rest);
         return;
       }
       case "rest":
@@ -132,15 +132,15 @@ export class Ledger {
     if (before) this.dropLease(before);
     this.leases.set(lease.id, lease);
     this.generation = Math.max(this.generation, lease.generation);
-    for (const address of addressesOf(lease)) {
-      this.holders.set(address, lease.id);
-      this.resting.delete(address);
+    for (const name of holdingsOf(lease)) {
+      this.holders.set(name, lease.id);
+      this.resting.delete(name);
     }
   }
 
   private dropLease(lease: Lease): void {
     this.leases.delete(lease.id);
-    for (const address of addressesOf(lease)) if (this.holders.get(address) === lease.id) this.holders.delete(address);
+    for (const name of holdingsOf(lease)) if (this.holders.get(name) === lease.id) this.holders.delete(name);
   }
 
   private putToRest(addresses: readonly string[], rest: Rest): void {
@@ -149,6 +149,11 @@ export class Ledger {
       this.resting.set(address, { ...rest, order: this.order++ });
     }
   }
+}
+
+/** What no other lease may have while this one lives, by name: its addresses, and the ENI that it holds whole. */
+function holdingsOf(lease: Pick<Lease, "ipv4" | "ipv6" | "eniId" | "exclusive">): string[] {
+  return lease.exclusive ? [...addressesOf(lease), lease.eniId] : addressesOf(lease);
 }
 
 export function addressesOf(lease: Pick<Lease, "ipv4" | "ipv6">): string[] {

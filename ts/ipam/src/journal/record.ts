@@ -21,6 +21,7 @@ const leaseSchema = z.object({
   eniMac: z.string(),
   ipv4: familyAddressSchema.exactOptional(),
   ipv6: familyAddressSchema.exactOptional(),
+  exclusive: z.literal(true).exactOptional(),
   allocatedAtMs: z.number(),
   payload: z.unknown().exactOptional(),
 }) satisfies z.ZodType<Lease>;

@@ -75,6 +75,7 @@ async function call(
 
 async function attached(context: OperationContext, operation: OperationOf<"attach">, eni: Eni): Promise<void> {
   context.inventory.confirmed.add(eni.id);
+  context.inventory.securityGroups.set(eni.id, eni.securityGroupIds);
   await context.finish(operation, [{ t: "eni-status", id: eni.id, status: "InUse" }]);
   passed(context, operation, "AttachNetworkInterface", keys.attach);
   context.emit({ type: "eni-attached", eniId: eni.id });

@@ -24,7 +24,7 @@ function arriving(eni: PlanEni, family: Family): number {
 
 /** Addresses of the family on this ENI that are free or will be without anything more being asked for. */
 export function supply(eni: PlanEni, family: Family): number {
-  if (!eni.ours || eni.phase === "leaving" || eni.phase === "unattached") return 0;
+  if (!eni.ours || eni.stale || eni.phase === "leaving" || eni.phase === "unattached") return 0;
   return countIn(eni, family, "free", "arriving", "withheld", "missing") + arriving(eni, family);
 }
 
@@ -35,7 +35,7 @@ export function firmSupply(eni: PlanEni, family: Family): number {
 
 /** Of the family, what is idle: the supply and what rests on the way back to it. */
 export function idle(eni: PlanEni, family: Family): number {
-  return supply(eni, family) + (eni.ours && eni.phase === "inUse" ? countIn(eni, family, "resting") : 0);
+  return supply(eni, family) + (eni.ours && !eni.stale && eni.phase === "inUse" ? countIn(eni, family, "resting") : 0);
 }
 
 /** Places of the family that the cloud counts as taken. */
@@ -64,7 +64,7 @@ export function allocationsPerEni(input: PlanInput): number {
 
 /** Allocations that the ENI could serve beyond its supply if it grew to its limits. */
 export function room(input: PlanInput, eni: PlanEni): number {
-  if (!eni.ours || !eni.mayGrow || (eni.phase !== "inUse" && eni.phase !== "coming")) return 0;
+  if (!eni.ours || eni.stale || !eni.mayGrow || (eni.phase !== "inUse" && eni.phase !== "coming")) return 0;
   const families = wantedFamilies(input.policy);
   const reachable = leastOf(families, (family) => supply(eni, family) + Math.max(0, perEniLimit(input, family) - taken(eni, family)));
   return Math.max(0, reachable - leastOf(families, (family) => supply(eni, family)));
@@ -73,5 +73,7 @@ export function room(input: PlanInput, eni: PlanEni): number {
 /** ENIs of ours that are not attached and for which the instance has a slot. */
 export function attachable(input: PlanInput): PlanEni[] {
   const attached = input.enis.filter((eni) => eni.phase !== "unattached").length;
-  return input.enis.filter((eni) => eni.ours && eni.phase === "unattached").slice(0, Math.max(0, input.limits.maxEnis - attached));
+  return input.enis
+    .filter((eni) => eni.ours && !eni.stale && eni.phase === "unattached")
+    .slice(0, Math.max(0, input.limits.maxEnis - attached));
 }

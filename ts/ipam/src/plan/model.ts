@@ -25,6 +25,8 @@ export interface PlanEni {
   /** `coming`: being created or attached; `leaving`: being detached or deleted; `unattached`: ours, and nothing is done with it. */
   readonly phase: "coming" | "inUse" | "leaving" | "unattached";
   readonly vSwitchId: string;
+  /** Not what a new one would be: it serves nobody any more and goes when nothing on it is used or rests. */
+  readonly stale: boolean;
   readonly primaryIpv4?: string;
   readonly ipv4: readonly PlanAddress[];
   readonly ipv6: readonly PlanAddress[];

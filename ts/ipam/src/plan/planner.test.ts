@@ -129,14 +129,29 @@ describe("planner", () => {
     fc.assert(
       fc.property(planInputs, (input) => {
         const { actions } = plan(input);
-        const releases = actions.filter(
-          (action) => action.kind === "unassign" || (action.kind === "removeEni" && eniOf(input, action)?.phase === "inUse"),
-        );
+        const isRelease = (action: PlanAction) =>
+          action.kind === "unassign" || (action.kind === "removeEni" && eniOf(input, action)?.phase === "inUse");
+        // What is replaced is no stock.
+        const releases = actions.filter((action) => isRelease(action) && eniOf(input, action)?.stale === false);
         if (releases.length === 0) return;
         expect(input.waiting).toBe(0);
         const ceiling = Math.max(input.policy.minIdle, input.policy.maxIdle);
         const settled = carriedOut(input, releases);
         expect(allocations(settled) + resting(settled)).toBeGreaterThanOrEqual(Math.min(ceiling, allocations(input) + resting(input)));
+      }),
+      runs,
+    );
+  });
+
+  it("gives a stale ENI nothing more, and replaces it as soon as nobody uses it, also while others wait", () => {
+    fc.assert(
+      fc.property(planInputs, (input) => {
+        const { actions } = plan(input);
+        for (const action of actions) if (eniOf(input, action)?.stale) expect(action.kind).toBe("removeEni");
+        for (const eni of calm(input).world.enis) {
+          const held = [...eni.ipv4, ...eni.ipv6].some(({ state }) => state === "used" || state === "resting");
+          if (eni.ours && eni.stale && eni.mayShrink) expect(held).toBe(true);
+        }
       }),
       runs,
     );

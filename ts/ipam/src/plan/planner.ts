@@ -1,7 +1,7 @@
 import { allocationsPerEni, attachable, countIn, firmSupply, idle, leastOf, room, supply, wantedFamilies } from "./count.ts";
 import { grow } from "./grow.ts";
 import type { Family, Plan, PlanEni, PlanInput } from "./model.ts";
-import { removeSurplus, shrink } from "./shrink.ts";
+import { isReplaceable, removeSurplus, shrink } from "./shrink.ts";
 import { usableVSwitches } from "./vswitch.ts";
 
 /**
@@ -38,15 +38,15 @@ function reach(input: PlanInput): number {
   const families = wantedFamilies(input.policy);
   const allocations = (count: (eni: PlanEni, family: Family) => number) =>
     sum(input, (eni) => leastOf(families, (family) => count(eni, family)));
-  const onTheWay = allocations(supply) - allocations((eni, family) => countIn(eni, family, "free"));
+  const onTheWay = allocations(supply) - allocations((eni, family) => (eni.stale ? 0 : countIn(eni, family, "free")));
   const onExisting = sum(input, (eni) => (growable(input, eni.vSwitchId) ? room(input, eni) : 0));
   const slots = input.mayCreate && usableVSwitches(input).length > 0 ? Math.max(0, input.limits.maxEnis - input.enis.length) : 0;
   // One of ours that was left unattached takes a slot and can be attached.
   const unattached = attachable(input).filter((eni) => eni.mayGrow).length;
   // What is being given back makes room when it is gone.
-  const leaving = input.mayCreate ? input.enis.filter((eni) => eni.ours && eni.phase === "leaving").length : 0;
+  const leaving = input.mayCreate ? input.enis.filter((eni) => eni.ours && (eni.phase === "leaving" || isReplaceable(eni))).length : 0;
   const leavingAddresses = sum(input, (eni) =>
-    eni.phase === "inUse" && eni.mayGrow ? countIn(eni, "ipv4", "leaving") + countIn(eni, "ipv6", "leaving") : 0,
+    eni.phase === "inUse" && !eni.stale && eni.mayGrow ? countIn(eni, "ipv4", "leaving") + countIn(eni, "ipv6", "leaving") : 0,
   );
   return onTheWay + onExisting + leavingAddresses + (slots + unattached + leaving) * allocationsPerEni(input);
 }

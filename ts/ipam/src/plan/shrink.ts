@@ -1,10 +1,10 @@
 import { addressesIn, attachable, countIn, idle, leastOf, supply, wantedFamilies } from "./count.ts";
 import type { Family, PlanAction, PlanAddress, PlanEni, PlanInput } from "./model.ts";
 
-/** ENIs of ours that are not attached and for which the instance has no slot: they serve nobody, whatever is wanted. */
+/** ENIs of ours that serve nobody, whatever is wanted: not attached and without a slot of the instance, or not what a new one would be. */
 export function removeSurplus(input: PlanInput): PlanAction[] {
   const keep = new Set(attachable(input).map((eni) => eni.id));
-  const surplus = input.enis.filter((eni) => isLeftOver(eni) && !keep.has(eni.id));
+  const surplus = input.enis.filter((eni) => isReplaceable(eni) || (isLeftOver(eni) && !keep.has(eni.id)));
   return surplus.map((eni) => ({ kind: "removeEni", eniId: eni.id }));
 }
 
@@ -20,7 +20,7 @@ export function shrink(input: PlanInput): PlanAction[] {
   const gone = new Set<string>();
 
   for (const eni of input.enis) {
-    if (isLeftOver(eni)) {
+    if (isLeftOver(eni) || isReplaceable(eni)) {
       actions.push({ kind: "removeEni", eniId: eni.id });
       gone.add(eni.id);
     }
@@ -28,6 +28,7 @@ export function shrink(input: PlanInput): PlanAction[] {
 
   let excess = idleAllocations(input, families) - ceiling;
   for (const eni of byRelease(input)) {
+    if (gone.has(eni.id)) continue;
     const size = leastOf(families, (family) => supply(eni, family));
     if (size > excess || !isWhollyIdle(eni)) continue;
     // An ENI that serves no allocation (its vSwitch has no IPv6, say) goes only when the stock does not need what it may grow to.
@@ -103,6 +104,11 @@ function idleAddresses(input: PlanInput, family: Family, without: ReadonlySet<st
 function isLeftOver(eni: PlanEni): boolean {
   const held = countIn(eni, "ipv4", "used", "resting") + countIn(eni, "ipv6", "used", "resting");
   return eni.ours && eni.phase === "unattached" && eni.mayShrink && held === 0;
+}
+
+/** Stale, attached, and nobody's: its slot is wanted for one that serves. */
+export function isReplaceable(eni: PlanEni): boolean {
+  return eni.ours && eni.stale && eni.phase === "inUse" && eni.mayShrink && isWhollyIdle(eni);
 }
 
 function isWhollyIdle(eni: PlanEni): boolean {

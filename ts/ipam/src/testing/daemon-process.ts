@@ -3,14 +3,14 @@ import { systemRandom } from "@terway/model";
 import type { Failpoint } from "../failpoint.ts";
 import { openPool } from "../open.ts";
 import { cloudOverIpc } from "./cloud-ipc.ts";
-import { defaultConfig, instanceId, sandbox } from "./node.ts";
+import { fourPods, instanceId, sandbox } from "./node.ts";
 import { scaledClock } from "./scaled-clock.ts";
 
 /**
  * A daemon's process for tests: adds and deletes pods so that every failpoint is passed, and kills itself with SIGKILL at the one it is given.
- * Arguments: journal directory, failpoint, how often it is to be passed before, time factor. Reports each answer as a line in `answers`.
+ * Arguments: journal directory, failpoint, how often it is to be passed before, time factor, kind of lease. Reports each answer as a line in `answers`.
  */
-const [directory = "", failpoint = "", skip = "0", factor = "1"] = process.argv.slice(2);
+const [directory = "", failpoint = "", skip = "0", factor = "1", kind = "shared"] = process.argv.slice(2);
 let left = Number(skip);
 const report = (event: object) => appendFileSync(`${directory}/answers`, `${JSON.stringify(event)}\n`);
 
@@ -19,7 +19,7 @@ const pool = await openPool({
   cloud: cloudOverIpc(),
   clock: scaledClock(Number(factor)),
   random: systemRandom,
-  config: { ...defaultConfig, minIdle: 1, maxIdle: 1, maxEnis: 2, ipv4PerEni: 3, coolDownMs: 0, vSwitchIds: ["vsw-a"] },
+  config: fourPods[kind === "exclusive" ? "exclusive" : "shared"],
   identity: { instanceId },
   bootId: "boot-1",
   snapshotBytes: 2_000,

@@ -10,6 +10,7 @@ export const instanceId = "i-1";
 export const defaultConfig: PoolConfig = {
   ipv4: true,
   ipv6: false,
+  exclusive: false,
   minIdle: 2,
   maxIdle: 5,
   maxEnis: 3,
@@ -23,6 +24,13 @@ export const defaultConfig: PoolConfig = {
   coolDownMs: 30_000,
   syncPeriodMs: 60_000,
 };
+
+const few = { ...defaultConfig, minIdle: 1, maxIdle: 1, coolDownMs: 0, vSwitchIds: ["vsw-a"] };
+/** Nodes on which four pods need more than one ENI, by kind of lease. */
+export const fourPods = {
+  shared: { ...few, maxEnis: 2, ipv4PerEni: 3 },
+  exclusive: { ...few, maxEnis: 5, ipv4PerEni: 3, exclusive: true },
+} satisfies Record<string, PoolConfig>;
 
 /** A node for tests: a disk and a cloud that outlive the daemon's process, which can be started, closed and killed. */
 export class TestNode {

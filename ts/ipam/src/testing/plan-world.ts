@@ -5,6 +5,7 @@ import type { PlanAction, PlanAddress, PlanAddressState, PlanEni, PlanInput } fr
 export const planInputs: fc.Arbitrary<PlanInput> = fc
   .record({
     ipv6: fc.boolean(),
+    exclusive: fc.boolean(),
     minIdle: fc.nat(12),
     maxIdle: fc.nat(12),
     maxEnis: fc.integer({ min: 1, max: 5 }),
@@ -28,6 +29,7 @@ export const planInputs: fc.Arbitrary<PlanInput> = fc
         }),
         ipv6: fc.array(fc.constantFrom<PlanAddressState>("free", "free", "used", "resting"), { maxLength: 14 }),
         arriving: fc.constantFrom(0, 0, 0, 2),
+        stale: fc.boolean(),
         busy: fc.boolean(),
         mayGrow: fc.boolean(),
         mayShrink: fc.boolean(),
@@ -35,6 +37,13 @@ export const planInputs: fc.Arbitrary<PlanInput> = fc
       { maxLength: 5 },
     ),
   })
+  // With whole ENIs each one has a place for one allocation, and those that have more are stale.
+  .map(({ exclusive, ipv4PerEni, ipv6PerEni, ...input }) => ({
+    ...input,
+    ipv4PerEni: exclusive ? 1 : ipv4PerEni,
+    ipv6PerEni: exclusive ? 1 : ipv6PerEni,
+    enis: input.enis.map((eni) => ({ ...eni, stale: exclusive && eni.stale })),
+  }))
   .map(({ enis, vSwitches, chance, ipv6, minIdle, maxIdle, vSwitchPolicy, eniPolicy, maxEnis, ipv4PerEni, ipv6PerEni, ...rest }) => ({
     ...rest,
     chance: () => chance,
@@ -47,7 +56,7 @@ export const planInputs: fc.Arbitrary<PlanInput> = fc
     })),
     enis: enis.map((eni, index): PlanEni => {
       const address = (family: number) => (state: PlanAddressState, at: number) => placed(`${family}.${index}.${at}`, state, eni.phase);
-      const ipv4 = eni.ipv4.slice(0, ipv4PerEni).map(address(4));
+      const ipv4 = eni.ipv4.slice(0, eni.stale ? undefined : ipv4PerEni).map(address(4));
       return {
         id: `eni-${index}`,
         ours: eni.ours,
@@ -56,7 +65,8 @@ export const planInputs: fc.Arbitrary<PlanInput> = fc
         primaryIpv4: `4.${index}.0`,
         ipv4,
         ipv6: ipv6 ? eni.ipv6.slice(0, ipv6PerEni).map(address(6)) : [],
-        arrivingIpv4: eni.busy ? Math.min(eni.arriving, ipv4PerEni - ipv4.length) : 0,
+        stale: eni.stale,
+        arrivingIpv4: eni.busy ? Math.max(0, Math.min(eni.arriving, ipv4PerEni - ipv4.length)) : 0,
         arrivingIpv6: 0,
         busy: eni.busy,
         mayGrow: eni.mayGrow,
@@ -113,6 +123,7 @@ export function carriedOut(input: PlanInput, actions: readonly PlanAction[]): Pl
       phase: "inUse",
       vSwitchId: action.vSwitchId,
       primaryIpv4: ipv4[0]?.address ?? "",
+      stale: false,
       ipv4,
       ipv6: many(action.ipv6Count, id, 6),
       arrivingIpv4: 0,

@@ -16,6 +16,8 @@ export interface ScheduleOptions {
   readonly steps: number;
   /** Without it the daemon is never killed: the control group of I6. */
   readonly crashes: boolean;
+  /** Whole ENIs, for which the configuration also changes so that idle ones have to be replaced. */
+  readonly exclusive?: boolean;
 }
 
 /** The most cloud calls in any minute, whatever happens (I11): five operations that poll or retry, and the looks. */
@@ -30,7 +32,7 @@ export class Schedule {
   private readonly random: SeededRandom;
   private readonly options: ScheduleOptions;
   private readonly pods = new Map<string, Pod>();
-  /** Address → pod, from the answer of the ADD until the kernel has nothing of it. */
+  /** Address, or ENI that is held whole → pod, from the answer of the ADD until the kernel has nothing of it. */
   private readonly inUse = new Map<string, string>();
   private readonly releasedMs = new Map<string, number>();
   private readonly violations: string[] = [];
@@ -46,17 +48,18 @@ export class Schedule {
       ipv6: this.random.chance(0.3),
       minIdle: this.random.integer(0, 4),
       maxIdle: this.random.integer(0, 8),
-      maxEnis: this.random.integer(1, 4),
+      maxEnis: this.random.integer(1, options.exclusive ? 6 : 4),
       ipv4PerEni: this.random.integer(2, 9),
       ipv6PerEni: this.random.integer(2, 9),
       vSwitchPolicy: this.random.pick(["ordered", "random", "most"] as const) ?? "ordered",
       eniPolicy: this.random.pick(["most_ips", "least_ips"] as const) ?? "most_ips",
+      exclusive: options.exclusive ?? false,
       coolDownMs: this.random.pick([0, 5_000, 60_000]) ?? 0,
       syncPeriodMs: this.random.pick([20_000, 120_000]) ?? 60_000,
     };
     this.node = new TestNode(options.seed ^ 0x5eed, config, { left: this.random.chance(0.2) ? this.random.integer(0, 8) : 250 });
     // What the kernel routes, as the daemon reads it.
-    this.node.occupied = async () => [...this.inUse.keys()];
+    this.node.occupied = async () => [...this.inUse.keys()].filter((name) => !name.startsWith("eni-"));
     this.node.cloud.faultFor = (action) => (this.profile() && isPossible(action, this.profileFault()) ? this.lastFault : undefined);
     this.node.cloud.onEffect = (action, eniId, addresses) => this.checkEffect(action, eniId, addresses);
   }
@@ -169,7 +172,11 @@ export class Schedule {
 
   private takeUp(pod: Pod, lease: Lease): void {
     const nowMs = this.node.clock.monotonicMs();
-    for (const address of addresses(lease)) {
+    const others = [...this.pods.values()].filter((other) => other !== pod && other.state === "live" && other.lease);
+    for (const { name, lease: other } of others) {
+      if (other?.exclusive !== lease.exclusive) this.violate(`flavour: ${pod.name} and ${name} have leases of different kinds`);
+    }
+    for (const address of holdings(lease)) {
       const holder = this.inUse.get(address);
       if (holder !== undefined && holder !== pod.name) this.violate(`I1: ${address} is given to ${pod.name} while ${holder} uses it`);
       const restedMs = nowMs - (this.releasedMs.get(address) ?? Number.NEGATIVE_INFINITY);
@@ -293,6 +300,12 @@ export class Schedule {
   private reconfigure(): void {
     const { node, random } = this;
     node.config = { ...node.config, minIdle: random.integer(0, 4), maxIdle: random.integer(0, 8) };
+    if (this.options.exclusive) {
+      const groups = random.pick([["sg-1"], ["sg-1"], ["sg-2", "sg-1"]]) ?? [];
+      const vSwitchIds = random.pick([["vsw-a", "vsw-b"], ["vsw-a", "vsw-b"], ["vsw-b"]]) ?? [];
+      // A node that is to change back goes on as it is while pods live.
+      node.config = { ...node.config, securityGroupIds: groups, vSwitchIds, exclusive: random.chance(0.8) };
+    }
     node.pool.reconfigure(node.config);
   }
 
@@ -325,7 +338,7 @@ export class Schedule {
 
   private checkEffect(action: string, eniId: string, touched: readonly string[]): void {
     const eni = this.node.cloud.truth().find(({ id }) => id === eniId);
-    const lost = action.startsWith("Unassign") ? touched : [...(eni?.ipv4 ?? []), ...(eni?.ipv6 ?? [])];
+    const lost = action.startsWith("Unassign") ? touched : [eniId, ...(eni?.ipv4 ?? []), ...(eni?.ipv6 ?? [])];
     for (const address of lost) {
       const pod = this.inUse.get(address);
       if (pod !== undefined) this.violate(`${action.startsWith("Unassign") ? "I3" : "I4"}: ${action} takes ${address} from ${pod}`);
@@ -351,10 +364,16 @@ export class Schedule {
     const { minIdle, maxIdle } = node.config;
     const inUseEnis = ours.filter((eni) => [...eni.ipv4, ...eni.ipv6].some((address) => this.inUse.has(address))).length;
     // The primary addresses of ENIs in use cannot be given back, and a new ENI comes with its own.
-    const ceiling = Math.max(minIdle, maxIdle) + inUseEnis;
+    const ceiling = Math.max(minIdle, maxIdle) + (view.exclusive ? 0 : inUseEnis);
     if (view.free + view.cooling > ceiling) this.violate(`I10: ${view.free} free and ${view.cooling} cooling, ceiling ${ceiling}`);
     const possible = Math.min(minIdle, view.capacity - view.used);
     if (view.free + view.cooling < possible) this.violate(`warm: ${view.free} free of ${possible}: ${JSON.stringify(view.problems)}`);
+    const { securityGroupIds, vSwitchIds } = node.config;
+    for (const eni of view.exclusive ? ours : []) {
+      const isHeld = this.inUse.has(eni.id);
+      const isCurrent = vSwitchIds.includes(eni.vSwitchId) && `${[...eni.securityGroupIds].sort()}` === `${[...securityGroupIds].sort()}`;
+      if (!isHeld && (!isCurrent || eni.ipv4.length > 1)) this.violate(`${eni.id} is kept and not what a new one would be`);
+    }
     const open = view.enis.flatMap((eni) => eni.addresses).filter(({ state }) => !["free", "used", "cooling"].includes(state));
     if (open.length > 0) this.violate(`not calm: ${JSON.stringify(open)}`);
   }
@@ -377,6 +396,10 @@ export class Schedule {
   private throwIfViolated(): void {
     if (this.violations.length > 0) throw new Error(`seed ${this.options.seed}: ${this.violations.slice(0, 5).join("; ")}`);
   }
+}
+
+function holdings(lease: Lease): string[] {
+  return lease.exclusive ? [...addresses(lease), lease.eniId] : addresses(lease);
 }
 
 function addresses(lease: Lease): string[] {
