@@ -3,10 +3,24 @@ import { installTerway, type Lab, type LabNode, type ProcessRecord, startTerwayd
 /** Long enough to be on the path, short enough that a churn of thousands finds rested addresses. */
 const coolDownSeconds = 1;
 
-/** Starts terwayd with one IPv4 address per pod, as the contenders have; resolves when so many addresses are free. */
-export async function startDaemon(lab: Lab, machine: Lab["world"]["nodes"][number], node: LabNode, free: number): Promise<ProcessRecord> {
-  await installTerway(node, { ...terwaydConfig(lab.world, machine, { min: free, max: free }), ipStack: "ipv4" });
-  const daemon = await startTerwayd(node, { args: ["--cool-down", String(coolDownSeconds)] });
+export interface DaemonOptions {
+  /** Addresses (pairs, in dual stack) that are free when the daemon is warm. */
+  readonly free: number;
+  readonly ipStack: "ipv4" | "dual";
+  /** Further flags. */
+  readonly args?: readonly string[];
+}
+
+/** Starts terwayd; resolves when it is warm. */
+export async function startDaemon(
+  lab: Lab,
+  machine: Lab["world"]["nodes"][number],
+  node: LabNode,
+  options: DaemonOptions,
+): Promise<ProcessRecord> {
+  const { free, ipStack, args = [] } = options;
+  await installTerway(node, { ...terwaydConfig(lab.world, machine, { min: free, max: free }), ipStack });
+  const daemon = await startTerwayd(node, { args: ["--cool-down", String(coolDownSeconds), ...args] });
   await waitForConflist(node, daemon, 120_000);
   return daemon;
 }

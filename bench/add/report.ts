@@ -1,5 +1,3 @@
-import { readFile } from "node:fs/promises";
-import { Ajv } from "ajv";
 import type { Machine } from "../machine.ts";
 import { median } from "../statistics.ts";
 import type { AddOptions } from "./measure.ts";
@@ -25,13 +23,6 @@ export interface AddResult {
     readonly rssMiBAtEnd: number;
     readonly churn: { readonly cycles: number; readonly rssMiBPerThousand: readonly number[]; readonly slopeMiBPerThousand: number };
   };
-}
-
-/** Throws when the result is not as `bench/schema/add.schema.json` says. */
-export async function validate(result: AddResult): Promise<void> {
-  const schema: object = JSON.parse(await readFile(new URL("../schema/add.schema.json", import.meta.url), "utf8"));
-  const check = new Ajv({ allErrors: true }).compile(schema);
-  if (!check(result)) throw new Error(`the result does not match its schema: ${JSON.stringify(check.errors, undefined, 2)}`);
 }
 
 const ms = (value: number) => value.toFixed(2);

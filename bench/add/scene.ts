@@ -33,7 +33,7 @@ export class Scene {
     this.#node = node;
     this.#daemon = daemon;
     this.contenders = contenders;
-    this.driver = startDriver(node.command([program("bench-driver")]));
+    this.driver = startDriver(node.command([program("bench-driver"), "calls"]));
   }
 
   /** Resolves when the daemon holds so many free addresses. What an earlier run left behind goes first. */
@@ -43,7 +43,7 @@ export class Scene {
     const [machine] = lab.world.nodes;
     if (machine === undefined) throw new Error("the lab has no machine");
     const node = await lab.boot(machine);
-    const daemon = await startDaemon(lab, machine, node, freeAddresses);
+    const daemon = await startDaemon(lab, machine, node, { free: freeAddresses, ipStack: "ipv4" });
     const floorSocket = await startFloor(node);
     const floorAddress = (index: number) => `10.222.${index >> 8}.${index & 255}`;
     const ptpData = join(node.sharedDirectory, "ptp");

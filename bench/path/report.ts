@@ -1,0 +1,67 @@
+import { barChart } from "../plot.ts";
+import { median } from "../statistics.ts";
+import type { PathRatio, PathResult } from "./run.ts";
+
+const units = {
+  rr: "round trips/s",
+  crr: "connections/s",
+  udp: "datagrams/s",
+  stream1: "Gbit/s, 1 stream",
+  stream8: "Gbit/s, 8 streams",
+} as const;
+
+function describe({ ours, theirs }: PathRatio): string {
+  return ours.pair === theirs.pair
+    ? `${ours.pair}, ${ours.podsPresent} ÷ ${theirs.podsPresent} pods`
+    : `${ours.pair} ÷ ${theirs.pair}, ${ours.podsPresent} pods`;
+}
+
+/** The result for people. Ratios are the result; rates are context. */
+export function markdown(result: PathResult): string {
+  const { machine, options } = result;
+  const ratios = result.ratios.map(
+    (row) =>
+      `| ${row.topology} | ${row.family} | ${row.kind} | ${describe(row)} | ${row.ratio.toFixed(3)} | ${row.low.toFixed(3)}–${row.high.toFixed(3)} |`,
+  );
+  const rates = result.samples.map((set) => {
+    const rate = median(set.rate);
+    const shown = set.kind.startsWith("stream") ? (rate / 1e9).toFixed(2) : rate.toFixed(0);
+    const latency = set.p50Us.length > 0 ? `${median(set.p50Us).toFixed(1)} / ${median(set.p99Us).toFixed(1)}` : "";
+    const cpu = set.kind.startsWith("stream") ? (1e9 / rate).toFixed(3) : "";
+    return `| ${set.topology} | ${set.pair} | ${set.podsPresent} | ${set.family} | ${shown} ${units[set.kind]} | ${latency} | ${cpu} |`;
+  });
+  return `# Paths
+
+Measured ${machine.measuredAt} at ${machine.commit.slice(0, 12)}${machine.dirty ? " with local changes" : ""} on ${machine.cpus} × ${machine.cpu}, kernel ${machine.kernel}.
+
+Client and server share one processor, which is busy all the time: a rate is the inverse of what the path costs. ${options.rounds} rounds, in turns.
+*host*: node to node. *floor*: the hops of a pod's path with the least that policy routing needs, one rule and one table. *forwarding*: the same hops
+without any rule. *pods*: the pods that were made last. Ratios of round trips and connections are of their median times.
+
+![ratios](path.svg)
+
+| topology | family | kind | ratio of | median | 95 % |
+|---|---|---|---|---|---|
+${ratios.join("\n")}
+
+| topology | pair | pods on a node | family | rate | p50 / p99 µs | CPU seconds per Gbit |
+|---|---|---|---|---|---|---|
+${rates.join("\n")}
+`;
+}
+
+/** The ratios as a picture, from the result alone. */
+export function svg(result: PathResult): string {
+  const groups = new Map<string, { label: string; value: number; low: number; high: number }[]>();
+  for (const row of result.ratios) {
+    const title = `${row.topology}, ${row.family}: ${describe(row)}`;
+    const bars = groups.get(title) ?? [];
+    bars.push({ label: row.kind, value: row.ratio, low: row.low, high: row.high });
+    groups.set(title, bars);
+  }
+  return barChart({
+    title: "Rate of a path relative to another of the same rounds (median, 95 % interval)",
+    reference: 1,
+    groups: [...groups].map(([label, bars]) => ({ label, bars })),
+  });
+}
