@@ -99,6 +99,7 @@ impl From<Attached> for output::AttachResult {
             pod_mac: from.pod_mac.to_string(),
             pod_if_index: from.pod_if_index,
             renamed_holder: from.renamed_holder,
+            unenforced: from.unenforced,
             steps: from.steps,
             duration_us: from.duration.as_micros() as f64,
         }

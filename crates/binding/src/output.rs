@@ -23,6 +23,7 @@ pub struct AttachResult {
     pub pod_mac: String,
     pub pod_if_index: u32,
     pub renamed_holder: Option<String>,
+    pub unenforced: Vec<String>,
     pub steps: u32,
     pub duration_us: f64,
 }

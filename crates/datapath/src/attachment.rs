@@ -13,6 +13,8 @@ const ID_MAX: usize = 255 - ALIAS_PREFIX.len();
 const MTU_MIN_IPV6: u32 = 1280;
 /// Smallest MTU of an Ethernet-like device.
 const MTU_MIN: u32 = 68;
+/// Smallest rate: 1 kbit/s, as Kubernetes has it.
+const RATE_MIN: f64 = 125.0;
 /// Largest rate: what JavaScript counts exactly.
 const RATE_MAX: f64 = 9_007_199_254_740_991.0;
 
@@ -368,7 +370,7 @@ fn parse_trunk(draft: &Draft, vlan_id: Option<u16>) -> Result<Option<Trunk>> {
 }
 
 fn parse_shaping(draft: &Draft) -> Result<Shaping> {
-    let rate = |field, rate: Option<f64>| rate.map(|rate| whole(field, rate, 1.0, RATE_MAX)).transpose();
+    let rate = |field, rate: Option<f64>| rate.map(|rate| whole(field, rate, RATE_MIN, RATE_MAX)).transpose();
     Ok(Shaping {
         ingress: rate("bandwidth.ingress", draft.ingress)?.map(|rate| rate as u64),
         egress: rate("bandwidth.egress", draft.egress)?.map(|rate| rate as u64),

@@ -1,8 +1,8 @@
 //! Whom a notification concerns. Cheap and pure: on a busy node most notifications are echoes of our own work and concern nobody.
 
 use crate::attachment::{ALIAS_PREFIX, Attachment};
-use crate::kernel::decode;
 use crate::kernel::uapi::*;
+use crate::kernel::{decode, queueing};
 use crate::object::{DISPLACED_PREFIX, Device, GROUP_RETIRED, PROTOCOL, Route, Rule, TABLE_MAIN};
 use crate::observed::ObservedLink;
 use crate::registry::{Guarded, Registry};
@@ -46,10 +46,17 @@ pub fn concern(kind: u16, payload: &[u8], registry: &Registry) -> Concern {
             };
             owner.filter(there).map_or(Concern::Nobody, one)
         }),
+        RTM_NEWQDISC | RTM_DELQDISC => queueing::decode(payload).map(|qdisc| of_qdisc(qdisc.device, registry)),
         RTM_NEWNETCONF => decode::is_sound_netconf(payload).map(|sound| if sound { Concern::Nobody } else { Concern::All }),
         _ => None,
     };
     judged.unwrap_or(Concern::Nobody)
+}
+
+/// Nobody changes the qdisc of a device of ours by accident, and it happens seldom: whoever has limits looks.
+fn of_qdisc(device: Device, registry: &Registry) -> Concern {
+    let on_end = |guarded: &&Guarded| guarded.host_end.is_some_and(|(index, _)| device == Device::Index(index));
+    registry.all().find(on_end).map_or(Concern::Nobody, one)
 }
 
 fn one(guarded: &Guarded) -> Concern {

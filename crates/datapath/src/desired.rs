@@ -1,7 +1,7 @@
 //! What the kernel must hold for one attachment, as data.
 
 use crate::link::Form;
-use crate::object::{Address, Link, Names, Neighbour, Place, Route, Rule, Sysctl};
+use crate::object::{Address, Link, Names, Neighbour, Place, Qdisc, Route, Rule, Sysctl};
 
 /// The wanted objects of one network namespace, each list in the order in which it is made.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub struct NamespaceState {
     pub neighbours: Vec<Neighbour>,
     /// Sysctls.
     pub sysctls: Vec<Sysctl>,
+    /// Qdiscs.
+    pub qdiscs: Vec<Qdisc>,
 }
 
 /// The wanted state of one attachment in both namespaces.

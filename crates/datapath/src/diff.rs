@@ -1,10 +1,13 @@
 //! The difference between what is wanted and what was seen: drifts for people, ordered steps for the kernel.
 
+mod traffic;
+
 use crate::desired::{DesiredState, NamespaceState};
+use crate::error::{Error, ErrorCode};
 use crate::link::Form;
 use crate::object::{
-    Address, DISPLACED_PREFIX, Device, Link, LinkAddress, Mac, Names, Neighbour, PROTOCOL, Place, Prefix, Route, Rule, Sysctl,
-    SysctlScope, TABLE_MAIN,
+    Address, DISPLACED_PREFIX, Device, Link, LinkAddress, Mac, Names, Neighbour, PROTOCOL, Place, Prefix, Qdisc, Route, Rule,
+    Sysctl, SysctlScope, TABLE_MAIN,
 };
 use crate::observed::{Observed, ObservedLink};
 
@@ -35,7 +38,7 @@ impl Problem {
 pub struct Drift {
     /// Where.
     pub place: Place,
-    /// `link`, `address`, `route`, `rule`, `neighbour` or `sysctl`.
+    /// `link`, `address`, `route`, `rule`, `neighbour`, `sysctl` or `qdisc`.
     pub kind: &'static str,
     /// The object as iproute2 would name it.
     pub object: String,
@@ -79,6 +82,10 @@ pub enum Step {
     DeleteRule(Place, Rule),
     /// Add or replace a permanent neighbour.
     PutNeighbour(Place, Neighbour),
+    /// Make a qdisc, or change the options of ours.
+    PutQdisc(Place, Qdisc),
+    /// Remove a qdisc of ours.
+    DeleteQdisc(Place, Qdisc),
 }
 
 impl Step {
@@ -93,12 +100,15 @@ impl Step {
             | Self::DeleteRoute(place, _)
             | Self::AddRule(place, _)
             | Self::DeleteRule(place, _)
-            | Self::PutNeighbour(place, _) => *place,
+            | Self::PutNeighbour(place, _)
+            | Self::PutQdisc(place, _)
+            | Self::DeleteQdisc(place, _) => *place,
         }
     }
 
-    /// Steps run in this order: sysctls of the node; the pair; sysctls of its ends before they come up; the pod; the ENI and its table;
-    /// the rules; and last what lets packets flow, the host end and the route to the pod.
+    /// Steps run in this order: sysctls of the node; the pair; sysctls of its ends and their qdiscs before they come up (on a device that
+    /// is up the kernel waits for packets on their way); the pod; the ENI and its table; the rules; and last what lets packets flow, the
+    /// host end and the route to the pod.
     ///
     /// A link that hangs on the ENI cannot be made, or not come up, before the ENI is as it must be.
     pub(crate) fn phase(&self, form: Form) -> Phase {
@@ -110,6 +120,8 @@ impl Step {
             },
             Self::Create(_) => Phase::Birth,
             Self::WriteSysctl(Place::Pod, _) => Phase::PodSysctl,
+            Self::PutQdisc(Place::Pod, _) | Self::DeleteQdisc(Place::Pod, _) => Phase::PodQdisc,
+            Self::PutQdisc(Place::Host, _) | Self::DeleteQdisc(Place::Host, _) => Phase::HostQdisc,
             Self::SetLink { place: Place::Pod, .. } => Phase::PodLink,
             Self::AddAddress(Place::Pod, _) => Phase::PodAddress,
             Self::PutNeighbour(Place::Pod, _) => Phase::PodNeighbour,
@@ -136,6 +148,7 @@ impl Step {
             Self::PutRoute(_, route) | Self::DeleteRoute(_, route) => names.route(route),
             Self::AddRule(_, rule) | Self::DeleteRule(_, rule) => rule.to_string(),
             Self::PutNeighbour(_, neighbour) => names.neighbour(neighbour),
+            Self::PutQdisc(_, qdisc) | Self::DeleteQdisc(_, qdisc) => names.qdisc(qdisc),
         }
     }
 }
@@ -147,7 +160,9 @@ pub(crate) enum Phase {
     EniBefore,
     Birth,
     LinkSysctl,
+    HostQdisc,
     PodSysctl,
+    PodQdisc,
     PodLink,
     PodAddress,
     PodNeighbour,
@@ -170,6 +185,15 @@ pub struct Difference {
     pub drift: Drift,
     /// As a change.
     pub step: Option<Step>,
+}
+
+impl Difference {
+    /// What is never mended because it is somebody else's, as a failure: it is said once, not at every look.
+    pub(crate) fn left_alone(&self) -> Option<Error> {
+        let foreign = self.step.is_none() && self.drift.kind == "qdisc";
+        let detail = self.drift.detail.as_deref().filter(|_| foreign)?;
+        Some(Error::new(ErrorCode::Unsupported, detail).about(self.drift.object.as_str()))
+    }
 }
 
 /// Compares the host's side, and the pod's where `pod` is given, with what is wanted. The result is in the order in which the steps must run.
@@ -251,6 +275,7 @@ impl Side<'_> {
                 );
             }
         }
+        self.traffic(wanted);
         self.unexpected_routes(wanted);
         self.unexpected_rules(wanted, desired);
     }

@@ -3,10 +3,12 @@
 mod address;
 mod display;
 mod name;
+mod traffic;
 
 pub use address::{Family, Mac, Prefix};
 pub use display::Names;
 pub use name::IfName;
+pub use traffic::{Attach, Discipline, QDISC_HANDLE, Qdisc, TICK_NS};
 
 use std::net::IpAddr;
 

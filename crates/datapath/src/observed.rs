@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::object::{Address, Device, Family, Mac, Neighbour, Route, Rule, SysctlKey, SysctlScope};
+use crate::object::{Address, Device, Family, Mac, Neighbour, Qdisc, Route, Rule, SysctlKey, SysctlScope};
 
 /// The per-link sysctls the kernel sends along with a link; absent where the family is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,6 +48,8 @@ pub struct ObservedLink {
     pub peer_index: Option<u32>,
     /// The peer lives in another network namespace.
     pub peer_elsewhere: bool,
+    /// Kind of its root qdisc.
+    pub root_qdisc: String,
     /// Index of the bridge or bond above it.
     pub controller: Option<u32>,
     /// Per-link sysctls.
@@ -81,6 +83,8 @@ pub struct Observed {
     pub rules: Vec<Rule>,
     /// Neighbours.
     pub neighbours: Vec<Neighbour>,
+    /// Qdiscs of the devices where some are wanted, or where the link shows one of a kind of ours.
+    pub qdiscs: Vec<Qdisc>,
     /// Sysctls of `all` and `default`.
     pub sysctls: HashMap<SysctlKey, i32>,
 }

@@ -71,6 +71,7 @@ export interface AttachResult {
   podMac: string
   podIfIndex: number
   renamedHolder?: string
+  unenforced: Array<string>
   steps: number
   durationUs: number
 }

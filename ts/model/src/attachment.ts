@@ -89,6 +89,8 @@ export interface AttachResult {
   readonly podIfIndex: number;
   /** The link that held the host name of an older sandbox was renamed to this. */
   readonly renamedHolder?: string;
+  /** Limits that are not in force, and why: the mode cannot keep them, or somebody else's qdisc stands in the place of ours. */
+  readonly unenforced: readonly string[];
   /** Kernel changes made; 0 when everything was already there. */
   readonly steps: number;
   readonly durationUs: number;

@@ -35,7 +35,11 @@ fn desired(rule_form: RuleForm) -> DesiredState {
         multi_network: false,
         host_stack: Vec::new(),
         host_peer: true,
-        shaping: Shaping::default(),
+        shaping: Shaping {
+            ingress: Some(1_250_000),
+            egress: Some(2_500_000),
+            ..Shaping::default()
+        },
     };
     let uplink = Some("eth0".to_owned());
     desired_state(
@@ -131,6 +135,18 @@ impl Kernel {
                 rules.push(rule);
             }
             Step::DeleteRule(place, rule) => self.at(place).rules.retain(|seen| *seen != rule),
+            Step::PutQdisc(place, qdisc) => {
+                let qdiscs = &mut self.at(place).qdiscs;
+                let rival = |seen: &Qdisc| (seen.device, seen.attach) == (qdisc.device, qdisc.attach);
+                let kept = |seen: &Qdisc| seen.discipline.kind() == qdisc.discipline.kind();
+                assert!(
+                    qdiscs.iter().filter(|seen| rival(seen)).all(kept),
+                    "EINVAL: the kernel changes no kinds"
+                );
+                qdiscs.retain(|seen| !rival(seen));
+                qdiscs.push(qdisc);
+            }
+            Step::DeleteQdisc(place, qdisc) => self.at(place).qdiscs.retain(|seen| *seen != qdisc),
             Step::PutNeighbour(place, neighbour) => {
                 let LinkAddress::Of(owner) = neighbour.mac else {
                     panic!("a wanted neighbour names a device")

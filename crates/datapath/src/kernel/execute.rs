@@ -7,13 +7,14 @@ use netlink_packet_route::RouteNetlinkMessage;
 use super::message::{self, LinkChange};
 use super::netns::Netns;
 use super::procfs::PrivateProcfs;
-use super::socket::{Answer, Request, Socket};
+use super::queueing;
+use super::socket::{Answer, Refusal, Request, Socket};
 use super::sysctl::SysctlTree;
 use super::uapi::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
 use crate::desired::DesiredState;
 use crate::diff::{Step, stands_beside};
 use crate::error::{Error, ErrorCode, Result};
-use crate::object::{Device, Family, LinkAddress, Mac, Place, Prefix, Route, RouteKind, Scope, TABLE_MAIN};
+use crate::object::{Device, Family, LinkAddress, Mac, Place, Prefix, Qdisc, Route, RouteKind, Scope, TABLE_MAIN};
 use crate::observed::ObservedLink;
 
 const ENOENT: i32 = 2;
@@ -222,7 +223,8 @@ impl Executor<'_> {
         let Err(refusal) = answer.result else { return Ok(true) };
         match (step, refusal.errno) {
             (Step::AddAddress(..) | Step::AddRule(..) | Step::PutRoute(..), EEXIST) => Ok(false),
-            (Step::DeleteRoute(..) | Step::DeleteRule(..), ENOENT | ESRCH | ENODEV) => Ok(false),
+            (Step::DeleteRoute(..) | Step::DeleteRule(..) | Step::DeleteQdisc(..), ENOENT | ESRCH | ENODEV) => Ok(false),
+            (Step::PutQdisc(_, qdisc), ENOENT) => Err(no_such_qdisc(qdisc, &refusal).about(step.object(&self.desired.names))),
             (Step::PutRoute(Place::Host, route), EINVAL) if needs_admission(route) => self.put_with_admission(step, route),
             _ => Err(refusal.error(request_name(step)).about(step.object(&self.desired.names))),
         }
@@ -287,6 +289,15 @@ fn no_pod() -> Error {
     Error::new(ErrorCode::NetnsGone, "the pod's network namespace is not open")
 }
 
+/// The kernel's answer to a kind it does not know.
+fn no_such_qdisc(qdisc: &Qdisc, refusal: &Refusal) -> Error {
+    let kind = qdisc.discipline.kind();
+    Error {
+        code: ErrorCode::Unsupported,
+        ..refusal.error(&format!("this kernel has no qdisc {kind}: RTM_NEWQDISC"))
+    }
+}
+
 fn needs_admission(route: &Route) -> bool {
     route.destination.family() == Family::V6 && route.onlink && route.device == Some(Device::Eni)
 }
@@ -332,6 +343,8 @@ fn request(step: &Step, parts: &Parts) -> Result<Request> {
             let message = message::put_neighbour(parts.index(neighbour.device)?, neighbour.address, mac);
             (message, NLM_F_CREATE | NLM_F_REPLACE)
         }
+        Step::PutQdisc(_, qdisc) => (queueing::put(parts.index(qdisc.device)?, qdisc), NLM_F_CREATE),
+        Step::DeleteQdisc(_, qdisc) => (queueing::delete(parts.index(qdisc.device)?, qdisc), 0),
     };
     Ok(Request { message, flags })
 }
@@ -347,5 +360,7 @@ fn request_name(step: &Step) -> &'static str {
         Step::AddRule(..) => "RTM_NEWRULE",
         Step::DeleteRule(..) => "RTM_DELRULE",
         Step::PutNeighbour(..) => "RTM_NEWNEIGH",
+        Step::PutQdisc(..) => "RTM_NEWQDISC",
+        Step::DeleteQdisc(..) => "RTM_DELQDISC",
     }
 }

@@ -10,6 +10,7 @@ pub mod netns;
 pub mod observe;
 pub mod probe;
 pub mod procfs;
+pub mod queueing;
 pub mod raw;
 pub mod socket;
 pub mod sysctl;

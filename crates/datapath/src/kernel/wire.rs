@@ -56,6 +56,10 @@ pub fn u32_at(data: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_ne_bytes(data.get(at..at + 4)?.try_into().ok()?))
 }
 
+pub fn u64_at(data: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from_ne_bytes(data.get(at..at + 8)?.try_into().ok()?))
+}
+
 /// The `n`th number of an array of `i32`.
 pub fn i32_of_array(data: &[u8], n: usize) -> Option<i32> {
     Some(i32::from_ne_bytes(data.get(n * 4..n * 4 + 4)?.try_into().ok()?))

@@ -1,16 +1,19 @@
 //! One pure function for each datapath mode: attachment and facts of the node in, wanted kernel state out.
 
 pub mod policy_route;
+pub mod shaping;
 
 use crate::attachment::{Attachment, Mode};
 use crate::desired::{DesiredState, HostFacts};
 
 /// The wanted state of an attachment.
 pub fn desired_state(attachment: &Attachment, facts: &HostFacts) -> DesiredState {
-    match attachment.mode {
+    let mut desired = match attachment.mode {
         // The others are refused by the check of the attachment.
         Mode::PolicyRoute | Mode::Ipvlan | Mode::Vlan | Mode::Exclusive | Mode::Netkit => {
             policy_route::desired_state(attachment, facts)
         }
-    }
+    };
+    shaping::shape(&mut desired, attachment);
+    desired
 }

@@ -1,5 +1,7 @@
 //! Objects in the words of iproute2, for people.
 
+mod traffic;
+
 use super::{
     Address, Device, Family, LinkAddress, Neighbour, Place, Prefix, Route, RouteKind, Rule, SysctlKey, SysctlScope, TABLE_MAIN,
 };

@@ -13,6 +13,7 @@ use crate::kernel::execute::{Executor, Failpoint, Parts, Pod};
 use crate::kernel::observe::{self, LinkLocal};
 use crate::kernel::uapi::RTN_LOCAL;
 use crate::link::{self, Form, Found, Progress};
+use crate::mode;
 use crate::object::{Device, Link, Mac, RouteKind};
 use crate::observed::{Observed, ObservedLink};
 use crate::shared::Context;
@@ -41,6 +42,8 @@ pub struct Attached {
     pub pod_if_index: u32,
     /// New name of the link that held the host name.
     pub renamed_holder: Option<String>,
+    /// Limits that are not in force, and why: a mode that cannot keep them, or somebody else's qdisc in the place of ours.
+    pub unenforced: Vec<String>,
     /// Kernel changes.
     pub steps: u32,
     /// Time from the start of the work, waiting for the ENI included.
@@ -63,6 +66,7 @@ struct Attach<'c, 'w> {
     form: Form,
     pod: Pod,
     progress: Progress,
+    unenforced: Vec<String>,
 }
 
 /// Makes the kernel equal to `attachment`, which must have been admitted by the registry.
@@ -84,6 +88,7 @@ pub fn attach(
         form: Form::of(attachment),
         pod,
         progress,
+        unenforced: mode::shaping::unenforced(attachment),
     };
     let Some(view) = attach.look(found)? else {
         return Ok(Outcome::EniMissing);
@@ -97,6 +102,7 @@ pub fn attach(
         pod_mac: mac(&pod),
         pod_if_index: pod.index,
         renamed_holder: attach.progress.renamed_holder,
+        unenforced: attach.unenforced,
         steps: attach.progress.steps,
         duration: started.elapsed(),
     };
@@ -135,6 +141,8 @@ impl Attach<'_, '_> {
             differences = diff(&view.desired, &view.host, Some(&view.pod));
             differences.retain(|difference| difference.step.as_ref().is_some_and(|step| step.phase(form) > Phase::Birth));
         }
+        let left_alone = differences.iter().filter_map(Difference::left_alone);
+        self.unenforced.extend(left_alone.map(|error| error.message));
         let steps = steps_where(&differences, form, |_| true);
         let parts = self.execute(&view, parts, &steps)?;
         let pod = self.wait_ready(&parts, CameUp::by(&steps))?;

@@ -67,6 +67,9 @@ fn mend(context: &mut Context<'_>, attachment: &Arc<Attachment>, pods: bool, rep
     repaired
         .drifts
         .extend(differences.iter().map(|difference| difference.drift.clone()));
+    repaired
+        .failures
+        .extend(differences.iter().filter_map(Difference::left_alone));
     if differences.is_empty() {
         return Ok(());
     }

@@ -8,10 +8,10 @@ use crate::attachment::Attachment;
 use crate::desired::DesiredState;
 use crate::diff::diff;
 use crate::error::Result;
-use crate::kernel::observe;
 use crate::kernel::sysctl::SysctlTree;
+use crate::kernel::{observe, queueing};
 use crate::link::{Found, pair};
-use crate::object::{Address, Device, Family, Neighbour, Prefix, Route, Rule};
+use crate::object::{Address, Device, Family, Neighbour, Prefix, Qdisc, Route, Rule};
 use crate::observed::{Observed, ObservedLink};
 use crate::shared::{Context, pick_eni};
 
@@ -24,6 +24,7 @@ struct Snapshot {
     unbound: Vec<Route>,
     rules: HashMap<(Option<Prefix>, Option<Prefix>), Vec<Rule>>,
     neighbours: HashMap<u32, Vec<Neighbour>>,
+    qdiscs: HashMap<u32, Vec<Qdisc>>,
 }
 
 /// Ids of the attachments whose host side differs from what is wanted.
@@ -63,6 +64,7 @@ impl Snapshot {
             unbound: Vec::new(),
             rules: HashMap::new(),
             neighbours: HashMap::new(),
+            qdiscs: HashMap::new(),
         };
         for (place, link) in snapshot.links.iter().enumerate() {
             if let Some(alias) = &link.alias
@@ -92,6 +94,9 @@ impl Snapshot {
                 .or_default()
                 .push(neighbour);
         }
+        for qdisc in queueing::observe_all(socket)? {
+            snapshot.qdiscs.entry(index_of(qdisc.device)).or_default().push(qdisc);
+        }
         Ok(snapshot)
     }
 
@@ -109,6 +114,7 @@ impl Snapshot {
             seen.addresses.extend(self.addresses.get(&index).into_iter().flatten());
             seen.routes.extend(self.routes.get(&index).into_iter().flatten());
             seen.neighbours.extend(self.neighbours.get(&index).into_iter().flatten());
+            seen.qdiscs.extend(self.qdiscs.get(&index).into_iter().flatten().cloned());
         }
         seen.routes.extend(&self.unbound);
         seen.rules = self.rules_for(&desired);

@@ -11,6 +11,7 @@ pub mod calls;
 pub mod lab;
 pub mod namespace;
 pub mod probe;
+pub mod stream;
 
 /// Prints why and returns true if the test cannot run here.
 pub fn skip(test: &str) -> bool {

@@ -60,7 +60,22 @@ impl Namespace {
 
     /// `ip ARGUMENTS`; its output or its error.
     pub fn try_ip(&self, arguments: &str) -> Result<String, String> {
-        let output = self.run(|| Command::new("ip").args(arguments.split_whitespace()).output().unwrap());
+        self.command("ip", arguments)
+    }
+
+    /// `tc ARGUMENTS`, which must succeed; its output.
+    pub fn tc(&self, arguments: &str) -> String {
+        self.try_tc(arguments)
+            .unwrap_or_else(|error| panic!("tc {arguments}: {error}"))
+    }
+
+    /// `tc ARGUMENTS`; its output or its error.
+    pub fn try_tc(&self, arguments: &str) -> Result<String, String> {
+        self.command("tc", arguments)
+    }
+
+    fn command(&self, program: &str, arguments: &str) -> Result<String, String> {
+        let output = self.run(|| Command::new(program).args(arguments.split_whitespace()).output().unwrap());
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         if output.status.success() {
             Ok(text(&output.stdout))

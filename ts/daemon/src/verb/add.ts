@@ -76,6 +76,7 @@ async function attach(node: Node, call: ContainerCall, sandbox: Sandbox): Promis
   }
   node.failpoint("add.attached");
   node.metrics.addPhase("pool", leased - started);
+  for (const limit of outcome.value.unenforced) node.log.warn({ id }, `not in force: ${limit}`);
   node.metrics.addPhase("kernel", node.clock.monotonicMs() - leased);
   // Nothing depends on this record: without it, recovery attaches again, which changes nothing.
   if (lease.state !== "bound") node.pool.bound(id).catch((error: unknown) => node.log.warn({ id, error }, "bound record not written"));
