@@ -13,7 +13,10 @@ function keyTable(schema: typeof eniConfFileSchema | typeof cniConfFileSchema): 
     const info = keyInfo(value);
     if (info === undefined) throw new Error(`${name} has no description`);
     const planned = info.plannedValues;
-    const state = planned === undefined ? states[info.status] : `yes; ${planned.values.map(code).join(", ")} not yet: ${planned.instead}`;
+    const state =
+      planned === undefined
+        ? states[info.status]
+        : `yes; ${planned.values.map((value) => code(String(value))).join(", ")} not yet: ${planned.instead}`;
     return [code(name), info.type, `${info.meaning}${info.secret === true ? " Never shown." : ""}`, state];
   });
   return table(["key", "type", "meaning", "implemented"], rows);

@@ -6,12 +6,14 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { eniConfPage } from "./generate-eni-conf.ts";
 import { errorsPage } from "./generate-errors.ts";
+import { modesPage } from "./generate-modes.ts";
 import { ramPolicy, ramPolicyPage } from "./generate-ram-policy.ts";
 import { simulatorPage } from "./generate-simulator.ts";
 
 const files: Readonly<Record<string, string>> = {
   "docs/reference/errors.md": errorsPage(),
   "docs/reference/eni-conf.md": eniConfPage(),
+  "docs/reference/modes.md": modesPage(),
   "docs/reference/ram-policy.md": ramPolicyPage(),
   "docs/reference/ram-policy.json": ramPolicy(),
   "docs/reference/simulator.md": simulatorPage(),

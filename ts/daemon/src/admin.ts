@@ -43,6 +43,9 @@ const entries = (fields: Readonly<Record<string, unknown>>): Entries =>
     .filter(([, value]) => value !== undefined)
     .map(([key, value]) => ({ key, value: typeof value === "object" ? JSON.stringify(value) : String(value) }));
 
+/** What the pool's numbers count. */
+const unitOf = (exclusive: boolean) => (exclusive ? "ENIs" : "addresses");
+
 /** Routes of `terway-cli`; see `ts/model/src/admin.ts`. */
 export function adminRoutes(app: FastifyInstance, sources: AdminSources): void {
   const resources = resourcesOf(sources);
@@ -124,19 +127,27 @@ function resourcesOf(sources: AdminSources): Resource[] {
     type: "resource_pool",
     name: "default",
     config: () => {
-      const { minIdle, maxIdle, ipv4, ipv6, coolDownMs, syncPeriodMs } = sources.poolConfig();
-      return entries({ min_idle: minIdle, max_idle: maxIdle, ipv4, ipv6, cool_down_ms: coolDownMs, sync_period_ms: syncPeriodMs });
+      const { exclusive, minIdle, maxIdle, ipv4, ipv6, coolDownMs, syncPeriodMs } = sources.poolConfig();
+      return entries({
+        unit: unitOf(exclusive),
+        min_idle: minIdle,
+        max_idle: maxIdle,
+        ipv4,
+        ipv6,
+        cool_down_ms: coolDownMs,
+        sync_period_ms: syncPeriodMs,
+      });
     },
     trace: () => {
-      const { total, used, free, cooling, waiting, capacity, problems } = node.pool.view();
+      const { exclusive, total, used, free, cooling, waiting, capacity, problems } = node.pool.view();
       const stated = Object.fromEntries(problems.map((one) => [`problem ${one.code}`, one.message]));
-      return entries({ capacity, total, used, free, cooling, waiting, unready: node.unready(), ...stated });
+      return entries({ unit: unitOf(exclusive), capacity, total, used, free, cooling, waiting, unready: node.unready(), ...stated });
     },
     commands: {
       sync: async () => {
         await node.pool.sync();
-        const { total, used, free } = node.pool.view();
-        return { ok: true, lines: [`compared with the cloud: ${total} addresses, ${used} used, ${free} free`] };
+        const { exclusive, total, used, free } = node.pool.view();
+        return { ok: true, lines: [`compared with the cloud: ${total} ${unitOf(exclusive)}, ${used} used, ${free} free`] };
       },
       audit: async () => {
         const { mismatches } = await mapping(sources);

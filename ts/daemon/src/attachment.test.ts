@@ -22,6 +22,25 @@ test("takes names from the pod, addresses from the lease, the rest from the node
   });
 });
 
+test("a lease of a whole ENI: the ENI itself, with a pair to the node for Services, the node-local DNS cache and what is configured", () => {
+  const lease = sampleLease({ exclusive: true });
+  const choice = { defaultRoute: true, extraRoutes: [] };
+  expect(buildAttachment(lease, sampleNetwork, choice)).toMatchObject({
+    mode: "exclusive",
+    eniMac: "00:16:3e:00:00:01",
+    hostPeer: true,
+    hostStackCidrs: ["172.16.0.0/16", "169.254.20.10/32"],
+  });
+  expect(
+    buildAttachment(lease, sampleNetwork, { ...choice, hostPeer: false, hostStackCidrs: ["10.9.0.0/16", "172.16.0.0/16"] }),
+  ).toMatchObject({ hostPeer: false, hostStackCidrs: ["172.16.0.0/16", "10.9.0.0/16"] });
+});
+
+test("a further interface with an ENI of its own has no pair to the node", () => {
+  const lease = sampleLease({ exclusive: true, id: "c0ffee/eth1", sandbox: { ...sampleLease().sandbox, ifName: "eth1" } });
+  expect(buildAttachment(lease, sampleNetwork, { defaultRoute: false, extraRoutes: [] })).toMatchObject({ hostPeer: false });
+});
+
 test("the node's address of a family that the pod lacks is left out", () => {
   const { ipv6, ...lease } = sampleLease();
   expect(ipv6).toBeDefined();

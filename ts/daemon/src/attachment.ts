@@ -11,19 +11,31 @@ export interface NodeNetwork {
   /** MTU of the node's own interface; absent while it is unknown. */
   readonly uplinkMtu?: number;
   readonly ruleForm: Attachment["ruleForm"];
+  /** Addresses of Services, which pods that have an ENI to themselves reach through the node. */
+  readonly serviceCidrs: readonly string[];
 }
+
+/** A node-local DNS cache, which pods that have an ENI to themselves reach through the node when nothing else is configured. Source: Terway. */
+const nodeLocalDns = ["169.254.20.10/32"];
 
 /** What the pod interface must be. Pure: the same lease and configuration give the same attachment. */
 export function buildAttachment(
   lease: Lease,
   network: NodeNetwork,
-  choice: { readonly mtu?: number; readonly defaultRoute: boolean; readonly extraRoutes: readonly string[] },
+  choice: {
+    readonly mtu?: number;
+    readonly defaultRoute: boolean;
+    readonly extraRoutes: readonly string[];
+    /** Only for a lease that holds a whole ENI: a pair to the node (true when absent), and what is reached through it beside Services. */
+    readonly hostPeer?: boolean;
+    readonly hostStackCidrs?: readonly string[];
+  },
 ): Attachment {
   const { sandbox } = lease;
   return {
     id: lease.id,
     generation: lease.generation,
-    mode: "policy_route",
+    mode: lease.exclusive ? "exclusive" : "policy_route",
     netns: sandbox.netns,
     ifName: sandbox.ifName,
     hostIfName: hostInterfaceName(sandbox.podNamespace, sandbox.podName, sandbox.ifName),
@@ -36,6 +48,11 @@ export function buildAttachment(
     defaultRoute: choice.defaultRoute,
     extraRoutes: choice.extraRoutes,
     ruleForm: network.ruleForm,
+    ...(lease.exclusive && {
+      // Further interfaces of the pod share that of the first one.
+      hostPeer: (choice.hostPeer ?? true) && sandbox.ifName === "eth0",
+      hostStackCidrs: [...new Set([...network.serviceCidrs, ...(choice.hostStackCidrs ?? nodeLocalDns)])],
+    }),
   };
 }
 

@@ -45,7 +45,7 @@ describe("rendering", () => {
   });
 
   test("what is not implemented falls back, with a warning", () => {
-    const { list, warnings } = render({ type: "terway", eniip_virtual_type: "IPVlan" });
+    const { list, warnings } = render({ type: "terway", eniip_virtual_type: "datapathv2" });
     expect(list.plugins).toEqual([{ type: "terway", eniip_virtual_type: "veth" }]);
     expect(warnings).toContainEqual(expect.objectContaining({ path: "eniip_virtual_type", code: "not_implemented" }));
   });

@@ -61,7 +61,7 @@ export async function runDaemon(options: DaemonOptions, stop: AbortSignal): Prom
   const bootId = await readBootId(flags.stateDir);
   const background = new Background(stop);
   let conf = options.config.conf;
-  let poolConfig = dormantPoolConfig(conf, flags.coolDownMs);
+  let poolConfig = dormantPoolConfig(conf, flags.coolDownMs, false);
 
   const datapath = openDatapath();
   const uplink = new Uplink(datapath, log, flags.ruleForm);
@@ -96,7 +96,7 @@ export async function runDaemon(options: DaemonOptions, stop: AbortSignal): Prom
     datapath,
     flight: new SingleFlight(),
     hostNames: new SingleFlight(),
-    network: () => uplink.network(),
+    network: () => ({ ...uplink.network(), serviceCidrs: conf.serviceCidrs }),
     unready: () => (link === undefined ? metadataFailure : link.unready()),
     failpoint,
   };

@@ -68,7 +68,14 @@ export class InstanceLink {
     this.#wake?.();
     const groups = conf().securityGroupIds.length > 0 ? [] : primarySecurityGroupIds;
     if (limits === undefined || groups === undefined) return;
-    const { config, reductions } = poolConfig({ conf: conf(), identity, limits, primarySecurityGroupIds: groups, coolDownMs });
+    const { config, reductions } = poolConfig({
+      conf: conf(),
+      identity,
+      limits,
+      primarySecurityGroupIds: groups,
+      coolDownMs,
+      exclusive: false,
+    });
     for (const reduction of reductions) {
       log.warn(reduction);
       events.emit("ConfigError", { kind: "Node" }, reduction);

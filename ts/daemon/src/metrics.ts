@@ -57,14 +57,17 @@ export class Metrics {
         labelNames: ["type", "ipStack"],
         registers,
         collect() {
-          this.set({ type: "LocalIP", ipStack: ipStack() }, read(pool().view()));
+          const view = pool().view();
+          // A node that changes its kind has no numbers of the other one left.
+          this.reset();
+          this.set({ type: view.exclusive ? "ENI" : "LocalIP", ipStack: ipStack() }, read(view));
         },
       });
-    poolGauge("terway_resource_pool_total_count", "Addresses of the pool", (view) => view.total);
-    poolGauge("terway_resource_pool_idle_count", "Addresses that an ADD would get at once", (view) => view.free);
-    poolGauge("terway_resource_pool_allocated_count", "Addresses in use", (view) => view.used);
-    poolGauge("terway_resource_pool_cooling_count", "Released addresses that rest", (view) => view.cooling);
-    poolGauge("terway_resource_pool_waiting_count", "ADDs that wait for an address", (view) => view.waiting);
+    poolGauge("terway_resource_pool_total_count", "Addresses of the pool, or ENIs where pods have whole ones", (view) => view.total);
+    poolGauge("terway_resource_pool_idle_count", "What an ADD would get at once", (view) => view.free);
+    poolGauge("terway_resource_pool_allocated_count", "Addresses or ENIs in use", (view) => view.used);
+    poolGauge("terway_resource_pool_cooling_count", "Released addresses or ENIs that rest", (view) => view.cooling);
+    poolGauge("terway_resource_pool_waiting_count", "ADDs that wait", (view) => view.waiting);
     new Gauge({
       name: "terway_eniip_factory_eni_count",
       help: "ENIs of the pool",

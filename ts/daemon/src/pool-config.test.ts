@@ -21,13 +21,14 @@ const limits: InstanceLimits = {
   trunkSupported: false,
   erdmaAdapters: 0,
 };
-const size = (conf: Record<string, unknown>, changed: Partial<InstanceLimits> = {}) =>
+const size = (conf: Record<string, unknown>, changed: Partial<InstanceLimits> = {}, exclusive = false) =>
   poolConfig({
     conf: eniConf(conf),
     identity,
     limits: { ...limits, ...changed },
     primarySecurityGroupIds: ["sg-primary"],
     coolDownMs: 30_000,
+    exclusive,
   });
 
 describe("number of ENIs: int(adapters × ratio) + shift − 1, at most max_eni and what the type allows", () => {
@@ -61,6 +62,21 @@ describe("idle addresses", () => {
   test("what the instance cannot hold is said", () => {
     expect(size({ max_pool_size: 100, min_pool_size: 60 }).reductions).toEqual([expect.stringContaining("45 addresses")]);
     expect(size({ max_pool_size: 5 }).reductions).toEqual([]);
+  });
+});
+
+describe("idle ENIs of a node whose pods have whole ones", () => {
+  test.each([
+    [{ max_pool_size: 2, min_pool_size: 1 }, 1, 2],
+    [{ max_pool_size: 100, min_pool_size: 60 }, 3, 3],
+    [{ max_pool_size: 20, min_eni: 2 }, 2, 3],
+    [{}, 0, 3],
+  ])("%j → %i to %i", (conf, least, most) => {
+    expect(size(conf, {}, true).config).toMatchObject({ exclusive: true, maxEnis: 3, minIdle: least, maxIdle: most });
+  });
+
+  test("what the instance cannot hold is said", () => {
+    expect(size({ max_pool_size: 100, min_pool_size: 60 }, {}, true).reductions).toEqual([expect.stringContaining("3 ENIs")]);
   });
 });
 

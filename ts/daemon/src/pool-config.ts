@@ -17,8 +17,10 @@ export function poolConfig(input: {
   /** Groups of the primary ENI, for a configuration that names none. */
   readonly primarySecurityGroupIds: readonly string[];
   readonly coolDownMs: number;
+  /** Each pod has a whole ENI: idle bounds and capacity are ENIs. */
+  readonly exclusive: boolean;
 }): PoolSizing {
-  const { conf, identity, limits } = input;
+  const { conf, identity, limits, exclusive } = input;
   const reductions: string[] = [];
   const reduce = (text: string) => void reductions.push(text);
 
@@ -32,13 +34,17 @@ export function poolConfig(input: {
   const ipv6 = conf.ipv6 && limits.ipv6PerAdapter > 0;
   if (conf.ipv6 && !ipv6) reduce(`ip_stack asks for IPv6; ${limits.instanceType} has none.`);
   const families = [conf.ipv4 ? limits.ipv4PerAdapter : undefined, ipv6 ? limits.ipv6PerAdapter : undefined];
-  const perEni = Math.min(...families.filter((count) => count !== undefined));
+  const places = Math.min(...families.filter((count) => count !== undefined));
+  const perEni = exclusive ? Math.min(1, places) : places;
   const capacity = budget * (Number.isFinite(perEni) ? perEni : 0);
 
   const maxIdle = Math.min(conf.maxPoolSize, capacity);
   const asked = conf.minPoolSize > 0 ? conf.minPoolSize : Math.min(conf.minEni * perEni, conf.maxPoolSize);
   const minIdle = Math.min(asked, maxIdle);
-  if (asked > minIdle) reduce(`min_pool_size ${asked} is more than the ${capacity} addresses this instance can hold; ${minIdle} are kept.`);
+  if (asked > minIdle)
+    reduce(
+      `min_pool_size ${asked} is more than the ${capacity} ${exclusive ? "ENIs" : "addresses"} this instance can hold; ${minIdle} are kept.`,
+    );
 
   const zone = conf.vSwitches[identity.zoneId] ?? [];
   if (zone.length === 0 && Object.keys(conf.vSwitches).length > 0) {
@@ -49,7 +55,7 @@ export function poolConfig(input: {
     config: {
       ipv4: conf.ipv4,
       ipv6,
-      exclusive: false,
+      exclusive,
       minIdle,
       maxIdle,
       maxEnis: budget,
@@ -68,11 +74,11 @@ export function poolConfig(input: {
 }
 
 /** Before the instance is known: nothing may grow, nothing may shrink. */
-export function dormantPoolConfig(conf: EniConf, coolDownMs: number): PoolConfig {
+export function dormantPoolConfig(conf: EniConf, coolDownMs: number, exclusive: boolean): PoolConfig {
   return {
     ipv4: conf.ipv4,
     ipv6: conf.ipv6,
-    exclusive: false,
+    exclusive,
     minIdle: 0,
     maxIdle: Number.MAX_SAFE_INTEGER,
     maxEnis: 0,

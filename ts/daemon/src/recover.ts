@@ -35,7 +35,7 @@ export async function recover(node: Node, bootId: { readonly changed: boolean })
   const links = surveyed.ok ? new Set(surveyed.value.map(({ id }) => id)) : undefined;
   // After a reboot no sandbox of the journal can live, whatever stands at its path. A namespace that is out of sight may live where this process
   // cannot see it, but its pod would have its link here. (A damaged journal forgets DELs: their leases come back, and this ends them.)
-  const gone = (lease: Lease) => !alive.has(lease) && (lease.state === "intent" || links?.has(lease.id) === false);
+  const gone = (lease: Lease) => !alive.has(lease) && (lease.state === "intent" || (hasHostEnd(lease) && links?.has(lease.id) === false));
   const doomed = leases.filter((lease) => lease.state === "releasing" || bootId.changed || gone(lease));
   const guarded: Attachment[] = [];
   const unreadable: Lease[] = [];
@@ -97,6 +97,12 @@ async function collectUnlessOrphans(node: Node, problems: string[]): Promise<num
   const { removed, failures } = await node.datapath.collect();
   problems.push(...failures.map((failure) => failure.message));
   return removed.length;
+}
+
+/** Whether a live pod of the lease shows a link here: an ENI that moved into the pod without a pair beside it leaves nothing behind. */
+function hasHostEnd(lease: Lease): boolean {
+  const attachment = readAttachment(lease);
+  return attachment?.mode !== "exclusive" || attachment.hostPeer !== false;
 }
 
 /** Leases whose namespace still stands at its path. */

@@ -28,6 +28,24 @@ describe("result in every version of the specification", () => {
   });
 });
 
+describe("a pod that has an ENI to itself", () => {
+  const attachment = sampleAttachment({ exclusive: true });
+  test("routes to the VPC's own gateways", () => {
+    const answer = buildResult({ cniVersion: "1.0.0", attachment, attached });
+    expect(answer.interfaces).toHaveLength(2);
+    expect(answer.routes).toEqual([
+      { dst: "0.0.0.0/0", gw: "10.0.1.253" },
+      { dst: "::/0", gw: "2001:db8:1:0:ffff:ffff:ffff:fffd" },
+    ]);
+  });
+
+  test("has nothing on the host when it has no pair to its node", () => {
+    const answer = buildResult({ cniVersion: "1.0.0", attachment, attached: { ...attached, hostIfName: "", hostMac: "" } });
+    expect(answer.interfaces).toEqual([{ name: "eth0", mac: "aa:00:00:00:00:02", sandbox: "/var/run/netns/pod" }]);
+    expect(answer.ips).toMatchObject([{ interface: 0 }, { interface: 0 }]);
+  });
+});
+
 test("a family that the pod lacks appears nowhere", () => {
   const { ipv6, ...attachment } = sampleAttachment();
   const text = JSON.stringify(buildResult({ cniVersion: "1.0.0", attachment, attached }));

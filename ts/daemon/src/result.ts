@@ -1,8 +1,8 @@
 import type { Attachment, AttachResult, CniVersion, FamilyAddress } from "@terway/model";
 import type { PreviousResult } from "./plugin-conf.ts";
 
-/** Next hops inside the pod; the host end answers for both. Source: Terway's policy-route end state. */
-const podGateway = { ipv4: "169.254.1.1", ipv6: "fe80::1" } as const;
+/** Next hops inside a pod whose packets all pass its node; the host end answers for both. Source: Terway's policy-route end state. */
+const throughNode = { ipv4: "169.254.1.1", ipv6: "fe80::1" } as const;
 
 interface ResultInterface {
   readonly name: string;
@@ -38,8 +38,8 @@ export interface CniResult {
 const beforeOne = (version: CniVersion) => version.startsWith("0.");
 
 /**
- * The result in the configuration's own version: host end and pod end with their MACs, addresses with the vSwitch's prefix and gateway, the
- * routes as they stand in the pod. In a chain it is the previous result with ours appended.
+ * The result in the configuration's own version: host end, if there is one, and pod end with their MACs, addresses with the vSwitch's prefix and
+ * gateway, the routes as they stand in the pod. In a chain it is the previous result with ours appended.
  */
 export function buildResult(input: {
   readonly cniVersion: CniVersion;
@@ -51,10 +51,11 @@ export function buildResult(input: {
   const { cniVersion, attachment, attached, previous } = input;
   const mtu = cniVersion === "1.1.0" ? { mtu: attachment.mtu } : {};
   const interfaces: ResultInterface[] = [
-    { name: attached.hostIfName, mac: attached.hostMac, ...mtu },
+    // An ENI in the pod without a pair beside it has nothing on the host.
+    ...(attached.hostIfName === "" ? [] : [{ name: attached.hostIfName, mac: attached.hostMac, ...mtu }]),
     { name: attachment.ifName, mac: attached.podMac, ...mtu, sandbox: attachment.netns },
   ];
-  const podIndex = (previous?.interfaces?.length ?? 0) + 1;
+  const podIndex = (previous?.interfaces?.length ?? 0) + interfaces.length - 1;
   const address = (family: FamilyAddress, version: "4" | "6"): ResultAddress => ({
     ...(beforeOne(cniVersion) ? { version } : {}),
     address: `${family.address}/${family.prefixLength}`,
@@ -78,11 +79,17 @@ export function buildResult(input: {
 
 function podRoutes(attachment: Attachment): ResultRoute[] {
   const routes: ResultRoute[] = [];
-  if (attachment.defaultRoute && attachment.ipv4) routes.push({ dst: "0.0.0.0/0", gw: podGateway.ipv4 });
-  if (attachment.defaultRoute && attachment.ipv6) routes.push({ dst: "::/0", gw: podGateway.ipv6 });
+  const [ipv4, ipv6] = [nextHop(attachment, "ipv4"), nextHop(attachment, "ipv6")];
+  if (attachment.defaultRoute && ipv4) routes.push({ dst: "0.0.0.0/0", gw: ipv4 });
+  if (attachment.defaultRoute && ipv6) routes.push({ dst: "::/0", gw: ipv6 });
   for (const dst of attachment.extraRoutes) {
-    const gw = dst.includes(":") ? attachment.ipv6 && podGateway.ipv6 : attachment.ipv4 && podGateway.ipv4;
+    const gw = dst.includes(":") ? ipv6 : ipv4;
     if (gw) routes.push({ dst, gw });
   }
   return routes;
+}
+
+function nextHop(attachment: Attachment, family: "ipv4" | "ipv6"): string | undefined {
+  const isRouted = attachment.mode === "policy_route" || attachment.mode === "netkit";
+  return attachment[family] && (isRouted ? throughNode[family] : attachment[family].gateway);
 }

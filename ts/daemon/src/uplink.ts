@@ -6,12 +6,15 @@ import type { Logger } from "./log.ts";
 const defaultMtu = 1500;
 const periodMs = 30_000;
 
+/** What the node's own interface says of it. */
+export type UplinkNetwork = Omit<NodeNetwork, "serviceCidrs">;
+
 /** The node's own interface, as far as pods depend on it: read at start and again every 30 s, because addresses change under DHCP. */
 export class Uplink {
   readonly #datapath: Datapath;
   readonly #log: Logger;
   readonly #ruleForm: NodeNetwork["ruleForm"];
-  #network: NodeNetwork;
+  #network: UplinkNetwork;
   #said = "";
 
   constructor(datapath: Datapath, log: Logger, ruleForm: NodeNetwork["ruleForm"]) {
@@ -21,7 +24,7 @@ export class Uplink {
     this.#network = { mtu: defaultMtu, ruleForm };
   }
 
-  network(): NodeNetwork {
+  network(): UplinkNetwork {
     return this.#network;
   }
 

@@ -21,7 +21,17 @@ describe("accepted", () => {
     expect(result).toEqual({
       ok: true,
       warnings: [],
-      config: { cniVersion: "1.1.0", name: "terway", mtu: 1500, autoMtu: false, virtualType: "veth", hostStackCidrs: ["169.254.20.10/32"] },
+      config: {
+        cniVersion: "1.1.0",
+        name: "terway",
+        mtu: 1500,
+        autoMtu: false,
+        modeKeys: { virtualType: "veth" },
+        hostStackCidrs: ["169.254.20.10/32"],
+        disableHostPeer: false,
+        vlanStripType: "filter",
+        enableNetworkPriority: false,
+      },
     });
   });
 
@@ -37,15 +47,24 @@ describe("accepted", () => {
     });
     expect(result.ok).toBe(true);
     expect(result.warnings.map((issue) => [issue.code, issue.path])).toEqual(
-      [
-        "eniip_virtual_type",
-        "trunk_on",
-        "symmetric_routing",
-        "symmetric_routing_config",
-        "runtimeConfig.bandwidth",
-        "network_policy_provider",
-      ].map((path) => ["not_implemented", path]),
+      ["symmetric_routing", "symmetric_routing_config", "network_policy_provider"].map((path) => ["not_implemented", path]),
     );
+  });
+
+  test("what shapes a pod's traffic and connects it", () => {
+    const runtimeConfig = { bandwidth: { ingressRate: 8_000_000, ingressBurst: 1, egressRate: 0, egressBurst: 0 } };
+    const keys = { disable_host_peer: true, vlan_strip_type: "VLAN", bandwidth_mode: "edt", enable_network_priority: true, trunk_on: true };
+    expect(parseCniConf({ ...base, ...keys, runtimeConfig })).toMatchObject({
+      warnings: [],
+      config: {
+        bandwidth: { ingressBits: 8_000_000 },
+        disableHostPeer: true,
+        vlanStripType: "vlan",
+        bandwidthMode: "edt",
+        enableNetworkPriority: true,
+        modeKeys: { trunking: true },
+      },
+    });
   });
 
   test("an unknown key warns, and keys for other capabilities do not", () => {

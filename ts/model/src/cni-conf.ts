@@ -2,7 +2,7 @@ import { z } from "zod";
 import { canonicalCidr, parseCidr } from "./address.ts";
 import { type ConfigIssue, issuesOf, unknownKeys } from "./config-issue.ts";
 import { choice, key, notImplemented } from "./config-key.ts";
-import { virtualTypes } from "./eni-conf-keys.ts";
+import { type ModeKeys, modeKeyShape, modeKeys } from "./mode-keys.ts";
 
 const text = z.string().optional();
 const flag = z.boolean().optional();
@@ -38,12 +38,12 @@ export const cniConfFileSchema = z.object({
       .looseObject({
         bandwidth: key(z.object({ ingressRate: rate, ingressBurst: rate, egressRate: rate, egressBurst: rate }).optional(), {
           type: "{ingressRate, ingressBurst, egressRate, egressBurst}",
-          status: "planned",
-          meaning: "Limits of the pod's traffic in bit/s.",
+          status: "active",
+          meaning: "Limits of the pod's traffic in bit/s; bursts are chosen by the datapath.",
         }),
       })
       .optional(),
-    standard("object", "From the runtime, for each capability; `bandwidth` limits the pod's traffic in bit/s (not implemented yet)."),
+    standard("object", "From the runtime, for each capability; `bandwidth` limits the pod's traffic in bit/s and wins over annotations."),
   ),
   prevResult: key(
     z.record(z.string(), z.unknown()).optional(),
@@ -65,12 +65,7 @@ export const cniConfFileSchema = z.object({
   disableGC: key(flag, standard("boolean", "For the runtime: GC is not called.")),
   loadOnlyInlinedPlugins: key(flag, standard("boolean", "For the runtime.")),
 
-  eniip_virtual_type: key(choice(virtualTypes), {
-    type: "`veth`, `PolicyRoute`, `IPVlan` or `datapathv2`, any case",
-    status: "active",
-    meaning: "How pods are connected; wins over the key of `eni_conf`. `PolicyRoute` is `veth`.",
-    plannedValues: { values: ["ipvlan", "datapathv2"], instead: "pods are connected by policy routing (`veth`)" },
-  }),
+  ...modeKeyShape,
   mtu: key(mtu, {
     type: "integer 576 to 65535",
     status: "active",
@@ -81,25 +76,27 @@ export const cniConfFileSchema = z.object({
     type: "list of CIDR",
     status: "active",
     meaning:
-      "Destinations that a pod reaches through the node, such as a node-local DNS cache. With policy routing everything passes the node already.",
+      "Destinations that a pod reaches through the node's own stack in every mode, such as a node-local DNS cache. On nodes with exclusive ENIs 169.254.20.10/32 when absent.",
   }),
-  network_policy_provider: key(choice(["iptables", "ebpf"]), {
-    type: "`iptables` or `ebpf`",
-    status: "planned",
-    meaning: "Who enforces NetworkPolicy.",
+  disable_host_peer: key(flag, {
+    type: "boolean",
+    status: "active",
+    meaning: "Exclusive ENI: no link to the node, and so no Services and no node-local DNS.",
   }),
-  disable_host_peer: key(flag, { type: "boolean", status: "planned", meaning: "Exclusive ENI: no link to the node." }),
   vlan_strip_type: key(choice(["filter", "vlan"]), {
     type: "`filter` or `vlan`",
-    status: "planned",
-    inert: "filter",
-    meaning: "Trunk: how tags are handled.",
+    status: "active",
+    meaning: "Trunk members: tags are pushed and popped on the trunk ENI, or the pod gets an 802.1Q link (`filter` when absent).",
   }),
-  bandwidth_mode: key(choice(["edt", "tc"]), { type: "`edt` or `tc`", status: "planned", meaning: "Who shapes what a pod sends." }),
+  bandwidth_mode: key(choice(["edt", "tc"]), {
+    type: "`edt` or `tc`",
+    status: "active",
+    meaning: "Who delays what a pod sends: departure times kept by fq on the ENI, or a token bucket on its link (`tc` when absent).",
+  }),
   enable_network_priority: key(flag, {
     type: "boolean",
-    status: "planned",
-    meaning: "Pod annotation `k8s.aliyun.com/network-priority` counts.",
+    status: "active",
+    meaning: "Pod annotation `k8s.aliyun.com/network-priority` counts, and ENIs get three classes.",
   }),
   symmetric_routing: key(flag, {
     type: "boolean",
@@ -127,7 +124,6 @@ export const cniConfFileSchema = z.object({
   cilium_hubble_listen_address: key(text, { type: "address", status: "planned", meaning: "Where flow events are served." }),
   cilium_hubble_metrics_server: key(text, { type: "address", status: "planned", meaning: "Where metrics of flow events are served." }),
   cilium_args: key(text, { type: "text", status: "ignored", meaning: "No Cilium agent runs here." }),
-  trunk_on: key(flag, { type: "boolean", status: "planned", meaning: "Synonym of `enable_eni_trunking` of `eni_conf`." }),
 });
 type CniConfFile = z.infer<typeof cniConfFileSchema>;
 
@@ -138,9 +134,17 @@ export interface CniConf {
   /** Absent: the node's own with `autoMtu`, else 1500. */
   readonly mtu?: number;
   readonly autoMtu: boolean;
-  /** Absent: as `eni_conf` says. What is not implemented yet reads as `veth`. */
-  readonly virtualType?: "veth";
-  readonly hostStackCidrs: readonly string[];
+  /** How pods are connected, as far as this file says. */
+  readonly modeKeys: ModeKeys;
+  /** Absent: the node's choice. */
+  readonly hostStackCidrs?: readonly string[];
+  readonly disableHostPeer: boolean;
+  readonly vlanStripType: "filter" | "vlan";
+  /** Absent: as fits the mode. */
+  readonly bandwidthMode?: "tc" | "edt";
+  readonly enableNetworkPriority: boolean;
+  /** What the runtime asks for this pod, in bit/s; a direction without limit is absent. */
+  readonly bandwidth?: { readonly ingressBits?: number; readonly egressBits?: number };
   readonly prevResult?: Readonly<Record<string, unknown>>;
   /** Only for GC; absent when the runtime did not say, which must not be read as "none". */
   readonly validAttachments?: readonly { readonly containerId: string; readonly ifName: string }[];
@@ -165,9 +169,21 @@ function normalize(file: CniConfFile): CniConf {
     ...(file.name ? { name: file.name } : {}),
     ...(file.mtu === undefined ? {} : { mtu: file.mtu }),
     autoMtu: file.auto_mtu ?? false,
-    ...(file.eniip_virtual_type ? { virtualType: "veth" as const } : {}),
-    hostStackCidrs: (file.host_stack_cidrs ?? []).flatMap((cidr) => canonicalCidr(cidr) ?? []),
+    modeKeys: modeKeys(file),
+    ...(file.host_stack_cidrs ? { hostStackCidrs: file.host_stack_cidrs.flatMap((cidr) => canonicalCidr(cidr) ?? []) } : {}),
+    disableHostPeer: file.disable_host_peer ?? false,
+    vlanStripType: file.vlan_strip_type ?? "filter",
+    ...(file.bandwidth_mode ? { bandwidthMode: file.bandwidth_mode } : {}),
+    enableNetworkPriority: file.enable_network_priority ?? false,
+    ...bandwidthOf(file),
     ...(file.prevResult ? { prevResult: file.prevResult } : {}),
     ...(valid ? { validAttachments: valid.map(({ containerID, ifname }) => ({ containerId: containerID, ifName: ifname })) } : {}),
   };
+}
+
+/** 0 is how the runtime says "no limit". */
+function bandwidthOf({ runtimeConfig }: CniConfFile): Pick<CniConf, "bandwidth"> {
+  const { ingressRate, egressRate } = runtimeConfig?.bandwidth ?? {};
+  if (!ingressRate && !egressRate) return {};
+  return { bandwidth: { ...(ingressRate ? { ingressBits: ingressRate } : {}), ...(egressRate ? { egressBits: egressRate } : {}) } };
 }

@@ -4,7 +4,19 @@ import type { z } from "zod";
 export interface ConfigIssue {
   /** Where, as people write it: `vswitches.cn-hangzhou-a[0]`; empty for the text as a whole. */
   readonly path: string;
-  readonly code: "syntax" | "type" | "value" | "conflict" | "unknown_key" | "duplicate_key" | "not_implemented" | "ignored" | "synonym";
+  readonly code:
+    | "syntax"
+    | "type"
+    | "value"
+    | "conflict"
+    | "unknown_key"
+    | "duplicate_key"
+    | "not_implemented"
+    | "ignored"
+    | "synonym"
+    | "overridden"
+    | "unsupported"
+    | "pending";
   /** Complete sentence without the path. */
   readonly message: string;
   /** Only for syntax errors; both count from 1. */

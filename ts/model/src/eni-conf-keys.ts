@@ -2,6 +2,7 @@ import { z } from "zod";
 import { parseCidr } from "./address.ts";
 import { choice, key } from "./config-key.ts";
 import { parseGoDuration } from "./duration.ts";
+import { modeKeyShape } from "./mode-keys.ts";
 
 const text = z.string().optional();
 const flag = z.boolean().optional();
@@ -47,8 +48,6 @@ const backoff = z.object({
   Cap: z.int().min(0).optional(),
 });
 
-export const virtualTypes = ["veth", "policyroute", "ipvlan", "datapathv2"] as const;
-
 /** `eni_conf` as it stands in the file: Terway's keys first, then those that only documents name. */
 export const eniConfFileSchema = z.object({
   version: key(text, { type: "text", status: "active", meaning: "Carried for people; not interpreted." }),
@@ -69,8 +68,7 @@ export const eniConfFileSchema = z.object({
   service_cidr: key(cidrList, {
     type: "comma separated list of CIDR",
     status: "active",
-    meaning:
-      "Addresses of Kubernetes Services. Checked; with policy routing every packet of a pod passes the node, so Services need no route of their own.",
+    meaning: "Addresses of Kubernetes Services, which pods reach through the node's own stack in every mode.",
   }),
   vswitches: key(z.record(z.string().min(1), z.array(z.string().min(1))).optional(), {
     type: "object: zone → list of vSwitch id",
@@ -147,22 +145,12 @@ export const eniConfFileSchema = z.object({
     status: "active",
     meaning: "Verbosity; the environment variable `LOG_LEVEL` wins (`info` when neither is set).",
   }),
-  eniip_virtual_type: key(choice(virtualTypes), {
-    type: "`veth`, `PolicyRoute`, `IPVlan` or `datapathv2`, any case",
-    status: "active",
-    meaning: "How pods are connected. Also a key of `10-terway.conf`, which wins. `PolicyRoute` is `veth`.",
-    plannedValues: { values: ["ipvlan", "datapathv2"], instead: "pods are connected by policy routing (`veth`)" },
-  }),
+  ...modeKeyShape,
   ipam_type: key(choice(["default", "crd", "prefercrd"]), {
     type: "`default` or `crd`",
     status: "planned",
     inert: "default",
     meaning: "`crd`: the control plane allocates addresses; `default`: each node does.",
-  }),
-  enable_eni_trunking: key(flag, {
-    type: "boolean",
-    status: "planned",
-    meaning: "One ENI of the node is a trunk that carries ENIs of single pods.",
   }),
   enable_erdma: key(flag, { type: "boolean", status: "planned", meaning: "ENIs with eRDMA are used." }),
   ip_warm_up_size: key(count, { type: "integer ≥ 0", status: "planned", meaning: "Addresses allocated once on a new node." }),
@@ -196,8 +184,8 @@ export const eniConfFileSchema = z.object({
   }),
   extra_routes: key(z.array(z.object({ dst: z.string().refine((value) => parseCidr(value) !== undefined, "must be a CIDR") })).optional(), {
     type: "list of {dst: CIDR}",
-    status: "planned",
-    meaning: "Further destinations through the pod interface.",
+    status: "active",
+    meaning: "Further destinations through the interface of every pod. Those of a family that a pod lacks are left out.",
   }),
   disable_device_plugin: key(flag, {
     type: "boolean",
@@ -221,9 +209,6 @@ export const eniConfFileSchema = z.object({
   ipv6_prefix_count: key(count, { type: "integer ≥ 0", status: "planned", meaning: "IPv6 prefixes of the node." }),
   prefix: key(text, { type: "text", status: "ignored", meaning: "Declared by Terway, without effect there and here." }),
   ipv6: key(flag, { type: "boolean", status: "synonym", meaning: "`true` is `ip_stack: dual`." }),
-  trunk_on: key(flag, { type: "boolean", status: "planned", meaning: "Synonym of `enable_eni_trunking`." }),
-  enable_ebpf: key(flag, { type: "boolean", status: "planned", meaning: "eBPF programs on the path of pods." }),
-  enable_datapath_v2: key(flag, { type: "boolean", status: "planned", meaning: "Synonym of `eniip_virtual_type: datapathv2`." }),
   disable_security_policy: key(flag, { type: "boolean", status: "planned", meaning: "NetworkPolicy is not enforced." }),
   degradation: key(z.object({ enable: flag, l0_threshold: count, l1_threshold: count }).optional(), {
     type: "{enable, l0_threshold, l1_threshold}",

@@ -63,8 +63,7 @@ describe("what the documents show is accepted", () => {
   });
 
   test.each([
-    [{ trunk_on: true }, "trunk_on"],
-    [{ enable_ebpf: true, eniip_virtual_type: "IPVlan" }, "enable_ebpf", "eniip_virtual_type"],
+    [{ enable_ebpf: true, eniip_virtual_type: "IPVlan" }, "enable_ebpf"],
     [{ enable_datapath_v2: true }, "enable_datapath_v2"],
     [{ degradation: { enable: true, l0_threshold: 10, l1_threshold: 5 } }, "degradation"],
     [{ disable_security_policy: true }, "disable_security_policy"],
@@ -82,6 +81,8 @@ describe("what the documents show is accepted", () => {
       hot_plug: true,
       ip_warm_up_size: 0,
       eniip_virtual_type: "PolicyRoute",
+      enable_ebpf: false,
+      trunk_on: true,
       prefix: "",
     };
     expect(accepted(quiet).warnings).toEqual([]);
@@ -109,7 +110,15 @@ describe("defaults", () => {
       ipv6: false,
       ipPoolSyncPeriodMs: 120_000,
       rateLimits: {},
+      modeKeys: {},
+      extraRoutes: [],
     });
+  });
+
+  test("how pods are connected, in any spelling", () => {
+    const modeKeys = { virtualType: "veth", ebpf: true, trunking: true };
+    expect(accepted({ eniip_virtual_type: "PolicyRoute", enable_ebpf: true, trunk_on: true }).config).toMatchObject({ modeKeys });
+    expect(accepted({ extra_routes: [{ dst: "192.168.0.7/16" }] }).config.extraRoutes).toEqual(["192.168.0.0/16"]);
   });
 
   test("a large minimum raises the default maximum", () => {
@@ -179,6 +188,10 @@ describe("what is wrong stops the start", () => {
     [{ vswitches: ["vsw-a"] }, "vswitches: must be an object, but is a list."],
     [{ rate_limit: { AssignPrivateIpAddresses: 0 } }, "rate_limit.AssignPrivateIpAddresses: must be at least 1, but is 0."],
     [{ min_pool_size: 6, max_pool_size: 5 }, "min_pool_size: is 6, which is more than `max_pool_size` (5)."],
+    [
+      { trunk_on: true, enable_eni_trunking: false },
+      "trunk_on: is true, which contradicts `enable_eni_trunking: false`; remove `trunk_on`.",
+    ],
     [{ ipv6: true, ip_stack: "ipv4" }, "ipv6: is true, which contradicts `ip_stack: ipv4`; remove `ipv6`."],
     [{ access_secret: "s" }, "access_key: is missing: `access_key` and `access_secret` belong together."],
     [

@@ -4,6 +4,7 @@ import { keyInfo, notImplemented } from "./config-key.ts";
 import { parseGoDuration } from "./duration.ts";
 import { type EniConfFile, eniConfFileSchema } from "./eni-conf-keys.ts";
 import { parseJsonText } from "./json-text.ts";
+import { type ModeKeys, modeKeys } from "./mode-keys.ts";
 import { Secret } from "./secret.ts";
 
 /** `eni_conf` with synonyms resolved, defaults filled in and durations in milliseconds. Holds only what is implemented. */
@@ -35,8 +36,10 @@ export interface EniConf {
   readonly rateLimits: Readonly<Record<string, number>>;
   /** Absent: as the environment says. */
   readonly logLevel?: "trace" | "debug" | "info" | "warn" | "error";
-  /** Absent: as `10-terway.conf` says. What is not implemented yet reads as `veth`. */
-  readonly virtualType?: "veth";
+  /** How pods are connected, as far as this file says. */
+  readonly modeKeys: ModeKeys;
+  /** Canonical CIDRs. */
+  readonly extraRoutes: readonly string[];
 }
 
 export type EniConfResult =
@@ -111,6 +114,10 @@ function conflicts(file: EniConfFile): ConfigIssue[] {
   if (file.ipv6 !== undefined && file.ip_stack !== undefined && file.ipv6 !== (file.ip_stack !== "ipv4")) {
     conflict("ipv6", `is ${file.ipv6}, which contradicts \`ip_stack: ${file.ip_stack}\`; remove \`ipv6\`.`);
   }
+  const { enable_eni_trunking: trunking, trunk_on: trunkOn } = file;
+  if (trunking !== undefined && trunkOn !== undefined && trunking !== trunkOn) {
+    conflict("trunk_on", `is ${trunkOn}, which contradicts \`enable_eni_trunking: ${trunking}\`; remove \`trunk_on\`.`);
+  }
   const tags = Object.keys(file.eni_tags ?? {}).length;
   if (tags > 16) conflict("eni_tags", `has ${tags} tags; an ENI takes 20, of which 4 are ours.`);
   return found;
@@ -157,6 +164,7 @@ function normalize(file: EniConfFile): EniConf {
     ipPoolSyncPeriodMs: parseGoDuration(file.ip_pool_sync_period ?? "") ?? 120_000,
     rateLimits: file.rate_limit ?? {},
     ...(file.log_level ? { logLevel: file.log_level } : {}),
-    ...(file.eniip_virtual_type ? { virtualType: "veth" as const } : {}),
+    modeKeys: modeKeys(file),
+    extraRoutes: (file.extra_routes ?? []).flatMap(({ dst }) => canonicalCidr(dst) ?? []),
   };
 }

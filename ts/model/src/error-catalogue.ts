@@ -118,6 +118,21 @@ const configuration: Readonly<Record<ConfigIssue["code"], { readonly meaning: st
   not_implemented: { stops: false, meaning: "A key is known, but does nothing yet.", next: "Do not rely on it." },
   ignored: { stops: false, meaning: "A key is accepted for compatibility and has no effect.", next: "Remove it." },
   synonym: { stops: false, meaning: "A key is read as another one.", next: "Write the other one." },
+  overridden: {
+    stops: false,
+    meaning: "Two keys or files disagree; the message says which one counts.",
+    next: "Make them equal, or remove one.",
+  },
+  unsupported: {
+    stops: false,
+    meaning: "The node's kernel cannot do what a key asks for.",
+    next: "Use a newer node image, or remove the key.",
+  },
+  pending: {
+    stops: false,
+    meaning: "A change waits, because pods on the node live by what stood there before.",
+    next: "Drain the node and restart terwayd.",
+  },
 };
 
 type PoolClass = Exclude<PoolProblem["class"], CloudErrorClass>;

@@ -24,7 +24,13 @@ export function sampleLease(overrides: Partial<Lease> = {}): Lease {
   };
 }
 
-export const sampleNetwork = { hostIpv4: "10.0.0.10", hostIpv6: "2001:db8::10", mtu: 1500, ruleForm: "compact" } as const;
+export const sampleNetwork = {
+  hostIpv4: "10.0.0.10",
+  hostIpv6: "2001:db8::10",
+  mtu: 1500,
+  ruleForm: "compact",
+  serviceCidrs: ["172.16.0.0/16"],
+} as const;
 
 export const sampleAttachment = (overrides: Partial<Lease> = {}) =>
   buildAttachment(sampleLease(overrides), sampleNetwork, { defaultRoute: true, extraRoutes: [] });
