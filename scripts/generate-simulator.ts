@@ -129,13 +129,16 @@ ${errorTable()}
 
 Nothing here was measured against a real account.
 
-* No LingJun (EFLO) operations, no CIDR reservations, no security group rules, no public addresses, one region, one account.
+* No LingJun (EFLO) operations, no CIDR reservations, no prefix lists and port lists, no public addresses, one region, one account.
 * A client token lives 24 hours; the real lifetime is not documented.
 * An assign call may ask for at most ten addresses (\`maxAssignPerCall\`), IPv4 as well as IPv6.
 * Unknown parameters are refused (\`strictParameters\`), so that a client's typing error shows; the real gateway ignores them.
 * Answers are always JSON, also without \`Format=JSON\`.
 * Attaching what is attached to the same instance, and detaching what is free, succeeds; deployed clients rely on it.
 * A required but missing metadata token answers 401, like an expired one.
+* Security groups: rules that change count for new connections only, while another set of groups on an ENI, and an address that moves, are judged
+  anew at once; the documentation says the first and hints at the second. Metadata and OpenAPI are reached whatever the groups say. Not checked: the 1,000 rules of an
+  ENI and the 20 groups that a group may name. \`InvalidOperation.EnterpriseGroupAuthorizeGroup\` and \`InvalidOperation.EnterpriseGroupInnerAccess\` are inferred.
 * \`InvalidVSwitchId.IpPrefixNotEnough\`: status and full name are inferred.
 `;
 }

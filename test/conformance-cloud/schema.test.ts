@@ -85,6 +85,18 @@ describe("answers", () => {
     await call("DescribeInstances", {});
     await call("DescribeInstanceTypes", { "InstanceTypes.1": "ecs.g7.xlarge" });
     await call("DescribeSecurityGroups", { IsQueryEcsCount: "true" });
+    const { SecurityGroupId: made } = await call("CreateSecurityGroup", { VpcId: names.vpc });
+    const SecurityGroupId = String(made);
+    const inward = { SecurityGroupId, "Permissions.1.IpProtocol": "tcp", "Permissions.1.PortRange": "80/80" };
+    await call("AuthorizeSecurityGroup", { ...inward, "Permissions.1.SourceGroupId": names.group });
+    await call("AuthorizeSecurityGroupEgress", { SecurityGroupId, IpProtocol: "all", PortRange: "-1/-1", Ipv6DestCidrIp: "::/0" });
+    await call("DescribeSecurityGroupAttribute", { SecurityGroupId });
+    await call("RevokeSecurityGroup", { ...inward, "Permissions.1.SourceGroupId": names.group });
+    await call("RevokeSecurityGroupEgress", { SecurityGroupId, IpProtocol: "all", PortRange: "-1/-1", Ipv6DestCidrIp: "::/0" });
+    await call("ModifySecurityGroupPolicy", { SecurityGroupId, InnerAccessPolicy: "Drop" });
+    await call("JoinSecurityGroup", { SecurityGroupId, NetworkInterfaceId });
+    await call("LeaveSecurityGroup", { SecurityGroupId, NetworkInterfaceId });
+    await call("DeleteSecurityGroup", { SecurityGroupId });
     await call("DescribeVSwitches", { VpcId: names.vpc });
     await call("DescribeVSwitchAttributes", { VSwitchId: names.vSwitch });
     const tagged = { ResourceType: "eni", "ResourceId.1": NetworkInterfaceId };

@@ -5,9 +5,11 @@ use std::process::ExitCode;
 use crate::arguments::Arguments;
 
 mod arguments;
+mod forget_sessions;
 mod frame;
 mod init;
 mod listen;
+mod netlink;
 mod pause;
 mod probe;
 mod respond;
@@ -27,6 +29,7 @@ usage: lab-agent COMMAND
   send-raw arp-request --interface IF --source A --target B [--source-mac M] [--destination-mac M] [--count N] [--wait MS]
   send-raw gratuitous-arp --interface IF --source A [--source-mac M] [--destination-mac M] [--count N]
   send-raw neighbour-solicitation --interface IF --source A --target B [--source-mac M] [--count N] [--wait MS]
+  forget-sessions ADDR[/LENGTH]...    removes the tracked connections of these addresses here; prints {forgotten}
   listen --udp PORT --ms N [--expect N] counts UDP packets: a line {listening}, then {packets, bytes, sources}";
 
 fn main() -> ExitCode {
@@ -38,6 +41,7 @@ fn main() -> ExitCode {
         "probe" => probe::run(&arguments),
         "respond" => respond::run(&arguments),
         "send-raw" => send_raw::run(&arguments),
+        "forget-sessions" => forget_sessions::run(&arguments),
         "listen" => listen::run(&arguments),
         _ => Err(USAGE.to_owned()),
     });

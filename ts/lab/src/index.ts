@@ -1,4 +1,5 @@
 export * from "./cloud/index.ts";
+export { type Party, type Verdict, verdict } from "./fabric/verdict.ts";
 export { VpcFabric, vpcNamespaceName } from "./fabric/vpc.ts";
 export { type Probe, type ProbeOutcome, probe, serveArguments } from "./host/agent.ts";
 export { type CommandResult, run } from "./host/command.ts";
@@ -9,8 +10,11 @@ export { isAlive, type ProcessRecord, signal, waitForEnd } from "./host/process.
 export { sweep } from "./host/sweep.ts";
 export { requestJson } from "./host/unix-http.ts";
 export { ClusterNode, daemonSocket, terwaydConfig } from "./lab/cluster-node.ts";
+export { instanceEnd, type Judged, type MatrixEnd, measureGroups, type Question, serve, surprises } from "./lab/group-matrix.ts";
 export { Lab } from "./lab/lab.ts";
 export { defaultPlan, type LabPlan } from "./lab/plan.ts";
+export { type BuiltEni, SmallVpc } from "./lab/small-vpc.ts";
+export type { EniPlan, GroupPlan, NodePlan, RulePlan, SmallVpcPlan, VSwitchPlan } from "./lab/small-vpc-plan.ts";
 export { LabNode, repositoryRoot } from "./node/node.ts";
 export type { RunningPod } from "./node/pod.ts";
 export { configurePrimaryInterface } from "./node/primary-interface.ts";

@@ -77,6 +77,9 @@ function heldFabric() {
     unplug: (eniId) => hold(`unplug ${eniId}`),
     assign: (eniId, addresses) => hold(`assign ${eniId} ${addresses.join(" ")}`),
     unassign: (eniId, addresses) => hold(`unassign ${eniId} ${addresses.join(" ")}`),
+    regroup: (eniId, groups) => hold(`regroup ${eniId} ${groups.join(" ")}`),
+    putGroup: (group) => hold(`put group ${group.id} ${group.rules.length}`),
+    removeGroup: (id) => hold(`remove group ${id}`),
   };
   return {
     fabric,
@@ -95,7 +98,7 @@ describe("the fabric", () => {
   it("is asked first: InUse after plug, Available after unplug", async () => {
     const held = heldFabric();
     const { clock, createEni, call, eni } = await openRegion({ fabric: held.fabric });
-    expect(held.log).toEqual(["plug Primary 10.0.0.1 via 10.0.0.253"]);
+    expect(held.log).toEqual([`put group ${ids.group} 0`, "plug Primary 10.0.0.1 via 10.0.0.253"]);
     const id = await createEni();
     held.hold();
     await call("AttachNetworkInterface", { NetworkInterfaceId: id, InstanceId: ids.instance });

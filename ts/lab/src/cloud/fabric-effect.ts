@@ -1,13 +1,16 @@
-import type { FabricPort, PluggedEni } from "./fabric-port.ts";
+import type { FabricGroup, FabricPort, FabricRule, PluggedEni } from "./fabric-port.ts";
 import { gatewayOf, knownCidr } from "./ip.ts";
-import type { NetworkInterface } from "./records.ts";
+import type { NetworkInterface, SecurityGroup, SecurityGroupRule } from "./records.ts";
 import type { CloudState } from "./state.ts";
 
 /** What the pure core wants done to real interfaces, as data. */
 export type FabricEffect =
   | { readonly type: "plug"; readonly eni: PluggedEni }
   | { readonly type: "unplug"; readonly eniId: string }
-  | { readonly type: "assign" | "unassign"; readonly eniId: string; readonly addresses: readonly string[] };
+  | { readonly type: "assign" | "unassign"; readonly eniId: string; readonly addresses: readonly string[] }
+  | { readonly type: "regroup"; readonly eniId: string; readonly securityGroupIds: readonly string[] }
+  | { readonly type: "put-group"; readonly group: FabricGroup }
+  | { readonly type: "remove-group"; readonly groupId: string };
 
 export function perform(fabric: FabricPort, effect: FabricEffect): Promise<void> {
   switch (effect.type) {
@@ -19,11 +22,27 @@ export function perform(fabric: FabricPort, effect: FabricEffect): Promise<void>
       return fabric.assign(effect.eniId, [...effect.addresses]);
     case "unassign":
       return fabric.unassign(effect.eniId, [...effect.addresses]);
+    case "regroup":
+      return fabric.regroup(effect.eniId, [...effect.securityGroupIds]);
+    case "put-group":
+      return fabric.putGroup(effect.group);
+    case "remove-group":
+      return fabric.removeGroup(effect.groupId);
   }
 }
 
-export function effectEniId(effect: FabricEffect): string {
-  return effect.type === "plug" ? effect.eni.eniId : effect.eniId;
+/** Id of the ENI or group that the effect is about. Effects of one are carried out one after the other. */
+export function effectSubject(effect: FabricEffect): string {
+  switch (effect.type) {
+    case "plug":
+      return effect.eni.eniId;
+    case "put-group":
+      return effect.group.id;
+    case "remove-group":
+      return effect.groupId;
+    default:
+      return effect.eniId;
+  }
 }
 
 /** The ENI as the fabric needs it. A delegated prefix is given as CIDR text beside the addresses. */
@@ -46,5 +65,34 @@ export function pluggedEni(state: CloudState, eni: NetworkInterface): PluggedEni
       ...(ipv6Cidr === undefined ? {} : { ipv6Cidr, ipv6Gateway: gatewayOf(knownCidr(ipv6Cidr)) }),
     },
     securityGroupIds: [...eni.securityGroupIds],
+    ...(eni.trunkId === undefined || eni.deviceIndex === undefined ? {} : { trunk: { eniId: eni.trunkId, vlan: eni.deviceIndex } }),
   };
+}
+
+/** The group as the fabric needs it. */
+export function fabricGroup({ id, type, innerAccessPolicy, rules }: SecurityGroup): FabricGroup {
+  return { id, type, innerAccess: innerAccessPolicy === "Accept", rules: rules.map(fabricRule) };
+}
+
+function fabricRule(rule: SecurityGroupRule): FabricRule {
+  const [peerCidr, own] = rule.direction === "ingress" ? [rule.sourceCidr, rule.destCidr] : [rule.destCidr, rule.sourceCidr];
+  const ports = portsOf(rule.portRange);
+  const sourcePorts = portsOf(rule.sourcePortRange);
+  return {
+    direction: rule.direction,
+    accept: rule.policy === "Accept",
+    priority: rule.priority,
+    // The table of names is the same but for the case.
+    protocol: rule.protocol.toLowerCase() as FabricRule["protocol"],
+    ...(ports === undefined ? {} : { ports }),
+    ...(sourcePorts === undefined ? {} : { sourcePorts }),
+    peer: peerCidr === undefined ? { groupId: rule.peerGroupId ?? "" } : { cidr: peerCidr },
+    ...(own === undefined ? {} : { own }),
+  };
+}
+
+/** `80/90` → [80, 90]; undefined for `-1/-1`, which means all. */
+function portsOf(range: string | undefined): [from: number, to: number] | undefined {
+  const [from, to] = (range ?? "-1/-1").split("/").map(Number);
+  return from === undefined || to === undefined || from === -1 ? undefined : [from, to];
 }

@@ -8,6 +8,8 @@
  * - assign: the state changes, `assign` is awaited, then the call is answered.
  * - unassign: the state changes, `unassign` is awaited, then the call is answered; the addresses can be given to another ENI only then.
  *
+ * - groups: the state changes, `regroup`, `putGroup` or `removeGroup` is awaited, then the call is answered.
+ *
  * Addresses are written without prefix length; a delegated prefix stands among them as CIDR, for example `10.0.1.16/28`. All calls for one
  * ENI come one after the other.
  */
@@ -20,6 +22,36 @@ export interface FabricPort {
   assign(eniId: string, addresses: string[]): Promise<void>;
   /** The VPC stops both. */
   unassign(eniId: string, addresses: string[]): Promise<void>;
+  /** The ENI is judged by these groups from now on. An ENI that is not plugged gets its groups with the plug. */
+  regroup(eniId: string, securityGroupIds: string[]): Promise<void>;
+  /** A new group, or a known one with other rules. Until it is told of a group, the fabric takes it for a normal one without rules. */
+  putGroup(group: FabricGroup): Promise<void>;
+  /** No ENI carries the group and no rule names it any more. Unknown group: no error. */
+  removeGroup(groupId: string): Promise<void>;
+}
+
+/** A security group as the fabric needs it. */
+export interface FabricGroup {
+  readonly id: string;
+  readonly type: "normal" | "enterprise";
+  /** Members reach each other whatever the rules say. */
+  readonly innerAccess: boolean;
+  readonly rules: readonly FabricRule[];
+}
+
+export interface FabricRule {
+  readonly direction: "ingress" | "egress";
+  readonly accept: boolean;
+  /** 1 to 100; the smallest wins, on a tie the one that does not accept. */
+  readonly priority: number;
+  readonly protocol: "tcp" | "udp" | "icmp" | "icmpv6" | "gre" | "all";
+  /** Of the destination, both included; absent: all. */
+  readonly ports?: readonly [from: number, to: number];
+  readonly sourcePorts?: readonly [from: number, to: number];
+  /** Source of an ingress rule, destination of an egress rule. */
+  readonly peer: { readonly cidr: string } | { readonly groupId: string };
+  /** Narrows the group's own addresses; of the family of the peer. */
+  readonly own?: string;
 }
 
 /** An ENI as the fabric needs it, at the moment it is plugged. */
@@ -42,4 +74,6 @@ export interface PluggedEni {
     ipv6Gateway?: string;
   };
   securityGroupIds: string[];
+  /** Of a member: the ENI that carries it, and the 802.1Q tag of its frames there. */
+  trunk?: { eniId: string; vlan: number };
 }

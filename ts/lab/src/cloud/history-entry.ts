@@ -37,7 +37,7 @@ export function transitionEntry(atMs: number, action: string, resource: string, 
   return { atMs, kind: "transition", action, parameters: {}, resource, result, faults: [] };
 }
 
-export function fabricEntry(atMs: number, failed: { readonly effect: string; readonly eniId: string; readonly message: string }): Entry {
-  const { effect: action, eniId: resource, message } = failed;
+export function fabricEntry(atMs: number, failed: { readonly effect: string; readonly subject: string; readonly message: string }): Entry {
+  const { effect: action, subject: resource, message } = failed;
   return { atMs, kind: "fabric", action, parameters: {}, code: "FabricFailed", message, resource, faults: [] };
 }

@@ -29,10 +29,35 @@ export interface SecurityGroup {
   readonly id: string;
   readonly vpcId: string;
   readonly name: string;
+  readonly description: string;
   readonly type: "normal" | "enterprise";
   /** Private addresses (normal) or ENIs (enterprise) it can hold. */
   readonly capacity: number;
+  /** Whether members of a normal group reach each other whatever the rules say; always `Drop` of an enterprise group. */
+  readonly innerAccessPolicy: "Accept" | "Drop";
+  /** In the order they were made. */
+  readonly rules: readonly SecurityGroupRule[];
   readonly tags: Tags;
+  readonly createdMs: number;
+}
+
+/** One permission of a group, in the API's own words; what was not given is absent. */
+export interface SecurityGroupRule {
+  readonly id: string;
+  readonly direction: "ingress" | "egress";
+  readonly policy: "Accept" | "Drop";
+  /** 1 to 100; the smallest wins, on a tie Drop. */
+  readonly priority: number;
+  readonly protocol: "TCP" | "UDP" | "ICMP" | "ICMPV6" | "GRE" | "ALL";
+  /** Of the destination, for example `80/80`; `-1/-1` where the protocol has no ports. */
+  readonly portRange: string;
+  readonly sourcePortRange?: string;
+  /** CIDRs of either family, of which one is the other side and the other narrows the group's own addresses. */
+  readonly sourceCidr?: string;
+  readonly destCidr?: string;
+  /** The other side, when it is a group: the source of an ingress rule, the destination of an egress rule. */
+  readonly peerGroupId?: string;
+  readonly description: string;
   readonly createdMs: number;
 }
 

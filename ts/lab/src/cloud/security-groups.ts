@@ -1,4 +1,5 @@
 import { apiError } from "./api-error.ts";
+import { fabricGroup } from "./fabric-effect.ts";
 import type { NetworkInterface, SecurityGroup } from "./records.ts";
 import type { CloudState } from "./state.ts";
 import type { Transaction } from "./transaction.ts";
@@ -14,6 +15,42 @@ export function checkSecurityGroups(tx: Transaction, ids: readonly string[], vpc
   if (groups.length > tx.state.settings.maxSecurityGroupsPerEni) throw apiError("SecurityGroupLimitExceeded");
   if (new Set(groups.map((group) => group.type)).size > 1) throw apiError("EnterpriseGroupLimited.MutliGroupType");
   return groups;
+}
+
+export function findSecurityGroup(tx: Transaction, id: string): SecurityGroup {
+  const group = tx.securityGroup(id);
+  if (group === undefined) throw apiError("InvalidSecurityGroupId.NotFound", { id });
+  return group;
+}
+
+/** A group without rules: a normal one lets its members talk, an enterprise one lets nobody. */
+export function newSecurityGroup(
+  tx: Transaction,
+  given: Pick<SecurityGroup, "id" | "vpcId" | "name" | "type" | "tags"> & Partial<SecurityGroup>,
+): SecurityGroup {
+  return {
+    description: "",
+    // Published quotas: addresses of a normal group, ENIs of an enterprise group.
+    capacity: given.type === "normal" ? 6000 : 65_536,
+    innerAccessPolicy: given.type === "normal" ? "Accept" : "Drop",
+    rules: [],
+    createdMs: tx.nowMs,
+    ...given,
+  };
+}
+
+/** The group changes, and with it what the fabric lets through. */
+export function putSecurityGroup(tx: Transaction, group: SecurityGroup): void {
+  tx.put("securityGroups", group.id, group);
+  tx.effect({ type: "put-group", group: fabricGroup(group) });
+}
+
+/** The ENI carries these groups from now on; throws when it must not. */
+export function putGroupsOfEni(tx: Transaction, eni: NetworkInterface, ids: readonly string[]): void {
+  checkSecurityGroups(tx, ids, eni.vpcId);
+  tx.putEni({ ...eni, securityGroupIds: ids });
+  checkCapacity(tx.state, ids);
+  if (eni.status === "InUse") tx.effect({ type: "regroup", eniId: eni.id, securityGroupIds: ids });
 }
 
 /** A normal group counts every address and prefix, an enterprise one every ENI. Call after the ENI was put. */

@@ -86,6 +86,9 @@ export const settingsSchema = z.strictObject({
   /** ENIs of the account in the region, primary ones not counted. */
   maxEnis: z.number().int().nonnegative(),
   maxSecurityGroupsPerEni: z.number().int().positive(),
+  maxSecurityGroups: z.number().int().nonnegative(),
+  /** Of one group, both directions. */
+  maxRulesPerSecurityGroup: z.number().int().nonnegative(),
   /** Addresses one assign call may ask for. */
   maxAssignPerCall: z.number().int().positive(),
   /** `lowest`: a freed address is the next to be given, the hardest case for a client. */
@@ -118,6 +121,8 @@ export const defaultSettings: Settings = {
   metadataLagMs: 0,
   maxEnis: 50_000,
   maxSecurityGroupsPerEni: 5,
+  maxSecurityGroups: 100,
+  maxRulesPerSecurityGroup: 200,
   maxAssignPerCall: 10,
   addressOrder: "lowest",
   clientTokenLifetimeMs: 24 * 3600_000,

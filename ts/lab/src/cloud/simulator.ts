@@ -3,7 +3,7 @@ import { systemClock } from "@terway/model";
 import type { AdminCommandName, AdminInput, AdminResult } from "./admin/index.ts";
 import { ApiError } from "./api-error.ts";
 import type { CallResult } from "./call.ts";
-import { effectEniId, type FabricEffect, perform } from "./fabric-effect.ts";
+import { effectSubject, type FabricEffect, perform } from "./fabric-effect.ts";
 import type { FabricPort } from "./fabric-port.ts";
 import type { ActionCount, HistoryEntry } from "./history.ts";
 import type { HttpRequest } from "./http-request.ts";
@@ -227,27 +227,27 @@ export class CloudSimulator {
   }
 
   #queue(effect: FabricEffect): Promise<void> {
-    const eniId = effectEniId(effect);
-    const before = this.#fabricQueues.get(eniId) ?? Promise.resolve();
+    const subject = effectSubject(effect);
+    const before = this.#fabricQueues.get(subject) ?? Promise.resolve();
     const mine = before.catch(() => undefined).then(() => this.#perform(effect));
-    this.#fabricQueues.set(eniId, mine);
+    this.#fabricQueues.set(subject, mine);
     const forget = () => {
-      if (this.#fabricQueues.get(eniId) === mine) this.#fabricQueues.delete(eniId);
+      if (this.#fabricQueues.get(subject) === mine) this.#fabricQueues.delete(subject);
     };
     mine.then(forget, forget);
     return mine;
   }
 
   async #perform(effect: FabricEffect): Promise<void> {
-    const eniId = effectEniId(effect);
+    const subject = effectSubject(effect);
     try {
       if (this.#fabric !== undefined) await perform(this.#fabric, effect);
     } catch (error) {
-      this.#step({ type: "fabric-failed", effect: effect.type, eniId, message: error instanceof Error ? error.message : String(error) });
+      this.#step({ type: "fabric-failed", effect: effect.type, subject, message: error instanceof Error ? error.message : String(error) });
       throw error;
     }
-    if (effect.type === "plug") this.#step({ type: "fabric-done", eniId, kind: "attach" });
-    else if (effect.type === "unplug") this.#step({ type: "fabric-done", eniId, kind: "detach" });
+    if (effect.type === "plug") this.#step({ type: "fabric-done", eniId: subject, kind: "attach" });
+    else if (effect.type === "unplug") this.#step({ type: "fabric-done", eniId: subject, kind: "detach" });
   }
 }
 

@@ -37,7 +37,7 @@ export type Command =
   | { readonly type: "tick" }
   /** The fabric has plugged or unplugged, or could not. */
   | { readonly type: "fabric-done"; readonly eniId: string; readonly kind: "attach" | "detach" }
-  | { readonly type: "fabric-failed"; readonly effect: FabricEffect["type"]; readonly eniId: string; readonly message: string };
+  | { readonly type: "fabric-failed"; readonly effect: FabricEffect["type"]; readonly subject: string; readonly message: string };
 
 export interface StepResult {
   readonly changes: readonly Change[];
@@ -104,7 +104,7 @@ function run({ past, history }: World, tx: Transaction, command: Command): Pick<
       return {};
     }
     case "fabric-failed":
-      stickTransition(tx, command.eniId);
+      stickTransition(tx, command.subject);
       history.add(fabricEntry(atMs, command));
       return {};
   }

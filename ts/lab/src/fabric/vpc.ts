@@ -1,4 +1,4 @@
-import type { FabricPort, PluggedEni } from "../cloud/fabric-port.ts";
+import type { FabricGroup, FabricPort, PluggedEni } from "../cloud/fabric-port.ts";
 import { run } from "../host/command.ts";
 import { namespacePrefix } from "../host/leftovers.ts";
 import { Mutex } from "../host/mutex.ts";
@@ -7,6 +7,7 @@ import { metadataAddress, openApiAddress } from "./addresses.ts";
 import { createEniLink, deleteEniLink, ipBatch, listLinks, nextInterfaceName } from "./link.ts";
 import { Responder } from "./responder.ts";
 import { blackholeLines, neighbourLines, routeLines, type VpcPort } from "./routes.ts";
+import { SecurityGroups } from "./security-groups.ts";
 import { baseRuleset, sourceElements } from "./source-check.ts";
 
 export interface VpcOptions {
@@ -19,6 +20,8 @@ export interface VpcOptions {
   /** Where the responder's output goes. */
   readonly log: string;
   readonly mtu?: number;
+  /** Default true. Without, every ENI reaches every other, and no connection is tracked: for measurements of what lies around the VPC. */
+  readonly securityGroups?: boolean;
 }
 
 interface Plugged extends VpcPort {
@@ -41,6 +44,7 @@ export class VpcFabric implements FabricPort {
   readonly #enis = new Map<string, Plugged>();
   readonly #mutex = new Mutex();
   readonly #responder: Responder;
+  readonly #groups = new SecurityGroups();
 
   private constructor(options: VpcOptions, netns: NetNamespace) {
     this.#options = options;
@@ -56,7 +60,10 @@ export class VpcFabric implements FabricPort {
     const netns = await existingOrNew(vpcNamespaceName(options.id));
     await setSysctls(netns.path, routerSysctls);
     await ipBatch(netns.path, [...blackholeLines, `address add ${metadataAddress}/32 dev lo`, `address add ${openApiAddress}/32 dev lo`]);
-    await run(inNetNamespace(netns.path, ["nft", "-f", "-"]), { input: baseRuleset() });
+    await run(inNetNamespace(netns.path, ["nft", "-f", "-"]), {
+      input: baseRuleset() + (options.securityGroups === false ? "" : SecurityGroups.ruleset()),
+    });
+    if (options.securityGroups !== false) await setSysctls(netns.path, sessionSysctls);
     return new VpcFabric(options, netns);
   }
 
@@ -84,6 +91,8 @@ export class VpcFabric implements FabricPort {
     this.#enis.set(eni.eniId, { ...port, host, ifName, addresses: new Set() });
     try {
       await ipBatch(vpc, neighbourLines(port));
+      // Before the first address: from then on packets pass the check of the source.
+      await this.#judge(this.#groups.plug(name, eni.securityGroupIds, []));
       await this.#assign(eni.eniId, addresses);
     } catch (error) {
       // Half an ENI would pass for a whole one when the plug is tried again.
@@ -103,6 +112,8 @@ export class VpcFabric implements FabricPort {
     // Routes and neighbours of the port go with it; only the set's elements have a life of their own.
     await deleteEniLink(this.netns.path, plugged.name);
     await this.#nft(sourceElements("delete", plugged.name, plugged.mac, [...plugged.addresses]));
+    await this.#judge(this.#groups.unplug(plugged.name));
+    await this.#forgetSessions(plugged.addresses);
     this.#enis.delete(eniId);
   }
 
@@ -115,6 +126,7 @@ export class VpcFabric implements FabricPort {
     // An ENI that is not plugged gets its addresses with the plug.
     if (plugged === undefined) return;
     const added = addresses.filter((address) => !plugged.addresses.has(address));
+    await this.#judge(this.#groups.assign(plugged.name, added));
     await this.#nft(sourceElements("add", plugged.name, plugged.mac, added));
     await ipBatch(this.netns.path, routeLines("replace", plugged, added));
     for (const address of added) plugged.addresses.add(address);
@@ -128,9 +140,30 @@ export class VpcFabric implements FabricPort {
       const removed = addresses.filter((address) => plugged.addresses.has(address));
       await ipBatch(this.netns.path, routeLines("del", plugged, removed), { gone: "allowed" });
       await this.#nft(sourceElements("delete", plugged.name, plugged.mac, removed));
+      await this.#judge(this.#groups.unassign(plugged.name, removed));
+      await this.#forgetSessions(removed);
       for (const address of removed) plugged.addresses.delete(address);
       await this.#responder.answerOn(plugged.name, ownAddresses(plugged));
     });
+  }
+
+  /** Connections of the ENI are judged anew, too: the cloud's documentation warns that changing an ENI's groups interrupts them. */
+  regroup(eniId: string, securityGroupIds: string[]): Promise<void> {
+    return this.#mutex.run(async () => {
+      const plugged = this.#enis.get(eniId);
+      if (plugged === undefined) return;
+      await this.#judge(this.#groups.regroup(plugged.name, securityGroupIds));
+      await this.#forgetSessions(plugged.addresses);
+    });
+  }
+
+  /** Other rules count for new connections; one that is established goes on, as the groups are stateful. */
+  putGroup(group: FabricGroup): Promise<void> {
+    return this.#mutex.run(() => this.#judge(this.#groups.put(group)));
+  }
+
+  removeGroup(groupId: string): Promise<void> {
+    return this.#mutex.run(() => this.#judge(this.#groups.remove(groupId)));
   }
 
   /** Where an ENI is plugged in now. */
@@ -156,6 +189,17 @@ export class VpcFabric implements FabricPort {
   /** Ends the responder. Namespaces and what is in them stay until they are deleted. */
   stop(): Promise<void> {
     return this.#mutex.run(() => this.#responder.stop());
+  }
+
+  /** Commands for the table of the groups, unless they are not enforced. */
+  async #judge(commands: string): Promise<void> {
+    if (this.#options.securityGroups !== false) await this.#nft(commands);
+  }
+
+  /** Connections from or to these addresses are new ones again. A delegated prefix stands for all its addresses. */
+  async #forgetSessions(addresses: Iterable<string>): Promise<void> {
+    const argv = [this.#options.agent, "forget-sessions", ...addresses];
+    if (this.#options.securityGroups !== false && argv.length > 2) await run(inNetNamespace(this.netns.path, argv));
   }
 
   async #nft(commands: string): Promise<void> {
@@ -191,4 +235,15 @@ const routerSysctls = {
   "net/ipv4/conf/all/send_redirects": 0,
   "net/ipv4/conf/default/send_redirects": 0,
   "net/ipv4/conf/all/accept_redirects": 0,
+} as const;
+
+/** Known to the kernel once a rule asks for the state of connections. */
+const sessionSysctls = {
+  // How long a security group remembers an established connection. Source: alicloud-api.md 15.
+  "net/netfilter/nf_conntrack_tcp_timeout_established": 910,
+  // A closed connection is remembered only as long as its last packets may be under way: a bench makes more of them than the table has room for.
+  "net/netfilter/nf_conntrack_tcp_timeout_time_wait": 1,
+  "net/netfilter/nf_conntrack_tcp_timeout_close": 1,
+  // Packets of a connection that began before its addresses were here are judged, not called invalid.
+  "net/netfilter/nf_conntrack_tcp_be_liberal": 1,
 } as const;

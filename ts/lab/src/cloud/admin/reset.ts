@@ -27,6 +27,7 @@ export const reset = adminCommand({
   run(tx): { readonly enis: number } {
     const enis = tx.state.enis.size;
     for (const eni of tx.state.enis.values()) if (eni.instanceId !== undefined) tx.effect({ type: "unplug", eniId: eni.id });
+    for (const id of tx.state.table("securityGroups").keys()) tx.effect({ type: "remove-group", groupId: id });
     for (const table of tables) for (const id of [...tx.state.table(table).keys()]) tx.remove(table, id);
     return { enis };
   },

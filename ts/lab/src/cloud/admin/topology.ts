@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { contains, knownCidr, overlaps, parseCidr } from "../ip.ts";
 import type { SecurityGroup, Vpc, VSwitchRecord } from "../records.ts";
+import { newSecurityGroup, putSecurityGroup } from "../security-groups.ts";
 import { resourceId } from "../seeded-random.ts";
 import { AdminError, adminCommand } from "./command.ts";
 
@@ -116,11 +117,11 @@ export const createSecurityGroup = adminCommand({
     capacity: z.number().int().nonnegative().optional(),
     tags: tagsSchema.default({}),
   }),
-  run(tx, { id = resourceId(tx.random, "sg"), vpcId, name, type, capacity = type === "normal" ? 6000 : 65_536, tags }): SecurityGroup {
+  run(tx, { id = resourceId(tx.random, "sg"), vpcId, name, type, capacity, tags }): SecurityGroup {
     if (!tx.state.table("vpcs").has(vpcId)) throw new AdminError(`there is no VPC ${vpcId}`);
     if (tx.state.table("securityGroups").has(id)) throw new AdminError(`${id} exists already`);
-    const group: SecurityGroup = { id, vpcId, name, type, capacity, tags, createdMs: tx.nowMs };
-    tx.put("securityGroups", id, group);
+    const group = newSecurityGroup(tx, { id, vpcId, name, type, tags, ...(capacity === undefined ? {} : { capacity }) });
+    putSecurityGroup(tx, group);
     return group;
   },
 });

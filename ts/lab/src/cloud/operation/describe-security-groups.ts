@@ -41,11 +41,14 @@ export const describeSecurityGroups = operation({
       SecurityGroupId: group.id,
       SecurityGroupName: group.name,
       SecurityGroupType: group.type,
+      Description: group.description,
       VpcId: group.vpcId,
       CreationTime: renderTime(group.createdMs),
       ServiceManaged: false,
       ResourceGroupId: "",
       AvailableInstanceAmount: group.capacity - usage(view, group),
+      RuleCount: group.rules.length,
+      GroupToGroupRuleCount: group.rules.filter((rule) => rule.peerGroupId !== undefined).length,
       Tags: tagSet(group.tags),
       ...(filter.IsQueryEcsCount === true
         ? { EcsCount: [...view.instances.values()].filter((instance) => instance.securityGroupIds.includes(group.id)).length }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { findEni, requireIdle, requireStatus } from "../eni.ts";
 import { flag, list, text } from "../parameters.ts";
-import { checkCapacity, checkSecurityGroups } from "../security-groups.ts";
+import { putGroupsOfEni } from "../security-groups.ts";
 import { eniResource, operation } from "./operation.ts";
 
 const schema = z.object({
@@ -25,17 +25,15 @@ export const modifyNetworkInterfaceAttribute = operation({
     const eni = findEni(tx, parameters.NetworkInterfaceId);
     requireStatus(eni, "Available", "InUse");
     requireIdle(eni);
-    const { SecurityGroupId: groups } = parameters;
-    if (groups !== undefined) checkSecurityGroups(tx, groups, eni.vpcId);
-    tx.putEni({
+    const changed = {
       ...eni,
-      securityGroupIds: groups ?? eni.securityGroupIds,
       name: parameters.NetworkInterfaceName ?? eni.name,
       description: parameters.Description ?? eni.description,
       deleteOnRelease: parameters.DeleteOnRelease ?? eni.deleteOnRelease,
       sourceDestCheck: parameters.SourceDestCheck ?? eni.sourceDestCheck,
-    });
-    checkCapacity(tx.state, groups ?? []);
+    };
+    if (parameters.SecurityGroupId === undefined) tx.putEni(changed);
+    else putGroupsOfEni(tx, changed, parameters.SecurityGroupId);
     return {};
   },
 });

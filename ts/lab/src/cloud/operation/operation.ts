@@ -63,3 +63,8 @@ export function operation<S extends z.ZodObject>(definition: {
 export function eniResource(wire: WireParameters): readonly string[] {
   return [`eni/${wire.NetworkInterfaceId ?? "*"}`];
 }
+
+/** The resource of operations on one security group. */
+export function groupResource(wire: WireParameters): readonly string[] {
+  return [`securitygroup/${wire.SecurityGroupId ?? "*"}`];
+}

@@ -1,0 +1,53 @@
+/** What {@link SmallVpc} shall consist of. Names are free; what is left out takes the first vSwitch and the first group of the plan. */
+export interface SmallVpcPlan {
+  /** Default: one, `a`, of both families. */
+  readonly vSwitches?: Readonly<Record<string, VSwitchPlan>>;
+  /** Default: one normal group, `default`, whose members talk. */
+  readonly groups?: Readonly<Record<string, GroupPlan>>;
+  /** Their primary ENIs are configured as on a fresh instance. */
+  readonly nodes: readonly NodePlan[];
+  /** False: groups are not enforced and connections not tracked, for measurements. */
+  readonly securityGroups?: boolean;
+}
+
+export interface VSwitchPlan {
+  readonly zoneId: string;
+  /** Within 10.0.0.0/8. */
+  readonly cidr: string;
+  /** A /64 within fd00:0:0:100::/56; absent: no IPv6. */
+  readonly ipv6Cidr?: string;
+}
+
+export interface GroupPlan {
+  readonly type?: "normal" | "enterprise";
+  readonly innerAccess?: "Accept" | "Drop";
+  readonly ingress?: readonly RulePlan[];
+  readonly egress?: readonly RulePlan[];
+}
+
+/** A rule in the words of AuthorizeSecurityGroup; `PortRange` defaults to `-1/-1`. */
+export type RulePlan = { readonly IpProtocol: string } & Readonly<Record<string, string | number>>;
+
+export interface NodePlan {
+  readonly name: string;
+  /** Instance type; default `ecs.g7.xlarge`: four ENIs, a trunk with 16 members. */
+  readonly type?: string;
+  readonly vSwitch?: string;
+  /** Of the primary ENI. */
+  readonly groups?: readonly string[];
+  readonly ipv6Count?: number;
+  readonly enis?: readonly EniPlan[];
+}
+
+export interface EniPlan {
+  readonly name: string;
+  readonly kind?: "secondary" | "trunk";
+  /** In the node's zone. */
+  readonly vSwitch?: string;
+  readonly groups?: readonly string[];
+  /** The primary address included. */
+  readonly ipv4Count?: number;
+  readonly ipv6Count?: number;
+  /** Only of a trunk. */
+  readonly members?: readonly Omit<EniPlan, "kind" | "members">[];
+}
