@@ -12,6 +12,7 @@ import { attempt, Stopped } from "./operation/context.ts";
 import { Pool } from "./pool.ts";
 import { Problems } from "./problems.ts";
 import { Quarantine } from "./quarantine.ts";
+import { Reclaim } from "./reclaim.ts";
 import { Replenisher } from "./replenisher.ts";
 
 export interface PoolOptions {
@@ -82,6 +83,7 @@ export async function openPool(options: PoolOptions): Promise<AddressPool> {
 
     const problems = new Problems(clock, emit);
     const backoffs = new Backoffs(clock, random);
+    const reclaim = new Reclaim(clock, random);
     let closed = false;
     const context = {
       cloud,
@@ -121,6 +123,7 @@ export async function openPool(options: PoolOptions): Promise<AddressPool> {
       random,
       inventory,
       executor,
+      reclaim,
       backoffs,
       problems,
       identity,
@@ -136,6 +139,7 @@ export async function openPool(options: PoolOptions): Promise<AddressPool> {
       problems,
       executor,
       observer,
+      reclaim,
       replenisher,
       failpoint,
       occupied: options.occupied,

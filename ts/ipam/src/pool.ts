@@ -5,6 +5,7 @@ import type { LookoutParts } from "./lookout.ts";
 import { Lookout } from "./lookout.ts";
 import type { ProspectsParts } from "./prospects.ts";
 import { Prospects } from "./prospects.ts";
+import type { Reclaim } from "./reclaim.ts";
 import type { Replenisher } from "./replenisher.ts";
 import { viewOf } from "./view.ts";
 import { Waiters } from "./waiters.ts";
@@ -15,6 +16,7 @@ const gatherMs = 10;
 export interface PoolParts extends LookoutParts, ProspectsParts {
   readonly random: Random;
   readonly replenisher: Replenisher;
+  readonly reclaim: Reclaim;
   /** Generations of this process begin above it. */
   readonly generationFloor: number;
   readonly onClose: () => void;
@@ -35,6 +37,7 @@ export class Pool implements AddressPool {
   private readonly warming = new Set<() => void>();
   private generation: number;
   private closed = false;
+  private warmUpEnding = false;
   private planDueMs: number | undefined;
   private cancelPlan: (() => void) | undefined;
   private cancelWake: (() => void) | undefined;
@@ -106,6 +109,7 @@ export class Pool implements AddressPool {
       { t: "released", id: leaseId, generation: lease.generation, rest: this.parts.quarantine.begin() },
     ]);
     await this.parts.failpoint("release.finished");
+    this.parts.reclaim.changed();
     for (const wake of this.releasing.get(leaseId) ?? []) wake();
     this.releasing.delete(leaseId);
     this.changed(gatherMs);
@@ -191,6 +195,7 @@ export class Pool implements AddressPool {
       const lease: Lease = extra === undefined ? bare : { ...bare, payload: extra };
       await journal.commit([{ t: "lease", lease }]);
       problems.clear("journal");
+      this.parts.reclaim.changed();
       await this.parts.failpoint("allocate.journaled");
       return { ok: true, lease, existed: false };
     } catch (error) {
@@ -244,15 +249,36 @@ export class Pool implements AddressPool {
       () => this.prospects.refusal(),
     );
     for (const check of [...this.warming]) check();
+    this.endWarmUp();
     this.scheduleWake();
+  }
+
+  /** Once in the node's life, when the cloud and the bounds are known. Not durable at once: a crash repeats what is done by then. */
+  private endWarmUp(): void {
+    const { inventory, journal } = this.parts;
+    const { ledger, config, warmUpTarget } = inventory;
+    if (this.warmUpEnding || ledger.warmedUp || !this.lookout.seen || config.vSwitchIds.length === 0) return;
+    const { total } = this.view();
+    if (total < warmUpTarget) return;
+    this.warmUpEnding = true;
+    journal.commitSoon([{ t: "warmed-up" }]).then(
+      () => this.changed(gatherMs),
+      // The disk is full, which others report: the next plan tries again.
+      () => {
+        this.warmUpEnding = false;
+      },
+    );
   }
 
   /** One timer for whatever ends by itself: rests and back-offs. */
   private scheduleWake(): void {
-    const { clock, inventory, backoffs } = this.parts;
+    const { clock, inventory, backoffs, reclaim } = this.parts;
     const backoffEndMs = backoffs.nextEndMs();
+    const reclaimMs = reclaim.nextEndMs(inventory.config.reclaim);
     const delaysMs = inventory.restsMs().slice(0, 1);
     if (backoffEndMs !== undefined) delaysMs.push(backoffEndMs - clock.monotonicMs());
+    // Due and not asked: planning waits for something else, which wakes us.
+    if (reclaimMs !== undefined && reclaimMs > clock.monotonicMs()) delaysMs.push(reclaimMs - clock.monotonicMs());
     this.cancelWake?.();
     this.cancelWake =
       delaysMs.length > 0 ? clock.after(Math.max(1, ...delaysMs.sort((a, b) => a - b).slice(0, 1)), this.onChange) : undefined;

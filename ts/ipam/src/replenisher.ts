@@ -10,6 +10,7 @@ import { keys } from "./operation/context.ts";
 import type { Plan, PlanAction, PlanInput } from "./plan/index.ts";
 import { plan } from "./plan/index.ts";
 import type { Problems } from "./problems.ts";
+import type { Reclaim } from "./reclaim.ts";
 
 /** Addresses in one cloud call, as Terway does (alicloud-api.md, 8.7). */
 const batch = 10;
@@ -18,6 +19,7 @@ export interface ReplenisherContext {
   readonly random: Random;
   readonly inventory: Inventory;
   readonly executor: Executor;
+  readonly reclaim: Reclaim;
   readonly backoffs: Backoffs;
   readonly problems: Problems;
   readonly identity: { readonly instanceId: string; readonly zoneId?: string };
@@ -65,8 +67,10 @@ export class Replenisher {
   }
 
   private input(waiting: number, minIdle: number): PlanInput {
-    const { inventory, backoffs, executor, availableIpv4, random } = this.context;
+    const { inventory, backoffs, executor, availableIpv4, random, reclaim } = this.context;
     const { config } = inventory;
+    const idle = inventory.free + inventory.restsMs().length;
+    const maxIdle = reclaim.maxIdle(config.reclaim, { idle, minIdle: config.minIdle, maxIdle: config.maxIdle });
     return {
       enis: inventory.planEnis({
         mayGrow: (eni) => this.mayGrow(eni),
@@ -81,7 +85,7 @@ export class Replenisher {
         };
       }),
       limits: { maxEnis: config.maxEnis, ipv4PerEni: inventory.perEni.ipv4, ipv6PerEni: inventory.perEni.ipv6, batch },
-      policy: { ...config, minIdle },
+      policy: { ...config, minIdle, maxIdle, warmUp: inventory.warmUpTarget },
       waiting,
       mayCreate: !backoffs.isWaiting(keys.create) && !backoffs.isWaiting(keys.attach),
       createSlots: Math.max(0, maxOperationsInFlight - executor.inFlight),

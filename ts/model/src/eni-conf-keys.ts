@@ -97,7 +97,8 @@ export const eniConfFileSchema = z.object({
   max_pool_size: key(count, {
     type: "integer ≥ 0",
     status: "active",
-    meaning: "Free addresses kept at most (5 when absent, or `min_pool_size` when that is larger).",
+    meaning:
+      "Free addresses kept at most (5 when absent, or `min_pool_size` when that is larger). On nodes with exclusive ENIs this and all other sizes of the pool count ENIs.",
   }),
   min_pool_size: key(count, { type: "integer ≥ 0", status: "active", meaning: "Free addresses kept at least (0 when absent)." }),
   min_eni: key(count, {
@@ -153,24 +154,34 @@ export const eniConfFileSchema = z.object({
     meaning: "`crd`: the control plane allocates addresses; `default`: each node does.",
   }),
   enable_erdma: key(flag, { type: "boolean", status: "planned", meaning: "ENIs with eRDMA are used." }),
-  ip_warm_up_size: key(count, { type: "integer ≥ 0", status: "planned", meaning: "Addresses allocated once on a new node." }),
+  ip_warm_up_size: key(count, {
+    type: "integer ≥ 0",
+    status: "active",
+    meaning:
+      "Once on a new node, the pool grows to this many addresses, used ones included, whatever `max_pool_size` says; what is too many is given back afterwards (0, off, when absent).",
+  }),
   idle_ip_reclaim_after: key(duration(0), {
     type: "Go duration",
-    status: "planned",
-    meaning: "Quiet time of the pool after which idle addresses are given back.",
+    status: "active",
+    meaning:
+      "When no pod came or went for this long, idle addresses are given back in rounds, down to `min_pool_size` (never when absent).",
   }),
-  idle_ip_reclaim_interval: key(duration(0), {
-    type: "Go duration",
-    status: "planned",
-    meaning: "Time between two rounds of giving back.",
+  idle_ip_reclaim_interval: key(duration(1000), {
+    type: "Go duration ≥ 1s",
+    status: "active",
+    meaning: "Time from the quiet to the first round and between two rounds (10m when absent).",
   }),
-  idle_ip_reclaim_batch_size: key(count, { type: "integer ≥ 0", status: "planned", meaning: "Addresses given back in a round." }),
+  idle_ip_reclaim_batch_size: key(count, {
+    type: "integer ≥ 0",
+    status: "active",
+    meaning: "Addresses given back in a round (5 when absent or 0).",
+  }),
   idle_ip_reclaim_jitter_factor: key(
     z
       .string()
       .regex(/^$|^\d*\.?\d+$/, 'must be a number in text, such as "0.1"')
       .optional(),
-    { type: "number in text", status: "planned", meaning: "Jitter of that interval." },
+    { type: "number in text", status: "active", meaning: "Share by which chance lengthens that interval at most (`0.1` when absent)." },
   ),
   custom_stateful_workload_kinds: key(names, {
     type: "list of kind",

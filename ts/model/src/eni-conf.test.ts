@@ -103,6 +103,7 @@ describe("defaults", () => {
       maxPoolSize: 5,
       minPoolSize: 0,
       minEni: 0,
+      ipWarmUpSize: 0,
       eniCapRatio: 1,
       eniCapShift: 0,
       eniSelectionPolicy: "most_ips",
@@ -119,6 +120,18 @@ describe("defaults", () => {
     const modeKeys = { virtualType: "veth", ebpf: true, trunking: true };
     expect(accepted({ eniip_virtual_type: "PolicyRoute", enable_ebpf: true, trunk_on: true }).config).toMatchObject({ modeKeys });
     expect(accepted({ extra_routes: [{ dst: "192.168.0.7/16" }] }).config.extraRoutes).toEqual(["192.168.0.0/16"]);
+  });
+
+  test("of the reclaim of idle addresses, which is on when its quiet time is given", () => {
+    expect(accepted({ idle_ip_reclaim_interval: "1m", idle_ip_reclaim_batch_size: 3 }).config).not.toHaveProperty("idleIpReclaim");
+    expect(accepted({ idle_ip_reclaim_after: "" }).config).not.toHaveProperty("idleIpReclaim");
+    expect(accepted({ idle_ip_reclaim_after: "30m" }).config.idleIpReclaim).toEqual({
+      ...{ afterMs: 1_800_000, intervalMs: 600_000, batchSize: 5, jitterFactor: 0.1 },
+    });
+    const all = { idle_ip_reclaim_interval: "90s", idle_ip_reclaim_batch_size: 2, idle_ip_reclaim_jitter_factor: "0.5" };
+    expect(accepted({ idle_ip_reclaim_after: "0s", ...all }).config.idleIpReclaim).toEqual({
+      ...{ afterMs: 0, intervalMs: 90_000, batchSize: 2, jitterFactor: 0.5 },
+    });
   });
 
   test("a large minimum raises the default maximum", () => {

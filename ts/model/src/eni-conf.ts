@@ -4,6 +4,7 @@ import { keyInfo, notImplemented } from "./config-key.ts";
 import { parseGoDuration } from "./duration.ts";
 import { type EniConfFile, eniConfFileSchema } from "./eni-conf-keys.ts";
 import { parseJsonText } from "./json-text.ts";
+import type { IdleReclaim } from "./lease.ts";
 import { type ModeKeys, modeKeys } from "./mode-keys.ts";
 import { Secret } from "./secret.ts";
 
@@ -24,6 +25,10 @@ export interface EniConf {
   readonly maxPoolSize: number;
   readonly minPoolSize: number;
   readonly minEni: number;
+  /** 0: off. */
+  readonly ipWarmUpSize: number;
+  /** Absent: nothing is given back below `maxPoolSize`. */
+  readonly idleIpReclaim?: IdleReclaim;
   /** Absent: no limit beyond the instance type's. */
   readonly maxEni?: number;
   readonly eniCapRatio: number;
@@ -136,6 +141,20 @@ function hints(file: EniConfFile): ConfigIssue[] {
   return found;
 }
 
+/** Terway's defaults. Its Go code reads 0 and less as "not set". */
+function idleIpReclaim(file: EniConfFile): Pick<EniConf, "idleIpReclaim"> {
+  const afterMs = parseGoDuration(file.idle_ip_reclaim_after ?? "");
+  if (afterMs === undefined) return {};
+  return {
+    idleIpReclaim: {
+      afterMs,
+      intervalMs: parseGoDuration(file.idle_ip_reclaim_interval ?? "") ?? 600_000,
+      batchSize: file.idle_ip_reclaim_batch_size || 5,
+      jitterFactor: Number(file.idle_ip_reclaim_jitter_factor || "0.1"),
+    },
+  };
+}
+
 function normalize(file: EniConfFile): EniConf {
   const stack = file.ip_stack ?? (file.ipv6 === true ? "dual" : "ipv4");
   const minPoolSize = file.min_pool_size ?? 0;
@@ -154,6 +173,8 @@ function normalize(file: EniConfFile): EniConf {
     maxPoolSize: file.max_pool_size ?? Math.max(5, minPoolSize),
     minPoolSize,
     minEni: file.min_eni ?? 0,
+    ipWarmUpSize: file.ip_warm_up_size ?? 0,
+    ...idleIpReclaim(file),
     ...(file.max_eni ? { maxEni: file.max_eni } : {}),
     // Go's zero value means "not set" in Terway: a ratio of 0 would leave no ENI at all.
     eniCapRatio: file.eni_cap_ratio || 1,

@@ -32,6 +32,18 @@ export interface Lease {
   readonly payload?: unknown;
 }
 
+/** How the idle stock of a quiet pool is given back. */
+export interface IdleReclaim {
+  /** No lease has come or gone for this long. */
+  readonly afterMs: number;
+  /** Between two rounds. */
+  readonly intervalMs: number;
+  /** In one round. */
+  readonly batchSize: number;
+  /** Share by which chance lengthens the interval at most. */
+  readonly jitterFactor: number;
+}
+
 /** Bounds and habits of the pool; the daemon derives it from `eni_conf` and may replace it at run time. */
 export interface PoolConfig {
   readonly ipv4: boolean;
@@ -44,6 +56,10 @@ export interface PoolConfig {
   /** Free addresses to keep at least and at most. */
   readonly minIdle: number;
   readonly maxIdle: number;
+  /** Once in the node's life the pool grows to this many, used ones included, whatever the bounds say; what is too many is given back later. 0: off. */
+  readonly warmUpSize: number;
+  /** Absent: idle stock within the bounds is kept. */
+  readonly reclaim?: IdleReclaim;
   /** ENIs that may exist beside the primary one. */
   readonly maxEnis: number;
   readonly ipv4PerEni: number;

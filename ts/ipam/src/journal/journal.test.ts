@@ -87,6 +87,7 @@ const life: readonly (readonly JournalRecord[])[] = [
   [{ t: "releasing", id: "whole/eth0", generation: 4 }],
   [{ t: "released", id: "whole/eth0", generation: 4, rest }],
   [{ t: "rest", addresses: ["10.0.1.9"], rest }],
+  [{ t: "warmed-up" }],
   [{ t: "eni-gone", id: "eni-1" }],
 ];
 
@@ -99,9 +100,9 @@ async function lived(): Promise<MemoryDisk> {
 
 /** What a reader has to see: everything but what only this process needs. */
 function stateOf(ledger: Ledger) {
-  const { instanceId: owner, generation, leases, holders, enis, vSwitches, operations, resting } = ledger;
+  const { instanceId: owner, generation, warmedUp, leases, holders, enis, vSwitches, operations, resting } = ledger;
   const rests = [...resting].map(([address, { order: _, ...entry }]) => [address, entry]);
-  return { owner, generation, leases, holders, enis, vSwitches, operations, rests };
+  return { owner, generation, warmedUp, leases, holders, enis, vSwitches, operations, rests };
 }
 
 /** The ledger after the first n frames, by another way than the journal's own. */
@@ -281,7 +282,7 @@ describe("journal", () => {
     const events: PoolEvent[] = [];
     const journal = await open(disk, { instanceId: "i-2", onEvent: (event) => events.push(event) });
     expect(journal.ledger.leases.size).toBe(0);
-    expect(journal.ledger.generation).toBe(3);
+    expect(journal.ledger.generation).toBe(4);
     expect(events).toMatchObject([{ type: "journal-repaired", recordsKept: 0 }]);
     expect((await open(disk, { instanceId: "i-2" })).repaired).toBe(false);
   });

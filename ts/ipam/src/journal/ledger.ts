@@ -11,6 +11,8 @@ export interface Resting extends Rest {
 export class Ledger {
   instanceId: string | undefined;
   generation = 0;
+  /** The pool's first growth is over. */
+  warmedUp = false;
   readonly leases = new Map<string, Lease>();
   /** Address, or id of an ENI that is held whole → id of the lease that holds it (I1: at most one). */
   readonly holders = new Map<string, string>();
@@ -85,6 +87,9 @@ export class Ledger {
       case "end":
         this.operations.delete(record.id);
         return;
+      case "warmed-up":
+        this.warmedUp = true;
+        return;
       default:
         // Every known type is handled: the compiler objects here when one is added and forgotten.
         record satisfies never;
@@ -100,6 +105,7 @@ export class Ledger {
   snapshot(): Uint8Array[] {
     const records: JournalRecord[] = [];
     if (this.instanceId !== undefined) records.push({ t: "node", instanceId: this.instanceId, generation: this.generation });
+    if (this.warmedUp) records.push({ t: "warmed-up" });
     for (const vSwitch of this.vSwitches.values()) records.push({ t: "vswitch", vSwitch });
     for (const eni of this.enis.values()) records.push({ t: "eni", eni });
     for (const [address, { order: _, ...rest }] of this.resting) records.push({ t: "rest", addresses: [address], rest });

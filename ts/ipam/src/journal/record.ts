@@ -110,6 +110,8 @@ export const recordSchema = z.discriminatedUnion("t", [
   z.object({ t: z.literal("vswitch"), vSwitch: knownVSwitchSchema }),
   z.object({ t: z.literal("begin"), operation: operationSchema }),
   z.object({ t: z.literal("end"), id: z.string() }),
+  /** The pool has once had as many addresses as it was to warm up to, or was not to. */
+  z.object({ t: z.literal("warmed-up") }),
 ]);
 export type JournalRecord = z.infer<typeof recordSchema>;
 

@@ -38,6 +38,22 @@ export function idle(eni: PlanEni, family: Family): number {
   return supply(eni, family) + (eni.ours && !eni.stale && eni.phase === "inUse" ? countIn(eni, family, "resting") : 0);
 }
 
+/** Allocations of ours that exist or are on their way: used, idle and coming. */
+export function allocated(input: PlanInput): number {
+  const families = wantedFamilies(input.policy);
+  const used = (eni: PlanEni) => leastOf(families, (family) => countIn(eni, family, "used"));
+  return input.enis.reduce((sum, eni) => sum + (eni.ours ? used(eni) + leastOf(families, (family) => idle(eni, family)) : 0), 0);
+}
+
+/** The most idle allocations that are kept: while the pool warms up, whatever it takes to have as many as it shall. */
+export function idleCeiling({ enis, policy }: PlanInput): number {
+  const used = enis.reduce(
+    (sum, eni) => sum + (eni.ours ? leastOf(wantedFamilies(policy), (family) => countIn(eni, family, "used")) : 0),
+    0,
+  );
+  return Math.max(policy.minIdle, policy.maxIdle, policy.warmUp - used);
+}
+
 /** Places of the family that the cloud counts as taken. */
 export function taken(eni: PlanEni, family: Family): number {
   return addressesIn(eni, family).length + arriving(eni, family);

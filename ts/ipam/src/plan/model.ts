@@ -63,6 +63,8 @@ export interface PlanPolicy {
   readonly ipv6: boolean;
   readonly minIdle: number;
   readonly maxIdle: number;
+  /** Allocations there shall be in all, used ones included, as long as the pool warms up; 0 otherwise. */
+  readonly warmUp: number;
   readonly vSwitchPolicy: "ordered" | "random" | "most";
   readonly eniPolicy: "most_ips" | "least_ips";
 }

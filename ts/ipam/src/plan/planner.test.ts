@@ -1,7 +1,19 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { carriedOut, planInputs } from "../testing/plan-world.ts";
-import { addressesIn, allocationsPerEni, firmSupply, idle, leastOf, perEniLimit, supply, taken, wantedFamilies } from "./count.ts";
+import {
+  addressesIn,
+  allocated,
+  allocationsPerEni,
+  firmSupply,
+  idle,
+  idleCeiling,
+  leastOf,
+  perEniLimit,
+  supply,
+  taken,
+  wantedFamilies,
+} from "./count.ts";
 import type { PlanAction, PlanEni, PlanInput } from "./model.ts";
 import { plan } from "./planner.ts";
 
@@ -117,7 +129,8 @@ describe("planner", () => {
         if (!actions.some(({ kind }) => kind === "assign" || kind === "createEni")) return;
         const after = allocations(carriedOut(input, actions)) - allocations(carriedOut(input, []));
         const firm = input.enis.reduce((sum, eni) => sum + leastOf(wantedFamilies(input.policy), (family) => firmSupply(eni, family)), 0);
-        const wanted = Math.max(0, input.waiting + input.policy.minIdle - allocations(input), input.waiting - firm);
+        const cold = input.policy.warmUp - allocated(input);
+        const wanted = Math.max(0, input.waiting + input.policy.minIdle - allocations(input), input.waiting - firm, cold);
         // Attaching brings what the ENI has, wanted or not.
         if (!actions.some(({ kind }) => kind === "attachEni")) expect(after).toBeLessThanOrEqual(wanted);
       }),
@@ -135,7 +148,7 @@ describe("planner", () => {
         const releases = actions.filter((action) => isRelease(action) && eniOf(input, action)?.stale === false);
         if (releases.length === 0) return;
         expect(input.waiting).toBe(0);
-        const ceiling = Math.max(input.policy.minIdle, input.policy.maxIdle);
+        const ceiling = idleCeiling(input);
         const settled = carriedOut(input, releases);
         expect(allocations(settled) + resting(settled)).toBeGreaterThanOrEqual(Math.min(ceiling, allocations(input) + resting(input)));
       }),
@@ -166,15 +179,16 @@ describe("planner", () => {
         const perEni = allocationsPerEni(world);
         const canCreate =
           world.mayCreate && world.vSwitches.some(({ usable }) => usable) && world.enis.length < limits.maxEnis && perEni > 0;
-        const topUp = Math.min(policy.minIdle, Math.max(0, Math.max(policy.minIdle, policy.maxIdle) - resting(world)));
+        const topUp = Math.min(policy.minIdle, Math.max(0, idleCeiling(world) - resting(world)));
         if (canCreate) expect(stock).toBeGreaterThanOrEqual(world.waiting + topUp);
+        if (canCreate) expect(allocated(world)).toBeGreaterThanOrEqual(policy.warmUp);
         if (world.waiting > 0) return;
         // What cannot go: primary addresses of ENIs in use, and whatever may not be touched now.
         const stuck = world.enis
           .filter((eni) => eni.ours && (!eni.mayShrink || eni.phase !== "inUse"))
           .reduce((sum, eni) => sum + supply(eni, "ipv4"), 0);
         const primaries = world.enis.filter((eni) => eni.ours && eni.phase === "inUse").length;
-        expect(stock + resting(world)).toBeLessThanOrEqual(Math.max(policy.minIdle, policy.maxIdle) + resting(world) + stuck + primaries);
+        expect(stock + resting(world)).toBeLessThanOrEqual(idleCeiling(world) + resting(world) + stuck + primaries);
       }),
       runs,
     );
@@ -201,7 +215,7 @@ describe("choice of the vSwitch", () => {
       { id: "vsw-c", usable: true, availableIpv4: 50 },
     ],
     limits: { maxEnis: 3, ipv4PerEni: 10, ipv6PerEni: 10, batch: 10 },
-    policy: { ipv4: true, ipv6: false, minIdle: 1, maxIdle: 5, vSwitchPolicy: "ordered", eniPolicy: "most_ips" },
+    policy: { ipv4: true, ipv6: false, minIdle: 1, maxIdle: 5, warmUp: 0, vSwitchPolicy: "ordered", eniPolicy: "most_ips" },
     waiting: 0,
     mayCreate: true,
     createSlots: 5,

@@ -1,4 +1,16 @@
-import { allocationsPerEni, attachable, countIn, firmSupply, idle, leastOf, room, supply, wantedFamilies } from "./count.ts";
+import {
+  allocated,
+  allocationsPerEni,
+  attachable,
+  countIn,
+  firmSupply,
+  idle,
+  idleCeiling,
+  leastOf,
+  room,
+  supply,
+  wantedFamilies,
+} from "./count.ts";
 import { grow } from "./grow.ts";
 import type { Family, Plan, PlanEni, PlanInput } from "./model.ts";
 import { isReplaceable, removeSurplus, shrink } from "./shrink.ts";
@@ -17,10 +29,9 @@ export function plan(input: PlanInput): Plan {
   if (families.length === 0) return { actions: [], reach: 0, full: true };
   const supplied = sum(input, (eni) => leastOf(families, (family) => supply(eni, family)));
   const resting = sum(input, (eni) => leastOf(families, (family) => idle(eni, family))) - supplied;
-  const idleCeiling = Math.max(input.policy.minIdle, input.policy.maxIdle);
-  const topUp = Math.min(input.policy.minIdle, Math.max(0, idleCeiling - resting));
+  const topUp = Math.min(input.policy.minIdle, Math.max(0, idleCeiling(input) - resting));
   const firm = sum(input, (eni) => leastOf(families, (family) => firmSupply(eni, family)));
-  const need = Math.max(0, input.waiting + topUp - supplied, input.waiting - firm);
+  const need = Math.max(0, input.waiting + topUp - supplied, input.waiting - firm, input.policy.warmUp - allocated(input));
   const growth = grow(input, need);
   const keeping = growth.actions.length > 0 || input.waiting > 0 || need > 0;
   const actions = keeping ? [...growth.actions, ...removeSurplus(input)] : shrink(input);

@@ -1,4 +1,4 @@
-import { addressesIn, attachable, countIn, idle, leastOf, supply, wantedFamilies } from "./count.ts";
+import { addressesIn, attachable, countIn, idle, idleCeiling, leastOf, supply, wantedFamilies } from "./count.ts";
 import type { Family, PlanAction, PlanAddress, PlanEni, PlanInput } from "./model.ts";
 
 /** ENIs of ours that serve nobody, whatever is wanted: not attached and without a slot of the instance, or not what a new one would be. */
@@ -15,7 +15,7 @@ export function removeSurplus(input: PlanInput): PlanAction[] {
  */
 export function shrink(input: PlanInput): PlanAction[] {
   const families = wantedFamilies(input.policy);
-  const ceiling = Math.max(input.policy.minIdle, input.policy.maxIdle);
+  const ceiling = idleCeiling(input);
   const actions: PlanAction[] = [];
   const gone = new Set<string>();
 

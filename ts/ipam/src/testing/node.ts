@@ -13,6 +13,7 @@ export const defaultConfig: PoolConfig = {
   exclusive: false,
   minIdle: 2,
   maxIdle: 5,
+  warmUpSize: 0,
   maxEnis: 3,
   ipv4PerEni: 10,
   ipv6PerEni: 10,

@@ -8,6 +8,7 @@ export const planInputs: fc.Arbitrary<PlanInput> = fc
     exclusive: fc.boolean(),
     minIdle: fc.nat(12),
     maxIdle: fc.nat(12),
+    warmUp: fc.oneof(fc.constant(0), fc.nat(30)),
     maxEnis: fc.integer({ min: 1, max: 5 }),
     ipv4PerEni: fc.integer({ min: 1, max: 14 }),
     ipv6PerEni: fc.integer({ min: 1, max: 14 }),
@@ -44,36 +45,38 @@ export const planInputs: fc.Arbitrary<PlanInput> = fc
     ipv6PerEni: exclusive ? 1 : ipv6PerEni,
     enis: input.enis.map((eni) => ({ ...eni, stale: exclusive && eni.stale })),
   }))
-  .map(({ enis, vSwitches, chance, ipv6, minIdle, maxIdle, vSwitchPolicy, eniPolicy, maxEnis, ipv4PerEni, ipv6PerEni, ...rest }) => ({
-    ...rest,
-    chance: () => chance,
-    policy: { ipv4: true, ipv6, minIdle, maxIdle, vSwitchPolicy, eniPolicy },
-    limits: { maxEnis, ipv4PerEni, ipv6PerEni, batch: 10 },
-    vSwitches: vSwitches.map(({ usable, availableIpv4 }, index) => ({
-      id: `vsw-${index}`,
-      usable,
-      ...(availableIpv4 !== undefined && { availableIpv4 }),
-    })),
-    enis: enis.map((eni, index): PlanEni => {
-      const address = (family: number) => (state: PlanAddressState, at: number) => placed(`${family}.${index}.${at}`, state, eni.phase);
-      const ipv4 = eni.ipv4.slice(0, eni.stale ? undefined : ipv4PerEni).map(address(4));
-      return {
-        id: `eni-${index}`,
-        ours: eni.ours,
-        phase: eni.phase,
-        vSwitchId: `vsw-${eni.vSwitch}`,
-        primaryIpv4: `4.${index}.0`,
-        ipv4,
-        ipv6: ipv6 ? eni.ipv6.slice(0, ipv6PerEni).map(address(6)) : [],
-        stale: eni.stale,
-        arrivingIpv4: eni.busy ? Math.max(0, Math.min(eni.arriving, ipv4PerEni - ipv4.length)) : 0,
-        arrivingIpv6: 0,
-        busy: eni.busy,
-        mayGrow: eni.mayGrow,
-        mayShrink: eni.mayShrink,
-      };
+  .map(
+    ({ enis, vSwitches, chance, ipv6, minIdle, maxIdle, warmUp, vSwitchPolicy, eniPolicy, maxEnis, ipv4PerEni, ipv6PerEni, ...rest }) => ({
+      ...rest,
+      chance: () => chance,
+      policy: { ipv4: true, ipv6, minIdle, maxIdle, warmUp, vSwitchPolicy, eniPolicy },
+      limits: { maxEnis, ipv4PerEni, ipv6PerEni, batch: 10 },
+      vSwitches: vSwitches.map(({ usable, availableIpv4 }, index) => ({
+        id: `vsw-${index}`,
+        usable,
+        ...(availableIpv4 !== undefined && { availableIpv4 }),
+      })),
+      enis: enis.map((eni, index): PlanEni => {
+        const address = (family: number) => (state: PlanAddressState, at: number) => placed(`${family}.${index}.${at}`, state, eni.phase);
+        const ipv4 = eni.ipv4.slice(0, eni.stale ? undefined : ipv4PerEni).map(address(4));
+        return {
+          id: `eni-${index}`,
+          ours: eni.ours,
+          phase: eni.phase,
+          vSwitchId: `vsw-${eni.vSwitch}`,
+          primaryIpv4: `4.${index}.0`,
+          ipv4,
+          ipv6: ipv6 ? eni.ipv6.slice(0, ipv6PerEni).map(address(6)) : [],
+          stale: eni.stale,
+          arrivingIpv4: eni.busy ? Math.max(0, Math.min(eni.arriving, ipv4PerEni - ipv4.length)) : 0,
+          arrivingIpv6: 0,
+          busy: eni.busy,
+          mayGrow: eni.mayGrow,
+          mayShrink: eni.mayShrink,
+        };
+      }),
     }),
-  }));
+  );
 
 /** Addresses follow their ENI: on one that is not attached nothing is used, on one that goes everything goes. */
 function placed(address: string, state: PlanAddressState, phase: PlanEni["phase"]): PlanAddress {

@@ -54,6 +54,8 @@ export class Schedule {
       vSwitchPolicy: this.random.pick(["ordered", "random", "most"] as const) ?? "ordered",
       eniPolicy: this.random.pick(["most_ips", "least_ips"] as const) ?? "most_ips",
       exclusive: options.exclusive ?? false,
+      warmUpSize: this.random.chance(0.3) ? this.random.integer(1, 12) : 0,
+      ...(this.random.chance(0.3) && { reclaim: { afterMs: 40_000, intervalMs: 30_000, batchSize: 2, jitterFactor: 0.1 } }),
       coolDownMs: this.random.pick([0, 5_000, 60_000]) ?? 0,
       syncPeriodMs: this.random.pick([20_000, 120_000]) ?? 60_000,
     };
@@ -366,6 +368,9 @@ export class Schedule {
     // The primary addresses of ENIs in use cannot be given back, and a new ENI comes with its own.
     const ceiling = Math.max(minIdle, maxIdle) + (view.exclusive ? 0 : inUseEnis);
     if (view.free + view.cooling > ceiling) this.violate(`I10: ${view.free} free and ${view.cooling} cooling, ceiling ${ceiling}`);
+    const reclaimed = minIdle + (view.exclusive ? 0 : inUseEnis);
+    if (node.config.reclaim && view.free + view.cooling > reclaimed)
+      this.violate(`reclaim: ${view.free} free and ${view.cooling} cooling, not more than ${reclaimed} after a long quiet`);
     const possible = Math.min(minIdle, view.capacity - view.used);
     if (view.free + view.cooling < possible) this.violate(`warm: ${view.free} free of ${possible}: ${JSON.stringify(view.problems)}`);
     const { securityGroupIds, vSwitchIds } = node.config;
