@@ -73,8 +73,8 @@ export class SecurityGroups {
   }
 
   regroup(port: string, groupIds: readonly string[]): string {
-    const addresses = this.addressesOf(port);
-    return addresses === undefined ? "" : this.unplug(port) + this.plug(port, groupIds, addresses);
+    const member = this.#members.get(port);
+    return member === undefined ? "" : this.unplug(port) + this.plug(port, groupIds, [...member.addresses]);
   }
 
   assign(port: string, addresses: readonly string[]): string {
@@ -92,10 +92,8 @@ export class SecurityGroups {
     return elements("delete", member.groupIds, removed);
   }
 
-  /** Undefined: no such port. */
-  addressesOf(port: string): string[] | undefined {
-    const member = this.#members.get(port);
-    return member === undefined ? undefined : [...member.addresses];
+  groupsOf(port: string): string[] {
+    return [...(this.#members.get(port)?.groupIds ?? [])];
   }
 
   #ensureSets(ids: readonly string[]): string {

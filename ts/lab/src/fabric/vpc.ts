@@ -3,8 +3,9 @@ import { run } from "../host/command.ts";
 import { namespacePrefix } from "../host/leftovers.ts";
 import { Mutex } from "../host/mutex.ts";
 import { createNetNamespace, deleteNetNamespace, inNetNamespace, listNetNamespaces, type NetNamespace, setSysctls } from "../host/netns.ts";
-import { metadataAddress, openApiAddress } from "./addresses.ts";
+import { isIpv6, metadataAddress, openApiAddress } from "./addresses.ts";
 import { createEniLink, deleteEniLink, ipBatch, listLinks, nextInterfaceName } from "./link.ts";
+import { LinkWatch } from "./link-watch.ts";
 import { Responder } from "./responder.ts";
 import { blackholeLines, neighbourLines, routeLines, type VpcPort } from "./routes.ts";
 import { SecurityGroups } from "./security-groups.ts";
@@ -25,6 +26,8 @@ export interface VpcOptions {
 }
 
 interface Plugged extends VpcPort {
+  /** As it was plugged; its addresses and groups may have changed since. */
+  readonly eni: PluggedEni;
   readonly host: NetNamespace;
   readonly ifName: string;
   readonly addresses: Set<string>;
@@ -45,11 +48,13 @@ export class VpcFabric implements FabricPort {
   readonly #mutex = new Mutex();
   readonly #responder: Responder;
   readonly #groups = new SecurityGroups();
+  readonly #watch: LinkWatch;
 
   private constructor(options: VpcOptions, netns: NetNamespace) {
     this.#options = options;
     this.netns = netns;
     this.#responder = new Responder({ agent: options.agent, netns: netns.path, log: options.log });
+    this.#watch = new LinkWatch(netns.path, (port) => void this.#mutex.run(() => this.#replug(port)));
   }
 
   /**
@@ -76,7 +81,7 @@ export class VpcFabric implements FabricPort {
     const name = portName(eni.eniId);
     if (this.#enis.has(eni.eniId)) {
       if ((await listLinks(vpc)).some((link) => link.name === name)) return;
-      // The instance's namespace died and took the pair along: plug in anew, as after a hot plug.
+      // The namespace that the interface was in died and took the pair along: plug in anew, as after a hot plug.
       await this.#unplug(eni.eniId);
     }
     const host = await this.#hostNamespace(eni.instanceId);
@@ -88,7 +93,7 @@ export class VpcFabric implements FabricPort {
     const port: VpcPort = { name, mac: eni.mac, primaryIpv4: eni.primaryIpv4 };
     const addresses = [...new Set([eni.primaryIpv4, ...eni.ipv4, ...eni.ipv6])];
     await createEniLink({ vpcNetns: vpc, port: name, hostNetns: host.path, ifName, mac: eni.mac, mtu: this.#options.mtu ?? 1500 });
-    this.#enis.set(eni.eniId, { ...port, host, ifName, addresses: new Set() });
+    this.#enis.set(eni.eniId, { ...port, eni, host, ifName, addresses: new Set() });
     try {
       await ipBatch(vpc, neighbourLines(port));
       // Before the first address: from then on packets pass the check of the source.
@@ -99,6 +104,22 @@ export class VpcFabric implements FabricPort {
       await this.#unplug(eni.eniId);
       throw error;
     }
+  }
+
+  /**
+   * The port vanished by itself: its interface was moved into a namespace that died. A real NIC would fall back to the machine; a pair cannot, so the ENI comes to the
+   * machine as a new interface with the same MAC, addresses and groups. Not when the machine itself is gone.
+   */
+  async #replug(port: string): Promise<void> {
+    const plugged = [...this.#enis.values()].find((one) => one.name === port);
+    if (plugged === undefined || (await listNetNamespaces(plugged.host.name)).length === 0) return;
+    const addresses = [...plugged.addresses];
+    await this.#plug({
+      ...plugged.eni,
+      ipv4: addresses.filter((address) => !isIpv6(address)),
+      ipv6: addresses.filter(isIpv6),
+      securityGroupIds: this.#groups.groupsOf(port),
+    });
   }
 
   unplug(eniId: string): Promise<void> {
@@ -186,9 +207,12 @@ export class VpcFabric implements FabricPort {
     });
   }
 
-  /** Ends the responder. Namespaces and what is in them stay until they are deleted. */
+  /** Ends the fabric's processes. Namespaces and what is in them stay until they are deleted. */
   stop(): Promise<void> {
-    return this.#mutex.run(() => this.#responder.stop());
+    return this.#mutex.run(async () => {
+      this.#watch.stop();
+      await this.#responder.stop();
+    });
   }
 
   /** Commands for the table of the groups, unless they are not enforced. */
