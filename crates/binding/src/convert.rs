@@ -69,6 +69,7 @@ impl From<input::DetachTarget> for Target {
         let addresses = from.addresses.iter().filter_map(|address| address.parse().ok()).collect();
         Self {
             id: from.id,
+            netns: from.netns,
             host_if_name: from.host_if_name,
             addresses,
         }

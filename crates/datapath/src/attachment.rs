@@ -262,8 +262,8 @@ impl TryFrom<Draft> for Attachment {
             .into_iter()
             .find(|mode| mode.as_str() == draft.mode)
             .ok_or_else(|| invalid("mode", &draft.mode, "must be policy_route, ipvlan, vlan, exclusive or netkit"))?;
-        if mode != Mode::PolicyRoute {
-            let message = format!("mode {:?}: this build knows policy_route", draft.mode);
+        if !matches!(mode, Mode::PolicyRoute | Mode::Exclusive) {
+            let message = format!("mode {:?}: this build knows policy_route and exclusive", draft.mode);
             return Err(Error::new(ErrorCode::Unsupported, message));
         }
         let vlan_id = draft

@@ -3,6 +3,7 @@
 use crate::attachment::{ALIAS_PREFIX, Attachment};
 use crate::kernel::uapi::*;
 use crate::kernel::{decode, queueing};
+use crate::link::Form;
 use crate::object::{DISPLACED_PREFIX, Device, GROUP_RETIRED, PROTOCOL, Route, Rule, TABLE_MAIN};
 use crate::observed::ObservedLink;
 use crate::registry::{Guarded, Registry};
@@ -85,6 +86,10 @@ fn of_link(link: &ObservedLink, removed: bool, registry: &Registry) -> Concern {
     let Some(eni) = registry.all().find(|guarded| Some(guarded.attachment.eni_mac) == link.mac) else {
         return Concern::Nobody;
     };
+    // One that belongs into a pod is wrong here, however it looks; that it goes is what an attach does.
+    if Form::of(&eni.attachment) == Form::Moved {
+        return if removed { Concern::Nobody } else { one(eni) };
+    }
     // The kernel does not say what an ENI looked like before: whoever sees it up and large enough is content.
     let sound = !removed && link.up && link.mtu >= eni.attachment.mtu;
     if sound { Concern::Nobody } else { Concern::All }

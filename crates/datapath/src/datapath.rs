@@ -12,6 +12,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::kernel::execute::Failpoint;
 use crate::kernel::netns::Netns;
 use crate::kernel::{observe, probe};
+use crate::link::pair::is_moved_eni;
 use crate::object::Mac;
 use crate::pool::{Pool, Worker};
 use crate::registry::Guarded;
@@ -117,12 +118,16 @@ impl Datapath {
         let id = target.id.clone();
         self.run(Some(&id), move |inner, worker| {
             let guarded = inner.shared.registry().withdraw(&target.id);
-            let host_end = guarded.as_ref().and_then(|guarded| guarded.host_end).map(|(index, _)| index);
             let mut target = target;
             target
                 .addresses
                 .extend(guarded.iter().flat_map(|guarded| guarded.attachment.addresses()));
-            reply.send(detach::detach(&mut inner.context(worker), &target, host_end, failpoint));
+            reply.send(detach::detach(
+                &mut inner.context(worker),
+                &target,
+                guarded.as_ref(),
+                failpoint,
+            ));
         });
     }
 
@@ -136,6 +141,7 @@ impl Datapath {
             };
             let by_alias: HashMap<&str, (u32, Mac)> = links
                 .iter()
+                .filter(|link| !is_moved_eni(link))
                 .filter_map(|link| Some((link.alias.as_deref()?, (link.index, link.mac?))))
                 .collect();
             let mut registry = inner.shared.registry();

@@ -1,5 +1,7 @@
 //! What the kernel must hold for one attachment, as data.
 
+use std::net::IpAddr;
+
 use crate::link::Form;
 use crate::object::{Address, Link, Names, Neighbour, Place, Qdisc, Route, Rule, Sysctl};
 
@@ -20,6 +22,8 @@ pub struct NamespaceState {
     pub sysctls: Vec<Sysctl>,
     /// Qdiscs.
     pub qdiscs: Vec<Qdisc>,
+    /// Sources that leave the namespace with its own address (the host's alone).
+    pub masquerade: Vec<IpAddr>,
 }
 
 /// The wanted state of one attachment in both namespaces.
@@ -52,7 +56,7 @@ impl DesiredState {
 /// What a mode has to know of the node beyond the attachment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostFacts {
-    /// Index of the ENI in the host namespace.
+    /// Index of the ENI, in the host namespace or, if the mode moves it, in the pod.
     pub eni_index: u32,
     /// Its name.
     pub eni_name: String,

@@ -2,9 +2,14 @@
 
 mod traffic;
 
+use std::net::IpAddr;
+
+use crate::attachment::ALIAS_PREFIX;
 use crate::desired::{DesiredState, NamespaceState};
 use crate::error::{Error, ErrorCode};
+use crate::former::Former;
 use crate::link::Form;
+use crate::link::pair::is_moved_eni;
 use crate::object::{
     Address, DISPLACED_PREFIX, Device, Link, LinkAddress, Mac, Names, Neighbour, PROTOCOL, Place, Prefix, Qdisc, Route, Rule,
     Sysctl, SysctlScope, TABLE_MAIN,
@@ -38,7 +43,7 @@ impl Problem {
 pub struct Drift {
     /// Where.
     pub place: Place,
-    /// `link`, `address`, `route`, `rule`, `neighbour`, `sysctl` or `qdisc`.
+    /// `link`, `address`, `route`, `rule`, `neighbour`, `masquerade`, `sysctl` or `qdisc`.
     pub kind: &'static str,
     /// The object as iproute2 would name it.
     pub object: String,
@@ -86,13 +91,15 @@ pub enum Step {
     PutQdisc(Place, Qdisc),
     /// Remove a qdisc of ours.
     DeleteQdisc(Place, Qdisc),
+    /// Let what comes from this address leave the node with the node's.
+    Masquerade(IpAddr),
 }
 
 impl Step {
     /// Where the step acts.
     pub fn place(&self) -> Place {
         match self {
-            Self::Create(_) => Place::Host,
+            Self::Create(_) | Self::Masquerade(_) => Place::Host,
             Self::SetLink { place, .. }
             | Self::WriteSysctl(place, _)
             | Self::AddAddress(place, _)
@@ -131,6 +138,7 @@ impl Step {
             Self::PutRoute(Place::Host, route) if route.device != Some(Device::HostEnd) => Phase::EniRoute,
             Self::AddRule(Place::Pod, _) => Phase::PodRule,
             Self::AddRule(Place::Host, _) => Phase::Rule,
+            Self::Masquerade(_) => Phase::Rule,
             Self::SetLink { .. } => Phase::HostLink,
             Self::PutNeighbour(Place::Host, _) => Phase::HostNeighbour,
             Self::PutRoute(Place::Host, _) => Phase::HostRoute,
@@ -149,6 +157,7 @@ impl Step {
             Self::AddRule(_, rule) | Self::DeleteRule(_, rule) => rule.to_string(),
             Self::PutNeighbour(_, neighbour) => names.neighbour(neighbour),
             Self::PutQdisc(_, qdisc) | Self::DeleteQdisc(_, qdisc) => names.qdisc(qdisc),
+            Self::Masquerade(address) => format!("masquerade {address}"),
         }
     }
 }
@@ -276,6 +285,18 @@ impl Side<'_> {
             }
         }
         self.traffic(wanted);
+        for address in &wanted.masquerade {
+            if !self.seen.masquerade.contains(address) {
+                let step = Step::Masquerade(*address);
+                self.report(
+                    "masquerade",
+                    format!("masquerade {address}"),
+                    Problem::Missing,
+                    None,
+                    Some(step),
+                );
+            }
+        }
         self.unexpected_routes(wanted);
         self.unexpected_rules(wanted, desired);
     }
@@ -407,10 +428,13 @@ impl Side<'_> {
 
     /// Rules of ours that name one of the pod's addresses belong to this attachment alone.
     fn unexpected_rules(&mut self, wanted: &NamespaceState, desired: &DesiredState) {
-        let pod: Vec<Prefix> = desired.pod.addresses.iter().map(|address| address.prefix).collect();
+        let pod: Vec<Prefix> = (desired.pod.addresses.iter())
+            .map(|address| Prefix::host(address.prefix.address))
+            .collect();
         let names_pod = |prefix: Option<Prefix>| prefix.is_some_and(|prefix| pod.contains(&prefix));
+        let binds_pod = |rule: &Rule| rule.output.is_some() && wanted.rules.iter().any(|want| want.output == rule.output);
         let surplus: Vec<Rule> = (self.seen.rules.iter())
-            .filter(|seen| seen.protocol == PROTOCOL && (names_pod(seen.from) || names_pod(seen.to)))
+            .filter(|seen| seen.protocol == PROTOCOL && (names_pod(seen.from) || names_pod(seen.to) || binds_pod(seen)))
             .filter(|seen| !wanted.rules.iter().any(|rule| same_rule(seen, rule)))
             .copied()
             .collect();
@@ -447,11 +471,13 @@ pub(crate) fn stands_beside(route: &Route) -> bool {
 }
 
 /// True if the link may be set up by us as the ENI with this MAC: no loopback, none of our own pairs, no port's copy of its MAC above it.
+/// What an ENI has been marked with counts more than its MAC, which a pod may have changed.
 pub(crate) fn is_eni(link: &ObservedLink, mac: Mac) -> bool {
-    let ours = link
-        .alias
-        .as_deref()
-        .is_some_and(|alias| alias.starts_with(crate::attachment::ALIAS_PREFIX));
+    if let Some((of, _)) = Former::read(link) {
+        return of == mac;
+    }
+    let marked = (link.alias.as_deref()).is_some_and(|alias| alias.starts_with(ALIAS_PREFIX));
+    let ours = marked && !is_moved_eni(link);
     let stacked = matches!(
         link.kind.as_deref(),
         Some("vlan" | "macvlan" | "macvtap" | "ipvlan" | "bridge" | "bond" | "vrf" | "team")

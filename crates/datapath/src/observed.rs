@@ -1,6 +1,7 @@
 //! What was seen in one network namespace, in the terms of one attachment.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 
 use crate::object::{Address, Device, Family, Mac, Neighbour, Qdisc, Route, Rule, SysctlKey, SysctlScope};
 
@@ -38,6 +39,10 @@ pub struct ObservedLink {
     pub mtu: u32,
     /// Ethernet address, if it has one.
     pub mac: Option<Mac>,
+    /// Alternative names (Linux 5.5).
+    pub alternative_names: Vec<String>,
+    /// How an XDP program is attached (`XDP_ATTACHED_*`); 0 for none.
+    pub xdp: u8,
     /// Interface alias.
     pub alias: Option<String>,
     /// Device group.
@@ -85,6 +90,8 @@ pub struct Observed {
     pub neighbours: Vec<Neighbour>,
     /// Qdiscs of the devices where some are wanted, or where the link shows one of a kind of ours.
     pub qdiscs: Vec<Qdisc>,
+    /// Masqueraded sources.
+    pub masquerade: Vec<IpAddr>,
     /// Sysctls of `all` and `default`.
     pub sysctls: HashMap<SysctlKey, i32>,
 }

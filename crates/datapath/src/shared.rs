@@ -1,6 +1,7 @@
 //! What the threads of one datapath share.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::arrival::Arrivals;
@@ -10,6 +11,7 @@ use crate::kernel::netns::Netns;
 use crate::kernel::observe;
 use crate::kernel::socket::Socket;
 use crate::ledger::Ledger;
+use crate::masquerade::Masquerade;
 use crate::object::Mac;
 use crate::observed::ObservedLink;
 use crate::pool::Worker;
@@ -32,6 +34,10 @@ pub struct Shared {
     pub arrivals: Arrivals,
     /// The host's rules.
     pub ledger: Ledger,
+    /// Pods that leave with the node's address.
+    pub masquerade: Masquerade,
+    /// ENIs with our marks may be in namespaces that no attachment names.
+    pub strays: AtomicBool,
     /// Collection must not remove what an attach has just found to be there.
     making: RwLock<()>,
     /// Port ids of our sockets: notifications that carry one are of our own making.
@@ -60,6 +66,8 @@ impl Shared {
             reaper,
             arrivals,
             ledger: Ledger::open(home)?,
+            masquerade: Masquerade::default(),
+            strays: AtomicBool::new(true),
             making: RwLock::default(),
             own_ports,
         })

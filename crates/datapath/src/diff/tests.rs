@@ -147,6 +147,7 @@ impl Kernel {
                 qdiscs.push(qdisc);
             }
             Step::DeleteQdisc(place, qdisc) => self.at(place).qdiscs.retain(|seen| *seen != qdisc),
+            Step::Masquerade(address) => self.host.masquerade.push(address),
             Step::PutNeighbour(place, neighbour) => {
                 let LinkAddress::Of(owner) = neighbour.mac else {
                     panic!("a wanted neighbour names a device")

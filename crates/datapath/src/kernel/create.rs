@@ -16,6 +16,8 @@ impl Executor<'_> {
     pub(super) fn create(&mut self, device: Device) -> Result<()> {
         match (self.desired.form, device) {
             (Form::Pair(kind), Device::HostEnd) => self.create_pair(kind),
+            // The pair beside a moved ENI.
+            (Form::Moved, Device::HostEnd) => self.create_pair(PairKind::Veth),
             (form, device) => {
                 let message = format!("form {form:?} makes no {device:?}");
                 Err(Error::new(ErrorCode::Unsupported, message))

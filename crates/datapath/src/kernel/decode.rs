@@ -34,6 +34,14 @@ pub fn link(payload: &[u8]) -> Option<ObservedLink> {
                     .find(|(kind, _)| *kind == IFLA_INFO_KIND)
                     .map(|(_, kind)| text(kind))
             }
+            IFLA_PROP_LIST => {
+                let names = attributes(value, 0).filter(|(kind, _)| *kind == IFLA_ALT_IFNAME);
+                link.alternative_names = names.map(|(_, name)| text(name)).collect();
+            }
+            IFLA_XDP => {
+                let attached = attributes(value, 0).find(|(kind, _)| *kind == IFLA_XDP_ATTACHED);
+                link.xdp = attached.and_then(|(_, how)| how.first().copied()).unwrap_or(0);
+            }
             IFLA_AF_SPEC => link.sysctls = link_sysctls(value),
             _ => {}
         }

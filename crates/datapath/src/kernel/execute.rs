@@ -1,6 +1,7 @@
 //! Runs steps. Consecutive netlink steps of one namespace go to the kernel in one system call.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 
 use netlink_packet_route::RouteNetlinkMessage;
 
@@ -14,6 +15,7 @@ use super::uapi::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
 use crate::desired::DesiredState;
 use crate::diff::{Step, stands_beside};
 use crate::error::{Error, ErrorCode, Result};
+use crate::masquerade::Masquerade;
 use crate::object::{Device, Family, LinkAddress, Mac, Place, Prefix, Qdisc, Route, RouteKind, Scope, TABLE_MAIN};
 use crate::observed::ObservedLink;
 
@@ -124,6 +126,8 @@ pub struct Executor<'a> {
     pub procfs: &'a mut PrivateProcfs,
     /// The host namespace, to come home to.
     pub home: &'a Netns,
+    /// Masqueraded pods.
+    pub masquerade: &'a Masquerade,
     /// The pod, unless the host's side alone is worked on.
     pub pod: Option<&'a mut Pod>,
     /// Names and what is wanted.
@@ -154,6 +158,7 @@ impl Executor<'_> {
             let result = self.failpoint.pass().and_then(|()| match first {
                 Step::Create(device) => self.create(*device),
                 Step::WriteSysctl(place, _) => self.write_sysctls(*place, now),
+                Step::Masquerade(_) => self.masquerade(now),
                 _ => self.netlink(first.place(), now),
             });
             match result {
@@ -187,6 +192,22 @@ impl Executor<'_> {
             }
             (Place::Pod, None) => return Err(no_pod()),
         }
+        self.done += steps.len() as u32;
+        Ok(())
+    }
+
+    fn masquerade(&mut self, steps: &[Step]) -> Result<()> {
+        let addresses: Vec<IpAddr> = steps
+            .iter()
+            .filter_map(|step| {
+                if let Step::Masquerade(address) = step {
+                    Some(*address)
+                } else {
+                    None
+                }
+            })
+            .collect();
+        self.masquerade.add(self.home, &addresses)?;
         self.done += steps.len() as u32;
         Ok(())
     }
@@ -274,6 +295,7 @@ pub(crate) const BATCH: usize = 32;
 enum Kind {
     Birth,
     Sysctl,
+    Masquerade,
     Netlink,
 }
 
@@ -281,6 +303,7 @@ fn kind(step: &Step) -> Kind {
     match step {
         Step::Create(_) => Kind::Birth,
         Step::WriteSysctl(..) => Kind::Sysctl,
+        Step::Masquerade(_) => Kind::Masquerade,
         _ => Kind::Netlink,
     }
 }
@@ -305,7 +328,9 @@ fn needs_admission(route: &Route) -> bool {
 fn request(step: &Step, parts: &Parts) -> Result<Request> {
     let device = |route: &Route| route.device.map(|device| parts.index(device)).transpose();
     let (message, flags) = match step {
-        Step::Create(_) | Step::WriteSysctl(..) => return Err(Error::new(ErrorCode::Kernel, "not a single netlink request")),
+        Step::Create(_) | Step::WriteSysctl(..) | Step::Masquerade(_) => {
+            return Err(Error::new(ErrorCode::Kernel, "not a single netlink request"));
+        }
         Step::SetLink {
             device,
             name,
@@ -354,6 +379,7 @@ fn request_name(step: &Step) -> &'static str {
         Step::Create(_) => "RTM_NEWLINK",
         Step::SetLink { .. } => "RTM_SETLINK",
         Step::WriteSysctl(..) => "write",
+        Step::Masquerade(_) => "nf_tables",
         Step::AddAddress(..) => "RTM_NEWADDR",
         Step::PutRoute(..) => "RTM_NEWROUTE",
         Step::DeleteRoute(..) => "RTM_DELROUTE",

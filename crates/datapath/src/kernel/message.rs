@@ -7,7 +7,7 @@ use netlink_packet_core::DefaultNla;
 use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressMessage, AddressScope};
 use netlink_packet_route::link::{
     AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoData, InfoKind, InfoNetkit, InfoVeth, LinkAttribute, LinkExtentMask,
-    LinkFlags, LinkInfo, LinkMessage, NetkitMode,
+    LinkFlags, LinkInfo, LinkMessage, LinkXdp, NetkitMode, Prop,
 };
 use netlink_packet_route::neighbour::{NeighbourAttribute, NeighbourMessage, NeighbourState};
 use netlink_packet_route::route::{RouteAttribute, RouteFlags, RouteMessage, RouteScope, RouteType};
@@ -128,6 +128,46 @@ fn change_message(change: LinkChange) -> LinkMessage {
     message.attributes.extend(change.alias.map(LinkAttribute::IfAlias));
     message.attributes.extend(change.group.map(LinkAttribute::Group));
     message
+}
+
+/// `RTM_SETLINK` that moves a link into another namespace and gives it a name there. The kernel moves it first, under its old name or,
+/// if that is taken, under the new one; a link that moves loses addresses, routes, neighbours, qdiscs and filters, and goes down.
+pub fn move_link(index: u32, netns: BorrowedFd<'_>, name: &str) -> RouteNetlinkMessage {
+    let mut message = LinkMessage::default();
+    message.header.index = index;
+    message.attributes.push(LinkAttribute::NetNsFd(netns.as_raw_fd()));
+    message.attributes.push(LinkAttribute::IfName(name.to_owned()));
+    RouteNetlinkMessage::SetLink(message)
+}
+
+/// `RTM_NEWLINKPROP` or `RTM_DELLINKPROP` of alternative names (Linux 5.5).
+pub fn alternative_names(index: u32, names: &[String], add: bool) -> RouteNetlinkMessage {
+    let mut message = LinkMessage::default();
+    message.header.index = index;
+    let names = names.iter().cloned().map(Prop::AltIfName).collect();
+    message.attributes.push(LinkAttribute::PropList(names));
+    if add {
+        RouteNetlinkMessage::NewLinkProp(message)
+    } else {
+        RouteNetlinkMessage::DelLinkProp(message)
+    }
+}
+
+/// `RTM_SETLINK` that takes an XDP program off; `how` is the mode it is attached in (`XDP_FLAGS_*_MODE`).
+pub fn detach_xdp(index: u32, how: u32) -> RouteNetlinkMessage {
+    let mut message = LinkMessage::default();
+    message.header.index = index;
+    let program = vec![LinkXdp::Fd(-1), LinkXdp::Flags(how)];
+    message.attributes.push(LinkAttribute::Xdp(program));
+    RouteNetlinkMessage::SetLink(message)
+}
+
+/// `RTM_SETLINK` of the MAC.
+pub fn set_mac(index: u32, mac: Mac) -> RouteNetlinkMessage {
+    let mut message = LinkMessage::default();
+    message.header.index = index;
+    message.attributes.push(LinkAttribute::Address(mac.0.to_vec()));
+    RouteNetlinkMessage::SetLink(message)
 }
 
 /// `RTM_DELLINK` of every link of a group.

@@ -48,6 +48,21 @@ impl Netns {
         })
     }
 
+    /// What it is known by while somebody holds it: device and inode.
+    pub fn identity(&self) -> (u64, u64) {
+        self.identity
+    }
+
+    /// The same namespace, opened once more.
+    pub fn again(&self) -> Result<Self> {
+        let fd = self.fd.try_clone().map_err(|cause| Error::system("dup", &cause))?;
+        Ok(Self {
+            fd,
+            path: self.path.clone(),
+            identity: self.identity,
+        })
+    }
+
     /// Moves the calling thread into this namespace for good.
     pub fn enter(&self) -> Result<()> {
         move_into_link_name_space(self.fd.as_fd(), Some(LinkNameSpaceType::Network)).map_err(|errno| match errno {

@@ -4,6 +4,7 @@
 //! Each form says four things: what its steps make (`kernel/create.rs`, [`Form::makes`]), how its links are found (`find`), what an
 //! attach clears out of its way first (`prepare`), and which of its links the answer of an attach names ([`Form::host_device`]).
 
+pub mod moved;
 pub mod pair;
 
 use std::collections::HashMap;
@@ -67,7 +68,7 @@ impl Form {
         match self {
             Self::Pair(_) => device == Device::HostEnd,
             Self::Slave | Self::Vlan(_) => device == Device::PodEnd,
-            Self::Moved => false,
+            Self::Moved => device == Device::HostEnd,
         }
     }
 
@@ -76,11 +77,19 @@ impl Form {
         matches!(self, Self::Slave | Self::Vlan(_))
     }
 
-    /// The link of the host namespace that an attach answers with.
+    /// The link of the host namespace that an attach answers with. A moved ENI has one only where it has a pair beside it.
     pub fn host_device(self) -> Device {
         match self {
-            Self::Pair(_) => Device::HostEnd,
-            Self::Slave | Self::Vlan(_) | Self::Moved => Device::Eni,
+            Self::Pair(_) | Self::Moved => Device::HostEnd,
+            Self::Slave | Self::Vlan(_) => Device::Eni,
+        }
+    }
+
+    /// The link of the pod that an attach answers with.
+    pub fn pod_device(self) -> Device {
+        match self {
+            Self::Pair(_) | Self::Slave | Self::Vlan(_) => Device::PodEnd,
+            Self::Moved => Device::Eni,
         }
     }
 }
@@ -110,13 +119,16 @@ pub struct Progress {
     pub renamed_holder: Option<String>,
     /// Kernel changes.
     pub steps: u32,
+    /// This call has moved the ENI.
+    pub moved_eni: bool,
 }
 
 /// Finds the links of an attachment; changes nothing. `search` among all links where a look by name and index finds none.
 pub fn find(context: &mut Context<'_>, attachment: &Attachment, pod: Option<&mut Pod>, search: bool) -> Result<Found> {
     let mut found = match Form::of(attachment) {
         Form::Pair(kind) => pair::find(context, attachment, kind, pod, search)?,
-        Form::Slave | Form::Vlan(_) | Form::Moved => return Err(unknown(attachment)),
+        Form::Moved => return moved::find(context, attachment, pod, search),
+        Form::Slave | Form::Vlan(_) => return Err(unknown(attachment)),
     };
     let eni = context.shared.find_eni(&mut context.worker.socket, attachment.eni_mac)?;
     found.host.extend(eni.map(|eni| (Device::Eni, eni)));
@@ -126,6 +138,9 @@ pub fn find(context: &mut Context<'_>, attachment: &Attachment, pod: Option<&mut
 /// The same before an attach: what an earlier one has left half made is cleared away, what is not ours is an error. Nothing changes while
 /// the ENI is not there.
 pub fn prepare(context: &mut Context<'_>, attachment: &Attachment, pod: &mut Pod, progress: &mut Progress) -> Result<Found> {
+    if Form::of(attachment) == Form::Moved {
+        return moved::prepare(context, attachment, pod, progress);
+    }
     let Some(eni) = context.shared.find_eni(&mut context.worker.socket, attachment.eni_mac)? else {
         return Ok(Found::default());
     };

@@ -4,12 +4,14 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::{Found, PairKind, Progress};
-use crate::attachment::{ALIAS_PREFIX, Attachment, alias_of};
+use crate::attachment::{ALIAS_PREFIX, Attachment, Mode, alias_of};
 use crate::error::{Error, ErrorCode, Result};
+use crate::former::Former;
 use crate::kernel::execute::Pod;
 use crate::kernel::message::{self, LinkChange};
 use crate::kernel::observe;
 use crate::kernel::socket::Request;
+use crate::mode::exclusive;
 use crate::object::{Device, GROUP_RETIRED, Mac, displaced_name};
 use crate::observed::ObservedLink;
 use crate::shared::Context;
@@ -22,7 +24,14 @@ const VANISHED_PAUSE: Duration = Duration::from_millis(1);
 
 /// True if the link is the living host end of attachment `alias`.
 pub fn is_host_end(link: &ObservedLink, alias: &str) -> bool {
-    link.alias.as_deref() == Some(alias) && link.group != GROUP_RETIRED
+    link.alias.as_deref() == Some(alias) && link.group != GROUP_RETIRED && !is_moved_eni(link)
+}
+
+/// True if the link is an ENI that an attachment has moved: it has the alias as well, but must never be deleted. A pod may have taken its
+/// marks off; hardware is still no end of a pair.
+pub fn is_moved_eni(link: &ObservedLink) -> bool {
+    let ours = link.alias.as_deref().is_some_and(|alias| alias.starts_with(ALIAS_PREFIX));
+    Former::read(link).is_some() || ours && link.kind.is_none()
 }
 
 /// True if the link is the one remembered, but somebody has taken or overwritten its alias.
@@ -106,7 +115,7 @@ pub fn prepare(
     let deadline = Instant::now() + RETIRED_LIMIT;
     let vanished_deadline = Instant::now() + VANISHED_LIMIT;
     loop {
-        let Some(pod) = observe::link_by_name(&mut pod.socket, &attachment.if_name)? else {
+        let Some(pod) = observe::link_by_name(&mut pod.socket, name_in_pod(attachment))? else {
             return Ok(Found::default());
         };
         let peer = match pod.peer_index.filter(|_| pod.peer_elsewhere) {
@@ -122,14 +131,22 @@ pub fn prepare(
             }
             // The peer went between the two looks: the kernel is deleting a retired pair, and soon neither end is there.
             None if pod.peer_elsewhere && Instant::now() < vanished_deadline => sleep(VANISHED_PAUSE),
-            _ => return Err(not_ours(attachment)),
+            _ => return Err(not_ours(attachment, name_in_pod(attachment))),
         }
     }
 }
 
-/// The interface name in the pod is taken by something foreign.
-pub fn not_ours(attachment: &Attachment) -> Error {
-    let object = format!("link {}", attachment.if_name);
+/// The name of the pair's end in the pod.
+fn name_in_pod(attachment: &Attachment) -> &str {
+    match attachment.mode {
+        Mode::Exclusive => exclusive::PEER_NAME,
+        _ => &attachment.if_name,
+    }
+}
+
+/// An interface name in the pod is taken by something foreign.
+pub fn not_ours(attachment: &Attachment, name: &str) -> Error {
+    let object = format!("link {name}");
     let message = format!("{object} exists in {} and is not ours", attachment.netns);
     Error {
         object: Some(object),

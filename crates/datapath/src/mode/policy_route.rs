@@ -27,17 +27,18 @@ pub const PRIORITY_TO_POD: u32 = 512;
 pub const PRIORITY_FROM_POD: u32 = 2048;
 
 /// One family of the attachment, without its type.
-struct Leg {
-    family: Family,
-    pod: IpAddr,
-    gateway: IpAddr,
-    host: Option<IpAddr>,
+pub(super) struct Leg {
+    pub family: Family,
+    pub pod: IpAddr,
+    pub prefix_length: u8,
+    pub gateway: IpAddr,
+    pub host: Option<IpAddr>,
 }
 
 /// The wanted state of a `policy_route` attachment.
 pub fn desired_state(attachment: &Attachment, facts: &HostFacts) -> DesiredState {
     let mut host = NamespaceState {
-        sysctls: node_sysctls(attachment, facts),
+        sysctls: node_sysctls(attachment, facts, &[Device::Eni, Device::HostEnd]),
         ..NamespaceState::default()
     };
     let mut pod = NamespaceState::default();
@@ -68,7 +69,7 @@ pub fn desired_state(attachment: &Attachment, facts: &HostFacts) -> DesiredState
     }
 }
 
-fn end(device: Device, name: &str, attachment: &Attachment) -> Link {
+pub(super) fn end(device: Device, name: &str, attachment: &Attachment) -> Link {
     Link {
         device,
         name: Some(name.to_owned()),
@@ -77,25 +78,27 @@ fn end(device: Device, name: &str, attachment: &Attachment) -> Link {
     }
 }
 
-fn legs(attachment: &Attachment) -> impl Iterator<Item = Leg> {
+pub(super) fn legs(attachment: &Attachment) -> impl Iterator<Item = Leg> {
     let ipv4 = attachment.ipv4.map(|ipv4| Leg {
         family: Family::V4,
         pod: ipv4.address.into(),
+        prefix_length: ipv4.prefix_length,
         gateway: ipv4.gateway.into(),
         host: attachment.host_ipv4.map(IpAddr::from),
     });
     let ipv6 = attachment.ipv6.map(|ipv6| Leg {
         family: Family::V6,
         pod: ipv6.address.into(),
+        prefix_length: ipv6.prefix_length,
         gateway: ipv6.gateway.into(),
         host: attachment.host_ipv6.map(IpAddr::from),
     });
     ipv4.into_iter().chain(ipv6)
 }
 
-/// Sysctls of the node as a whole. Order matters: a node that lives on router advertisements must be told to go on accepting them
+/// Sysctls of the node as a whole and of its devices. Order matters: a node that lives on router advertisements must be told to go on accepting them
 /// before forwarding is switched on, or the kernel drops its default route (`rt6_purge_dflt_routers`).
-fn node_sysctls(attachment: &Attachment, facts: &HostFacts) -> Vec<Sysctl> {
+pub(super) fn node_sysctls(attachment: &Attachment, facts: &HostFacts, devices: &[Device]) -> Vec<Sysctl> {
     let mut sysctls = Vec::new();
     for scope in [SysctlScope::All, SysctlScope::Default] {
         sysctls.push(sysctl(Family::V4, scope, "forwarding", 1));
@@ -107,13 +110,13 @@ fn node_sysctls(attachment: &Attachment, facts: &HostFacts) -> Vec<Sysctl> {
         }
         sysctls.push(sysctl(Family::V6, SysctlScope::All, "forwarding", 1));
     }
-    if attachment.ipv6.is_some() {
+    if attachment.ipv6.is_some() && devices.contains(&Device::Eni) {
         // Without a link-local address that has passed duplicate detection the kernel asks for no neighbour (`ndisc_solicit`): for more
         // than a second a new ENI could not find its gateway. The VPC makes MACs, and so these addresses, unique.
         sysctls.push(sysctl(Family::V6, SysctlScope::Device(Device::Eni), "accept_dad", 0));
     }
-    for device in [Device::Eni, Device::HostEnd] {
-        let scope = SysctlScope::Device(device);
+    for device in devices {
+        let scope = SysctlScope::Device(*device);
         if attachment.ipv4.is_some() {
             sysctls.push(sysctl(Family::V4, scope, "forwarding", 1));
             sysctls.push(sysctl(Family::V4, scope, "rp_filter", 0));
@@ -166,11 +169,16 @@ fn host_leg(host: &mut NamespaceState, leg: &Leg, attachment: &Attachment, facts
     host.routes.push(route(Prefix::host(leg.pod), None, Device::HostEnd));
 }
 
-fn pod_leg(pod: &mut NamespaceState, leg: &Leg, attachment: &Attachment) {
-    let next_hop = match leg.family {
+/// The next hop that stands for the node in every pod.
+pub(super) fn next_hop(family: Family) -> IpAddr {
+    match family {
         Family::V4 => NEXT_HOP_V4,
         Family::V6 => NEXT_HOP_V6,
-    };
+    }
+}
+
+fn pod_leg(pod: &mut NamespaceState, leg: &Leg, attachment: &Attachment) {
+    let next_hop = next_hop(leg.family);
     if leg.family == Family::V6 {
         let scope = SysctlScope::Device(Device::PodEnd);
         pod.sysctls.push(sysctl(Family::V6, scope, "disable_ipv6", 0));
@@ -193,7 +201,7 @@ fn pod_leg(pod: &mut NamespaceState, leg: &Leg, attachment: &Attachment) {
 }
 
 /// A route in main: to a neighbour on the link, or onlink through a gateway.
-fn route(destination: Prefix, gateway: Option<IpAddr>, device: Device) -> Route {
+pub(super) fn route(destination: Prefix, gateway: Option<IpAddr>, device: Device) -> Route {
     let family = destination.family();
     Route {
         table: TABLE_MAIN,
@@ -212,7 +220,7 @@ fn route(destination: Prefix, gateway: Option<IpAddr>, device: Device) -> Route 
     }
 }
 
-fn rule(family: Family, priority: u32, from: Option<Prefix>, to: Option<Prefix>, table: u32) -> Rule {
+pub(super) fn rule(family: Family, priority: u32, from: Option<Prefix>, to: Option<Prefix>, table: u32) -> Rule {
     Rule {
         family,
         priority,
@@ -226,7 +234,7 @@ fn rule(family: Family, priority: u32, from: Option<Prefix>, to: Option<Prefix>,
     }
 }
 
-fn neighbour(device: Device, address: IpAddr, owner: Device) -> Neighbour {
+pub(super) fn neighbour(device: Device, address: IpAddr, owner: Device) -> Neighbour {
     Neighbour {
         device,
         address,
@@ -235,7 +243,7 @@ fn neighbour(device: Device, address: IpAddr, owner: Device) -> Neighbour {
     }
 }
 
-fn sysctl(family: Family, scope: SysctlScope, name: &'static str, value: i32) -> Sysctl {
+pub(super) fn sysctl(family: Family, scope: SysctlScope, name: &'static str, value: i32) -> Sysctl {
     Sysctl {
         key: SysctlKey { family, scope, name },
         value,

@@ -8,6 +8,7 @@
 
 use crate::attachment::{Attachment, BandwidthMode, Mode};
 use crate::desired::DesiredState;
+use crate::link::Form;
 use crate::object::{Attach, Device, Discipline, QDISC_HANDLE, Qdisc};
 
 /// Burst as time at full rate, in milliseconds: a timer tick at 250 Hz.
@@ -23,7 +24,10 @@ const BURST_ABOVE_MTU: u32 = 1500;
 pub fn shape(desired: &mut DesiredState, attachment: &Attachment) {
     let shaping = &attachment.shaping;
     if let Some(rate) = shaping.egress.filter(|_| shaping.mode == BandwidthMode::Tc) {
-        desired.pod.qdiscs.push(bucket(Device::PodEnd, rate, attachment.mtu));
+        desired
+            .pod
+            .qdiscs
+            .push(bucket(Form::of(attachment).pod_device(), rate, attachment.mtu));
     }
     if let Some(rate) = shaping.ingress.filter(|_| has_host_end(attachment.mode)) {
         desired.host.qdiscs.push(bucket(Device::HostEnd, rate, attachment.mtu));

@@ -5,6 +5,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::displace::displace;
+use super::release;
 use super::view::{self, RuleSource, View};
 use crate::attachment::{ALIAS_PREFIX, Attachment};
 use crate::diff::{Difference, Phase, Step, diff};
@@ -30,7 +31,7 @@ const EEXIST: i32 = 17;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attached {
     /// Name of the link of the host namespace that carries the pod's packets: the host end of a pair, the ENI where the pod's link hangs
-    /// on it ([`Form::host_device`]).
+    /// on it ([`Form::host_device`]). Empty, with index 0, where an ENI in the pod has no pair beside it.
     pub host_if_name: String,
     /// Its index.
     pub host_if_index: u32,
@@ -65,7 +66,7 @@ struct Attach<'c, 'w> {
     attachment: &'c Attachment,
     form: Form,
     pod: Pod,
-    progress: Progress,
+    progress: &'c mut Progress,
     unenforced: Vec<String>,
 }
 
@@ -76,12 +77,21 @@ pub fn attach(
     started: Instant,
     failpoint: Failpoint,
 ) -> Result<Outcome> {
-    let mut pod = view::open_pod(context, &attachment.netns)?;
     let mut progress = Progress {
         failpoint,
         ..Progress::default()
     };
-    let found = link::prepare(context, attachment, &mut pod, &mut progress)?;
+    let result = make(context, attachment, started, &mut progress);
+    // An ENI that was moved for nothing must not stay away. A call stopped by its failpoint stands for one that was killed.
+    if result.is_err() && progress.moved_eni && !failpoint.armed() {
+        release::undo(context, attachment)?;
+    }
+    result
+}
+
+fn make(context: &mut Context<'_>, attachment: &Arc<Attachment>, started: Instant, progress: &mut Progress) -> Result<Outcome> {
+    let mut pod = view::open_pod(context, &attachment.netns)?;
+    let found = link::prepare(context, attachment, &mut pod, progress)?;
     let mut attach = Attach {
         context,
         attachment,
@@ -96,12 +106,12 @@ pub fn attach(
     let Settled { host, host_end, pod } = attach.settle(view)?;
     let mac = |link: &ObservedLink| link.mac.unwrap_or(Mac([0; 6]));
     let attached = Attached {
-        host_if_name: host.name.clone(),
-        host_if_index: host.index,
-        host_mac: mac(&host),
+        host_if_name: host.as_ref().map(|host| host.name.clone()).unwrap_or_default(),
+        host_if_index: host.as_ref().map_or(0, |host| host.index),
+        host_mac: host.as_ref().map_or(Mac([0; 6]), mac),
         pod_mac: mac(&pod),
         pod_if_index: pod.index,
-        renamed_holder: attach.progress.renamed_holder,
+        renamed_holder: attach.progress.renamed_holder.take(),
         unenforced: attach.unenforced,
         steps: attach.progress.steps,
         duration: started.elapsed(),
@@ -147,7 +157,9 @@ impl Attach<'_, '_> {
         let parts = self.execute(&view, parts, &steps)?;
         let pod = self.wait_ready(&parts, CameUp::by(&steps))?;
         let host = view.host.links.remove(&form.host_device());
-        let host = host.ok_or_else(|| Error::new(ErrorCode::Kernel, "the link of the host vanished"))?;
+        if host.is_none() && !view.desired.host.links.is_empty() {
+            return Err(Error::new(ErrorCode::Kernel, "the link of the host vanished"));
+        }
         Ok(Settled {
             host,
             host_end: parts.end(Device::HostEnd),
@@ -158,6 +170,7 @@ impl Attach<'_, '_> {
     fn execute(&mut self, view: &View, parts: Parts, steps: &[Step]) -> Result<Parts> {
         let worker = &mut *self.context.worker;
         let mut executor = Executor {
+            masquerade: &self.context.shared.masquerade,
             host: &mut worker.socket,
             sysctls: &worker.sysctls,
             procfs: &mut worker.procfs,
@@ -214,10 +227,13 @@ impl Attach<'_, '_> {
 
     /// Links just made have no addresses, routes or neighbours: reading the links is enough.
     fn see_newborn(&mut self, view: &mut View, parts: &Parts) -> Result<()> {
-        view.pod = Observed {
-            sysctls: std::mem::take(&mut view.pod.sysctls),
-            ..Observed::default()
-        };
+        // An ENI was there before the pair beside it.
+        if self.form != Form::Moved {
+            view.pod = Observed {
+                sysctls: std::mem::take(&mut view.pod.sysctls),
+                ..Observed::default()
+            };
+        }
         let wanted = |links: &[Link]| links.iter().map(|link| link.device).collect::<Vec<_>>();
         for device in wanted(&view.desired.host.links) {
             if let Some((index, _)) = parts.end(device).filter(|_| !view.host.links.contains_key(&device)) {
@@ -242,7 +258,7 @@ impl Attach<'_, '_> {
     fn wait_ready(&mut self, parts: &Parts, came_up: CameUp) -> Result<ObservedLink> {
         let vanished = |what: &str| Error::new(ErrorCode::Kernel, format!("{what} vanished"));
         let deadline = Instant::now() + READY_LIMIT;
-        let (pod, _) = parts.end(Device::PodEnd).ok_or_else(|| vanished("the pod end"))?;
+        let (pod, _) = parts.end(self.form.pod_device()).ok_or_else(|| vanished("the pod end"))?;
         // Awaited: a link hanging on the ENI has no other end.
         let mut host = (parts.end(Device::HostEnd)).filter(|_| came_up.pod_end && !came_up.host_end);
         loop {
@@ -270,15 +286,19 @@ impl Attach<'_, '_> {
         let Some((eni, _)) = parts.end(Device::Eni) else {
             return Ok(true);
         };
-        let link_local = observe::link_local(&mut self.context.worker.socket, eni)?;
+        let socket = match self.form {
+            Form::Moved => &mut self.pod.socket,
+            _ => &mut self.context.worker.socket,
+        };
+        let link_local = observe::link_local(socket, eni)?;
         Ok(link_local == LinkLocal::Ready || link_local == LinkLocal::Missing && !eni_came_up)
     }
 }
 
 /// What an attach ends with.
 struct Settled {
-    /// The link of the host namespace to answer with.
-    host: ObservedLink,
+    /// The link of the host namespace to answer with, if there is one.
+    host: Option<ObservedLink>,
     /// Index and MAC of the host end, to be remembered, where there is one.
     host_end: Option<(u32, Mac)>,
     /// The pod's link.

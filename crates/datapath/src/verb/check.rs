@@ -10,23 +10,17 @@ use crate::shared::Context;
 
 /// Every difference between the attachment and the kernel.
 pub fn check(context: &mut Context<'_>, attachment: &Attachment) -> Result<Vec<Drift>> {
-    let missing = |place, kind, object, detail: &str| Drift {
-        place,
-        kind,
-        object,
-        problem: Problem::Missing,
-        detail: Some(detail.into()),
-    };
     let mut drifts = Vec::new();
     let mut pod = match view::open_pod(context, &attachment.netns) {
         Ok(pod) => Some(pod),
         Err(error) if error.code == ErrorCode::NetnsGone => {
-            drifts.push(missing(
-                Place::Pod,
-                "netns",
-                format!("netns {}", attachment.netns),
-                &error.message,
-            ));
+            drifts.push(Drift {
+                place: Place::Pod,
+                kind: "netns",
+                object: format!("netns {}", attachment.netns),
+                problem: Problem::Missing,
+                detail: Some(error.message),
+            });
             None
         }
         Err(error) => return Err(error),
@@ -35,12 +29,7 @@ pub fn check(context: &mut Context<'_>, attachment: &Attachment) -> Result<Vec<D
     let uplink = view::advertised_uplink(context, attachment, true)?;
     found.host.extend(uplink.map(|link| (Device::Uplink, link)));
     let Some(desired) = view::desired(attachment, &found) else {
-        drifts.push(missing(
-            Place::Host,
-            "link",
-            format!("link {}", attachment.eni_mac),
-            "no link has this MAC",
-        ));
+        drifts.push(view::missing_eni(attachment));
         return Ok(drifts);
     };
     let host = view::see_host(context, &desired, found.host, RuleSource::Kernel)?;

@@ -2,15 +2,20 @@
 //! (alias, group, protocol number) is never touched. Runs while no attach or repair does.
 
 use std::collections::HashSet;
+use std::net::IpAddr;
+use std::sync::atomic::Ordering;
 
 use netlink_packet_route::RouteNetlinkMessage;
 
 use super::detach::{Removal, remove_all, remove_rule, retire};
-use crate::attachment::ALIAS_PREFIX;
+use super::release;
+use crate::attachment::{ALIAS_PREFIX, Mode};
 use crate::error::{Error, Result};
 use crate::kernel::execute::Failpoint;
 use crate::kernel::message;
 use crate::kernel::observe;
+use crate::link::moved;
+use crate::link::pair::is_moved_eni;
 use crate::object::{Device, Family, GROUP_RETIRED, PROTOCOL, Route, Rule, TABLE_MAIN, eni_table};
 use crate::observed::ObservedLink;
 use crate::registry::Registry;
@@ -27,8 +32,12 @@ pub struct Collected {
 
 /// Removes what belongs to nobody.
 pub fn collect(context: &mut Context<'_>) -> Collected {
+    // Looking into every namespace takes its time; whether one of them is nobody's is judged when nobody makes anything.
+    let looks = context.shared.strays.swap(false, Ordering::Relaxed);
+    let strays = if looks { moved::strays(context) } else { Vec::new() };
     let _alone = context.shared.alone();
     let mut collected = Collected::default();
+    let restored = release::collect(context, strays, &mut collected.failures);
     let (removals, retired) = match find(context) {
         Ok(found) => found,
         Err(error) => {
@@ -37,6 +46,7 @@ pub fn collect(context: &mut Context<'_>) -> Collected {
         }
     };
     let objects: Vec<String> = removals.iter().map(|removal| removal.object.clone()).collect();
+    unmask(context, &mut collected);
     let mut failpoint = Failpoint::OFF;
     if let Err(error) = remove_all(context, removals, &mut collected.failures, &mut failpoint) {
         collected.failures.push(error);
@@ -51,9 +61,29 @@ pub fn collect(context: &mut Context<'_>) -> Collected {
     collected.removed = objects
         .into_iter()
         .filter(|object| !failed.contains(object.as_str()))
+        .chain(restored)
+        .chain(std::mem::take(&mut collected.removed))
         .collect();
     collected.removed.dedup();
     collected
+}
+
+/// Addresses that are masqueraded for nobody.
+fn unmask(context: &mut Context<'_>, collected: &mut Collected) {
+    let masked = |address: &IpAddr, registry: &Registry| {
+        let owner = registry.owner(address).and_then(|id| registry.get(id));
+        owner.is_some_and(|guarded| guarded.attachment.mode == Mode::Exclusive)
+    };
+    let shared = context.shared;
+    let gone = shared
+        .masquerade
+        .remove(&context.worker.home, |address| !masked(address, &shared.registry()));
+    match gone {
+        Ok(gone) => collected
+            .removed
+            .extend(gone.iter().map(|address| format!("masquerade {address}"))),
+        Err(error) => collected.failures.push(error),
+    }
 }
 
 /// What to remove, and how many devices the batch deleter will find. Everything is listed first, then the registry is asked: what an attachment made stands behind its admission.
@@ -89,7 +119,7 @@ fn find(context: &mut Context<'_>) -> Result<(Vec<Removal>, usize)> {
 fn orphan_id(link: &ObservedLink) -> Option<&str> {
     link.alias
         .as_deref()
-        .filter(|_| link.group != GROUP_RETIRED)?
+        .filter(|_| link.group != GROUP_RETIRED && !is_moved_eni(link))?
         .strip_prefix(ALIAS_PREFIX)
 }
 
@@ -125,7 +155,7 @@ fn route_has_owner(route: &Route, registry: &Registry, tables: &HashSet<u32>) ->
         guarded
             .attachment
             .ipv6
-            .is_some_and(|ipv6| std::net::IpAddr::V6(ipv6.gateway) == route.destination.address)
+            .is_some_and(|ipv6| IpAddr::V6(ipv6.gateway) == route.destination.address)
     };
     route.destination.is_host() && (registry.owner(&route.destination.address).is_some() || registry.all().any(is_gateway))
 }

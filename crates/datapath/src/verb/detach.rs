@@ -5,6 +5,8 @@ use std::net::IpAddr;
 
 use netlink_packet_route::RouteNetlinkMessage;
 
+use super::release::release;
+use crate::attachment::Mode;
 use crate::error::{Error, Result};
 use crate::kernel::execute::{BATCH, Failpoint};
 use crate::kernel::message::{self, LinkChange};
@@ -14,6 +16,7 @@ use crate::link::pair;
 use crate::mode::policy_route::{PRIORITY_FROM_POD, PRIORITY_TO_POD};
 use crate::object::{Device, Family, GROUP_RETIRED, PROTOCOL, Prefix, Route, Rule, TABLE_MAIN, displaced_name};
 use crate::observed::ObservedLink;
+use crate::registry::Guarded;
 use crate::shared::Context;
 
 const ENOENT: i32 = 2;
@@ -25,6 +28,8 @@ const ENODEV: i32 = 19;
 pub struct Target {
     /// Its id.
     pub id: String,
+    /// Path of its network namespace, if known.
+    pub netns: Option<String>,
     /// Its host name, if known.
     pub host_if_name: Option<String>,
     /// Its addresses, if known.
@@ -48,8 +53,15 @@ pub(super) struct Removal {
 }
 
 /// Removes everything that is marked with the target's id. The target is not guarded any more.
-pub fn detach(context: &mut Context<'_>, target: &Target, host_end: Option<u32>, mut failpoint: Failpoint) -> Detached {
+///
+/// An ENI that stands in the pod goes home first: nothing must keep it there.
+pub fn detach(context: &mut Context<'_>, target: &Target, guarded: Option<&Guarded>, mut failpoint: Failpoint) -> Detached {
     let mut detached = Detached::default();
+    let released = release(context, target, guarded, &mut failpoint).unwrap_or_else(|error| {
+        detached.failures.push(error);
+        false
+    });
+    let host_end = guarded.and_then(|guarded| guarded.host_end).map(|(index, _)| index);
     let link = match find(context, target, host_end) {
         Ok(link) => link,
         Err(error) => {
@@ -73,7 +85,14 @@ pub fn detach(context: &mut Context<'_>, target: &Target, host_end: Option<u32>,
         removals.splice(0..0, addresses.iter().map(|address| remove_route(*address, link)));
         removals.extend(retire(link));
     }
-    detached.already_gone = removals.is_empty() && detached.failures.is_empty();
+    let masked = match unmask(context, guarded, &addresses) {
+        Ok(masked) => masked,
+        Err(error) => {
+            detached.failures.push(error);
+            false
+        }
+    };
+    detached.already_gone = removals.is_empty() && !released && !masked && detached.failures.is_empty();
     if let Err(error) = remove_all(context, removals, &mut detached.failures, &mut failpoint) {
         detached.failures.push(error);
     }
@@ -81,6 +100,16 @@ pub fn detach(context: &mut Context<'_>, target: &Target, host_end: Option<u32>,
         context.shared.reaper.retired(1);
     }
     detached
+}
+
+/// Takes the addresses out of what is masqueraded. Only a pod with an ENI of its own has any there.
+fn unmask(context: &mut Context<'_>, guarded: Option<&Guarded>, addresses: &[IpAddr]) -> Result<bool> {
+    if addresses.is_empty() || guarded.is_some_and(|guarded| guarded.attachment.mode != Mode::Exclusive) {
+        return Ok(false);
+    }
+    let masquerade = &context.shared.masquerade;
+    let gone = masquerade.remove(&context.worker.home, |address| addresses.contains(address))?;
+    Ok(!gone.is_empty())
 }
 
 fn find(context: &mut Context<'_>, target: &Target, host_end: Option<u32>) -> Result<Option<ObservedLink>> {

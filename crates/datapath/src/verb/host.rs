@@ -48,7 +48,7 @@ pub fn host_addresses(context: &mut Context<'_>) -> Result<HostAddresses> {
     })
 }
 
-fn is_global(address: &IpAddr) -> bool {
+pub(super) fn is_global(address: &IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => !v4.is_link_local() && !v4.is_loopback(),
         IpAddr::V6(v6) => !v6.is_unicast_link_local() && !v6.is_loopback(),

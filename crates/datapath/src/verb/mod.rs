@@ -6,6 +6,7 @@ pub mod collect;
 pub mod detach;
 pub mod displace;
 pub mod host;
+pub mod release;
 pub mod repair;
 pub mod scan;
 pub mod survey;

@@ -4,14 +4,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::attach::{self, steps_where};
+use super::attach::{self, Outcome, steps_where};
+use super::release;
 use super::view::{self, RuleSource};
 use crate::attachment::Attachment;
 use crate::desired::DesiredState;
-use crate::diff::{Difference, Drift, Problem, diff};
+use crate::diff::{Difference, Drift, diff};
 use crate::error::{Error, ErrorCode, Result};
 use crate::kernel::execute::{Executor, Failpoint, Parts, Pod};
-use crate::link;
+use crate::link::{self, Form};
 use crate::object::{Device, Link, Place};
 use crate::observed::{Observed, ObservedLink};
 use crate::shared::Context;
@@ -40,6 +41,10 @@ fn mend(context: &mut Context<'_>, attachment: &Arc<Attachment>, pods: bool, rep
         Err(error) if error.code == ErrorCode::NetnsGone => None,
         other => other?,
     };
+    // What it had in the host namespace goes with its detach; an ENI that it has thrown back needs nobody's leave to be cleaned.
+    if pods && pod.is_none() && Form::of(attachment) == Form::Moved {
+        return release::undo(context, attachment);
+    }
     let mut found = link::find(context, attachment, pod.as_mut(), true)?;
     if !found.host.contains_key(&Device::HostEnd) && pods && pod.is_none() {
         return Ok(());
@@ -47,15 +52,15 @@ fn mend(context: &mut Context<'_>, attachment: &Arc<Attachment>, pods: bool, rep
     let uplink = view::advertised_uplink(context, attachment, false)?;
     found.host.extend(uplink.map(|link| (Device::Uplink, link)));
     let Some(desired) = view::desired(attachment, &found) else {
-        let object = format!("link {}", attachment.eni_mac);
-        let detail = Some("no link has this MAC".to_owned());
-        repaired.drifts.push(Drift {
-            place: Place::Host,
-            kind: "link",
-            object: object.clone(),
-            problem: Problem::Missing,
-            detail,
-        });
+        let drift = view::missing_eni(attachment);
+        let object = drift.object.clone();
+        repaired.drifts.push(drift);
+        // It may be back in the host namespace, or plugged in again.
+        if Form::of(attachment) == Form::Moved
+            && let Outcome::Done(_) = attach::attach(context, attachment, Instant::now(), Failpoint::OFF)?
+        {
+            return Ok(());
+        }
         return Err(Error::new(ErrorCode::EniNotFound, "the ENI is gone from the node").about(object));
     };
     let there =
@@ -134,6 +139,7 @@ fn execute(
         .filter(possible)
         .collect();
     let mut executor = Executor {
+        masquerade: &context.shared.masquerade,
         host: &mut context.worker.socket,
         sysctls: &context.worker.sysctls,
         procfs: &mut context.worker.procfs,

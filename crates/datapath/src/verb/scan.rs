@@ -1,16 +1,17 @@
 //! Scan: the host's side of all attachments at once. Each kind of object is listed a single time, however many pods there are.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::view;
-use crate::attachment::Attachment;
+use crate::attachment::{Attachment, Mode};
 use crate::desired::DesiredState;
 use crate::diff::diff;
 use crate::error::Result;
 use crate::kernel::sysctl::SysctlTree;
 use crate::kernel::{observe, queueing};
-use crate::link::{Found, pair};
+use crate::link::{Form, Found, pair};
 use crate::object::{Address, Device, Family, Neighbour, Prefix, Qdisc, Route, Rule};
 use crate::observed::{Observed, ObservedLink};
 use crate::shared::{Context, pick_eni};
@@ -19,6 +20,7 @@ use crate::shared::{Context, pick_eni};
 struct Snapshot {
     links: Vec<ObservedLink>,
     by_alias: HashMap<String, usize>,
+    masquerade: Vec<IpAddr>,
     addresses: HashMap<u32, Vec<Address>>,
     routes: HashMap<u32, Vec<Route>>,
     unbound: Vec<Route>,
@@ -29,7 +31,10 @@ struct Snapshot {
 
 /// Ids of the attachments whose host side differs from what is wanted.
 pub fn scan(context: &mut Context<'_>, attachments: &[Arc<Attachment>]) -> Result<Vec<String>> {
-    let snapshot = Snapshot::take(context)?;
+    let mut snapshot = Snapshot::take(context)?;
+    if attachments.iter().any(|attachment| attachment.mode == Mode::Exclusive) {
+        snapshot.masquerade = context.shared.masquerade.addresses(&context.worker.home)?;
+    }
     let with_ipv6 = attachments.iter().find(|attachment| attachment.ipv6.is_some());
     let uplink = with_ipv6
         .map(|attachment| view::advertised_uplink(context, attachment, true))
@@ -58,6 +63,7 @@ impl Snapshot {
         let links = observe::links(socket)?;
         let mut snapshot = Self {
             by_alias: HashMap::new(),
+            masquerade: Vec::new(),
             links,
             addresses: HashMap::new(),
             routes: HashMap::new(),
@@ -116,6 +122,7 @@ impl Snapshot {
             seen.neighbours.extend(self.neighbours.get(&index).into_iter().flatten());
             seen.qdiscs.extend(self.qdiscs.get(&index).into_iter().flatten().cloned());
         }
+        seen.masquerade.clone_from(&self.masquerade);
         seen.routes.extend(&self.unbound);
         seen.rules = self.rules_for(&desired);
         observe::name_devices(&mut seen);
@@ -126,8 +133,12 @@ impl Snapshot {
     /// The links of the host namespace that an attachment needs, as far as they are there.
     fn find(&self, attachment: &Attachment, uplink: Option<&ObservedLink>) -> Found {
         let marked = |alias: &str| self.by_alias.get(alias).and_then(|place| self.links.get(*place));
+        let eni = pick_eni(&self.links, attachment.eni_mac);
+        if Form::of(attachment) == Form::Moved {
+            return self.find_moved(attachment, uplink, eni);
+        }
         let parts = [
-            (Device::Eni, pick_eni(&self.links, attachment.eni_mac)),
+            (Device::Eni, eni),
             (Device::HostEnd, marked(&attachment.alias())),
             (Device::Uplink, uplink),
         ];
@@ -136,6 +147,23 @@ impl Snapshot {
             host: there.collect(),
             ..Found::default()
         }
+    }
+
+    /// An ENI that belongs into a pod is not looked for there; in the host namespace it is wrong, and then nothing is found.
+    fn find_moved(&self, attachment: &Attachment, uplink: Option<&ObservedLink>, eni: Option<&ObservedLink>) -> Found {
+        let mut found = Found::default();
+        if eni.is_none() {
+            let host_end = self
+                .by_alias
+                .get(&attachment.alias())
+                .and_then(|place| self.links.get(*place));
+            let parts = [(Device::HostEnd, host_end), (Device::Uplink, uplink)];
+            found
+                .host
+                .extend(parts.into_iter().filter_map(|(device, link)| Some((device, link?.clone()))));
+            found.pod.insert(Device::Eni, ObservedLink::default());
+        }
+        found
     }
 
     fn rules_for(&self, desired: &DesiredState) -> Vec<Rule> {

@@ -4,14 +4,15 @@ use std::collections::HashMap;
 
 use crate::attachment::Attachment;
 use crate::desired::{DesiredState, HostFacts};
+use crate::diff::{Drift, Problem};
 use crate::error::{Error, ErrorCode, Result};
 use crate::kernel::execute::Pod;
 use crate::kernel::netns::Netns;
 use crate::kernel::observe;
 use crate::kernel::socket::Socket;
-use crate::link::Found;
+use crate::link::{Form, Found};
 use crate::mode;
-use crate::object::{Device, Rule};
+use crate::object::{Device, Place, Rule};
 use crate::observed::{Observed, ObservedLink};
 use crate::shared::Context;
 
@@ -87,6 +88,21 @@ pub fn desired(attachment: &Attachment, found: &Found) -> Option<DesiredState> {
     Some(desired)
 }
 
+/// What is said of an ENI that is not where the attachment wants it.
+pub fn missing_eni(attachment: &Attachment) -> Drift {
+    let (place, detail) = match Form::of(attachment) {
+        Form::Moved => (Place::Pod, "not in the pod"),
+        _ => (Place::Host, "no link has this MAC"),
+    };
+    Drift {
+        place,
+        kind: "link",
+        object: format!("link {}", attachment.eni_mac),
+        problem: Problem::Missing,
+        detail: Some(detail.to_owned()),
+    }
+}
+
 /// Where the host's rules are read: a check believes nothing but the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RuleSource {
@@ -126,6 +142,9 @@ pub fn see_host(
     let rules = rules(context, desired, source)?;
     observe::observe_host(&mut context.worker.socket, desired, rules, &mut seen)?;
     observe::read_sysctls(&mut context.worker.sysctls, desired, &mut seen)?;
+    if !desired.host.masquerade.is_empty() {
+        seen.masquerade = context.shared.masquerade.addresses(&context.worker.home)?;
+    }
     Ok(seen)
 }
 

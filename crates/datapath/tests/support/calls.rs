@@ -97,6 +97,7 @@ impl Drop for Open {
 pub fn target(attachment: &Attachment) -> Target {
     Target {
         id: attachment.id.clone(),
+        netns: Some(attachment.netns.clone()),
         host_if_name: Some(attachment.host_if_name.clone()),
         addresses: attachment.addresses().collect(),
     }

@@ -1,0 +1,390 @@
+//! The few nf_tables messages that masquerading takes: one table of our own with two sets of pod addresses and one rule for each.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use netlink_sys::{Socket as RawSocket, SocketAddr, protocols::NETLINK_NETFILTER};
+
+use super::uapi::{NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR};
+use super::wire::{attributes, frames, i32_of_array};
+use crate::error::{Error, Result};
+use crate::object::Family;
+
+/// Our table, of family `inet`; `nft list table inet terway_exclusive` shows it.
+pub const TABLE: &str = "terway_exclusive";
+const CHAIN: &str = "postrouting";
+const RECEIVE_BUFFER: usize = 64 * 1024;
+const MSG_DONTWAIT: i32 = 0x40;
+const ENOENT: i32 = 2;
+
+const SUBSYSTEM: u16 = 10;
+const BATCH_BEGIN: u16 = 0x10;
+const BATCH_END: u16 = 0x11;
+const NEW_TABLE: u16 = 0;
+const DELETE_TABLE: u16 = 2;
+const NEW_CHAIN: u16 = 3;
+const NEW_RULE: u16 = 6;
+const GET_RULE: u16 = 7;
+const NEW_SET: u16 = 9;
+const NEW_ELEMENT: u16 = 12;
+const GET_ELEMENT: u16 = 13;
+const DELETE_ELEMENT: u16 = 14;
+
+const FAMILY_INET: u8 = 1;
+const HOOK_POSTROUTING: u32 = 4;
+/// `NF_IP_PRI_NAT_SRC`, where every other source translation stands as well; whoever comes first decides.
+const PRIORITY_NAT_SRC: u32 = 100;
+const REGISTER: u32 = 1;
+const META_OUTPUT: u32 = 5;
+const META_PROTOCOL: u32 = 15;
+const COMPARE_EQUAL: u32 = 0;
+const COMPARE_UNEQUAL: u32 = 1;
+const NETWORK_HEADER: u32 = 1;
+/// The loopback device is the first of every namespace.
+const LOOPBACK_INDEX: u32 = 1;
+/// In nested attributes.
+const LIST_ELEMENT: u16 = 1;
+const DATA_VALUE: u16 = 1;
+const NESTED: u16 = 0x8000;
+
+/// What of a family stands in messages.
+struct Kind {
+    set: &'static str,
+    id: u32,
+    /// `NFPROTO_*`
+    protocol: u8,
+    /// nft's number for the type of addresses, so that it can print them.
+    type_number: u32,
+    length: u32,
+    /// Of the source address in the header.
+    offset: u32,
+}
+
+fn kind(family: Family) -> Kind {
+    match family {
+        Family::V4 => Kind {
+            set: "pods4",
+            id: 1,
+            protocol: 2,
+            type_number: 7,
+            length: 4,
+            offset: 12,
+        },
+        Family::V6 => Kind {
+            set: "pods6",
+            id: 2,
+            protocol: 10,
+            type_number: 8,
+            length: 16,
+            offset: 8,
+        },
+    }
+}
+
+/// A netfilter netlink socket of the namespace in which it was opened.
+pub struct Nftables {
+    socket: RawSocket,
+    sequence: u32,
+}
+
+/// Attributes under construction.
+#[derive(Default)]
+struct Body(Vec<u8>);
+
+impl Body {
+    fn bytes(mut self, kind: u16, value: &[u8]) -> Self {
+        self.0.extend((4 + value.len() as u16).to_ne_bytes());
+        self.0.extend(kind.to_ne_bytes());
+        self.0.extend(value);
+        self.0.resize(super::wire::align(self.0.len()), 0);
+        self
+    }
+
+    fn text(self, kind: u16, value: &str) -> Self {
+        self.bytes(kind, &[value.as_bytes(), &[0]].concat())
+    }
+
+    fn number(self, kind: u16, value: u32) -> Self {
+        self.bytes(kind, &value.to_be_bytes())
+    }
+
+    fn nested(self, kind: u16, value: Self) -> Self {
+        self.bytes(kind | NESTED, &value.0)
+    }
+
+    fn expression(self, name: &str, data: Self) -> Self {
+        self.nested(LIST_ELEMENT, Self::default().text(1, name).nested(2, data))
+    }
+}
+
+fn octets(address: IpAddr) -> Vec<u8> {
+    match address {
+        IpAddr::V4(v4) => v4.octets().to_vec(),
+        IpAddr::V6(v6) => v6.octets().to_vec(),
+    }
+}
+
+fn in_table() -> Body {
+    Body::default().text(1, TABLE)
+}
+
+fn set(family: Family) -> Body {
+    let Kind {
+        set,
+        id,
+        type_number,
+        length,
+        ..
+    } = kind(family);
+    // Name, flags, type and length of the key, id within the batch.
+    in_table()
+        .text(2, set)
+        .number(3, 0)
+        .number(4, type_number)
+        .number(5, length)
+        .number(10, id)
+}
+
+/// `ip saddr @pods4 oif != "lo" masquerade`
+fn rule(family: Family) -> Body {
+    let Kind {
+        set,
+        id,
+        protocol,
+        length,
+        offset,
+        ..
+    } = kind(family);
+    let meta = |key: u32| Body::default().number(1, REGISTER).number(2, key);
+    let compare = |how: u32, value: &[u8]| {
+        let data = Body::default().bytes(DATA_VALUE, value);
+        Body::default().number(1, REGISTER).number(2, how).nested(3, data)
+    };
+    let source = Body::default()
+        .number(1, REGISTER)
+        .number(2, NETWORK_HEADER)
+        .number(3, offset)
+        .number(4, length);
+    let lookup = Body::default().text(1, set).number(2, REGISTER).number(4, id);
+    let expressions = Body::default()
+        .expression("meta", meta(META_PROTOCOL))
+        .expression("cmp", compare(COMPARE_EQUAL, &[protocol]))
+        .expression("payload", source)
+        .expression("lookup", lookup)
+        .expression("meta", meta(META_OUTPUT))
+        .expression("cmp", compare(COMPARE_UNEQUAL, &LOOPBACK_INDEX.to_ne_bytes()))
+        .expression("masq", Body::default());
+    in_table().text(2, CHAIN).nested(4, expressions)
+}
+
+fn chain() -> Body {
+    let hook = Body::default().number(1, HOOK_POSTROUTING).number(2, PRIORITY_NAT_SRC);
+    in_table().text(3, CHAIN).nested(4, hook).text(7, "nat")
+}
+
+fn elements(family: Family, addresses: &[IpAddr]) -> Body {
+    let list = addresses.iter().fold(Body::default(), |list, address| {
+        let key = Body::default().bytes(DATA_VALUE, &octets(*address));
+        list.nested(LIST_ELEMENT, Body::default().nested(1, key))
+    });
+    in_table().text(2, kind(family).set).nested(3, list)
+}
+
+const FAMILIES: [Family; 2] = [Family::V4, Family::V6];
+
+fn by_family(addresses: &[IpAddr]) -> impl Iterator<Item = (Family, Vec<IpAddr>)> {
+    FAMILIES.into_iter().filter_map(|family| {
+        let own: Vec<IpAddr> = addresses
+            .iter()
+            .copied()
+            .filter(|address| Family::of(*address) == family)
+            .collect();
+        (!own.is_empty()).then_some((family, own))
+    })
+}
+
+impl Nftables {
+    /// Opens a socket in the namespace of the calling thread.
+    pub fn open() -> Result<Self> {
+        let open = || -> io::Result<RawSocket> {
+            let mut socket = RawSocket::new(NETLINK_NETFILTER)?;
+            socket.bind_auto()?;
+            socket.connect(&SocketAddr::new(0, 0))?;
+            Ok(socket)
+        };
+        let socket = open().map_err(|cause| Error::system("socket(NETLINK_NETFILTER)", &cause))?;
+        Ok(Self { socket, sequence: 0 })
+    }
+
+    /// The addresses in both sets.
+    pub fn addresses(&mut self) -> Result<Vec<IpAddr>> {
+        let mut found = Vec::new();
+        for family in FAMILIES {
+            let body = in_table().text(2, kind(family).set);
+            for payload in self.dump(GET_ELEMENT, body)? {
+                found.extend(keys(&payload));
+            }
+        }
+        Ok(found)
+    }
+
+    /// How many rules the chain has.
+    pub fn rules(&mut self) -> Result<usize> {
+        Ok(self.dump(GET_RULE, in_table().text(2, CHAIN))?.len())
+    }
+
+    /// Makes the table anew, with these addresses; whatever was in it goes in the same moment.
+    pub fn make(&mut self, addresses: &[IpAddr]) -> Result<()> {
+        let mut requests = vec![
+            // Deleting asks that there be one.
+            (NEW_TABLE, NLM_F_CREATE, in_table()),
+            (DELETE_TABLE, 0, in_table()),
+            (NEW_TABLE, NLM_F_CREATE, in_table()),
+            (NEW_CHAIN, NLM_F_CREATE, chain()),
+        ];
+        for family in FAMILIES {
+            requests.push((NEW_SET, NLM_F_CREATE, set(family)));
+            requests.push((NEW_RULE, NLM_F_CREATE, rule(family)));
+        }
+        requests.extend(by_family(addresses).map(|(family, own)| (NEW_ELEMENT, NLM_F_CREATE, elements(family, &own))));
+        self.batch(requests)
+    }
+
+    /// Adds addresses; those that are there stay.
+    pub fn add(&mut self, addresses: &[IpAddr]) -> Result<()> {
+        let requests = by_family(addresses).map(|(family, own)| (NEW_ELEMENT, NLM_F_CREATE, elements(family, &own)));
+        self.batch(requests.collect())
+    }
+
+    /// Takes addresses out, all of which must be there.
+    pub fn remove(&mut self, addresses: &[IpAddr]) -> Result<()> {
+        let requests = by_family(addresses).map(|(family, own)| (DELETE_ELEMENT, 0, elements(family, &own)));
+        self.batch(requests.collect())
+    }
+
+    /// Removes the table and all that is in it.
+    pub fn destroy(&mut self) -> Result<()> {
+        self.batch(vec![(DELETE_TABLE, 0, in_table())])
+    }
+
+    fn message(&mut self, kind: u16, flags: u16, (family, resource): (u8, u16), body: &[u8]) -> Vec<u8> {
+        self.sequence = self.sequence.wrapping_add(1);
+        let mut message = Vec::with_capacity(20 + body.len());
+        message.extend((20 + body.len() as u32).to_ne_bytes());
+        message.extend(kind.to_ne_bytes());
+        message.extend((flags | NLM_F_REQUEST).to_ne_bytes());
+        message.extend(self.sequence.to_ne_bytes());
+        message.extend(0u32.to_ne_bytes());
+        message.extend([family, 0]);
+        message.extend(resource.to_be_bytes());
+        message.extend(body);
+        message
+    }
+
+    fn command(&mut self, command: u16, flags: u16, body: &Body) -> Vec<u8> {
+        self.message(SUBSYSTEM << 8 | command, flags, (FAMILY_INET, 0), &body.0)
+    }
+
+    /// All or nothing.
+    fn batch(&mut self, requests: Vec<(u16, u16, Body)>) -> Result<()> {
+        let mut data = self.message(BATCH_BEGIN, 0, (0, SUBSYSTEM), &[]);
+        let mut open = requests.len();
+        for (command, flags, body) in requests {
+            data.extend(self.command(command, flags | NLM_F_ACK, &body));
+        }
+        data.extend(self.message(BATCH_END, 0, (0, SUBSYSTEM), &[]));
+        self.send(&data)?;
+        let mut refusal = None;
+        while open > 0 {
+            for frame in frames(&self.receive()?) {
+                if frame.kind == NLMSG_ERROR {
+                    open = open.saturating_sub(1);
+                    let errno = -i32_of_array(frame.payload, 0).unwrap_or(0);
+                    if errno != 0 && refusal.is_none() {
+                        // A batch that is refused as a whole, for want of the module for instance, has one answer.
+                        open = if frame.payload.get(8..10) == Some(&BATCH_BEGIN.to_ne_bytes()) {
+                            0
+                        } else {
+                            open
+                        };
+                        refusal = Some(errno);
+                    }
+                }
+            }
+        }
+        match refusal {
+            None => Ok(()),
+            Some(errno) => Err(failed(errno)),
+        }
+    }
+
+    /// The entries of a list; none where the table is not there.
+    fn dump(&mut self, command: u16, body: Body) -> Result<Vec<Vec<u8>>> {
+        let data = self.command(command, NLM_F_DUMP, &body);
+        self.send(&data)?;
+        let mut entries = Vec::new();
+        loop {
+            for frame in frames(&self.receive()?) {
+                match frame.kind {
+                    NLMSG_DONE => return Ok(entries),
+                    NLMSG_ERROR => {
+                        return match -i32_of_array(frame.payload, 0).unwrap_or(0) {
+                            0 | ENOENT => Ok(entries),
+                            errno => Err(failed(errno)),
+                        };
+                    }
+                    _ => entries.push(frame.payload.to_vec()),
+                }
+            }
+        }
+    }
+
+    /// The kernel has answered when this returns.
+    fn send(&self, data: &[u8]) -> Result<()> {
+        let sent = self.socket.send(data, 0);
+        sent.map(|_| ())
+            .map_err(|cause| Error::system("send(NETLINK_NETFILTER)", &cause))
+    }
+
+    fn receive(&self) -> Result<Vec<u8>> {
+        let mut buffer = Vec::with_capacity(RECEIVE_BUFFER);
+        loop {
+            match self.socket.recv(&mut buffer, MSG_DONTWAIT) {
+                Ok(_) => return Ok(buffer),
+                Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
+                Err(cause) => return Err(Error::system("recv(NETLINK_NETFILTER)", &cause)),
+            }
+        }
+    }
+}
+
+fn failed(errno: i32) -> Error {
+    Error::system("nf_tables", &io::Error::from_raw_os_error(errno)).about(format!("table inet {TABLE}"))
+}
+
+/// The keys of an `NFT_MSG_NEWSETELEM`.
+fn keys(payload: &[u8]) -> Vec<IpAddr> {
+    let of = |data: &[u8], wanted: u16, skip: usize| -> Vec<Vec<u8>> {
+        attributes(data, skip)
+            .filter(|(kind, _)| *kind == wanted)
+            .map(|(_, value)| value.to_vec())
+            .collect()
+    };
+    let mut found = Vec::new();
+    for list in of(payload, 3, 4) {
+        for element in of(&list, LIST_ELEMENT, 0) {
+            for key in of(&element, 1, 0).iter().flat_map(|key| of(key, DATA_VALUE, 0)) {
+                let v4 = <[u8; 4]>::try_from(key.as_slice()).map(|octets| IpAddr::V4(Ipv4Addr::from(octets)));
+                let v6 = <[u8; 16]>::try_from(key.as_slice()).map(|octets| IpAddr::V6(Ipv6Addr::from(octets)));
+                found.extend(v4.or(v6));
+            }
+        }
+    }
+    found
+}
+
+impl std::fmt::Debug for Nftables {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Nftables")
+    }
+}

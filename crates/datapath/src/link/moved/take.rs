@@ -1,0 +1,125 @@
+//! From the host namespace into the pod: remember what it was, mark, down, move.
+
+use std::os::fd::AsFd;
+
+use super::{in_pod, restore};
+use crate::attachment::Attachment;
+use crate::error::{Error, ErrorCode, Result};
+use crate::former::{self, Former};
+use crate::kernel::execute::Pod;
+use crate::kernel::message::{self, LinkChange};
+use crate::kernel::observe;
+use crate::kernel::socket::Socket;
+use crate::link::{Progress, pair};
+use crate::observed::ObservedLink;
+use crate::shared::Context;
+
+/// An ENI that has just been plugged in may be renamed by udev while we work.
+const ATTEMPTS: u32 = 4;
+const EEXIST: i32 = 17;
+
+/// Moves the ENI into the pod, under the name it has there. On the way it loses addresses, routes, neighbours, qdiscs and filters.
+pub fn take(
+    context: &mut Context<'_>,
+    attachment: &Attachment,
+    eni: &ObservedLink,
+    pod: &mut Pod,
+    progress: &mut Progress,
+) -> Result<ObservedLink> {
+    free_name(attachment, pod)?;
+    progress.moved_eni = true;
+    let (_, home) = context.worker.home.identity();
+    let socket = &mut context.worker.socket;
+    for attempt in 1.. {
+        mark(socket, attachment, (eni.index, home), progress)?;
+        give_way(socket, attachment, eni.index, pod, progress)?;
+        progress.failpoint.pass()?;
+        let request = message::move_link(eni.index, pod.netns.as_fd(), &attachment.if_name);
+        let answer = socket.request(request, 0)?;
+        progress.steps += 1;
+        let refusal = answer.result.err();
+        // The rename is refused after the move has been made.
+        if let Some(link) = in_pod(pod, attachment.eni_mac)? {
+            return match refusal {
+                Some(refusal) if link.name != attachment.if_name => Err(refusal
+                    .error("RTM_SETLINK name")
+                    .about(format!("link {}", attachment.if_name))),
+                _ => Ok(link),
+            };
+        }
+        match refusal {
+            Some(refusal) if refusal.errno == EEXIST && attempt < ATTEMPTS => {}
+            Some(refusal) => return Err(refusal.error("RTM_SETLINK netns").about(format!("link {}", eni.name))),
+            None => break,
+        }
+    }
+    Err(Error::new(ErrorCode::Kernel, "vanished while it moved into the pod").about(format!("link {}", eni.name)))
+}
+
+/// The name in the pod must be free before anything changes.
+fn free_name(attachment: &Attachment, pod: &mut Pod) -> Result<()> {
+    let name = &attachment.if_name;
+    let has_name = |link: &ObservedLink| link.name == *name || link.alternative_names.contains(name);
+    let holder = observe::links(&mut pod.socket)?.into_iter().find(has_name);
+    if holder.is_some() {
+        return Err(pair::not_ours(attachment, name));
+    }
+    Ok(())
+}
+
+/// First what it was, then whose it is. An alias of ours without the former would make it a link to delete for whoever finds it.
+fn mark(socket: &mut Socket, attachment: &Attachment, (index, home): (u32, u64), progress: &mut Progress) -> Result<()> {
+    let vanished = || Error::new(ErrorCode::EniNotFound, "vanished").about(format!("link {}", attachment.eni_mac));
+    let link = observe::link_by_index(socket, index)?.ok_or_else(vanished)?;
+    if Former::read(&link).is_none() {
+        progress.failpoint.pass()?;
+        let marks = Former::of(&link, home).marks(attachment.eni_mac);
+        restore::ask(
+            socket,
+            &link,
+            "RTM_NEWLINKPROP",
+            message::alternative_names(index, &marks, true),
+        )?;
+        progress.steps += 1;
+    }
+    let alias = attachment.alias();
+    if link.up || link.alias.as_ref() != Some(&alias) {
+        progress.failpoint.pass()?;
+        let change = LinkChange {
+            up: Some(false),
+            alias: Some(alias),
+            ..LinkChange::default()
+        };
+        restore::ask(socket, &link, "RTM_SETLINK", message::set_link(index, change))?;
+        progress.steps += 1;
+    }
+    Ok(())
+}
+
+/// Alternative names that the pod knows already stay behind; the kernel would refuse the move.
+fn give_way(socket: &mut Socket, attachment: &Attachment, index: u32, pod: &mut Pod, progress: &mut Progress) -> Result<()> {
+    let Some(link) = observe::link_by_index(socket, index)? else {
+        return Ok(());
+    };
+    let there = observe::links(&mut pod.socket)?;
+    let is_taken = |name: &String| {
+        there
+            .iter()
+            .any(|other| other.name == *name || other.alternative_names.contains(name))
+    };
+    let wanted = |name: &String| *name == attachment.if_name;
+    for name in link.alternative_names.iter().filter(|name| is_taken(name) || wanted(name)) {
+        let object = || format!("alternative name {name} of link {}", link.name);
+        let Some(mark) = former::removed_name(attachment.eni_mac, name) else {
+            let message = format!("is taken in {} and too long to be remembered", attachment.netns);
+            return Err(Error::new(ErrorCode::InterfaceExists, message).about(object()));
+        };
+        for (names, add) in [(mark, true), (name.clone(), false)] {
+            progress.failpoint.pass()?;
+            let request = message::alternative_names(index, &[names], add);
+            restore::ask(socket, &link, "RTM_NEWLINKPROP", request)?;
+            progress.steps += 1;
+        }
+    }
+    Ok(())
+}

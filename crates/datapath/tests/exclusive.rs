@@ -1,0 +1,605 @@
+//! Mode `exclusive` on the machine's own kernel, where an ENI is the end of a veth pair: it vanishes with the pod's namespace, as a
+//! hot-unplugged one does, and the fabric plugs it in again. Hardware, which falls back into the first namespace, is in `exclusive_nic.rs`.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod support;
+
+use std::time::Duration;
+
+use support::calls::{Open, until};
+use support::exclusive::{Former, Node, SERVICE_V4, SERVICE_V6, exclusive, far_behind_services};
+use support::lab::{self, FAR_V4, HOST_V4, HOST_V6, Lab, Stack, eni_mac};
+use support::namespace::Namespace;
+use support::probe::{Echo, ask};
+use terway_datapath::Detached;
+use terway_datapath::attachment::Attachment;
+use terway_datapath::diff::Problem;
+use terway_datapath::error::ErrorCode;
+
+const CLEAN: Detached = Detached {
+    already_gone: false,
+    failures: Vec::new(),
+};
+const GONE: Detached = Detached {
+    already_gone: true,
+    failures: Vec::new(),
+};
+
+fn traffic_and_checks(stack: Stack) {
+    let node = Node::new();
+    let lab = &node.lab;
+    let (_far, _host) = (Echo::new(&lab.vpc, lab::far()), Echo::new(&lab.host, lab::node()));
+    far_behind_services(&lab.host);
+    let before = Former::of(&lab.host, 1);
+    let datapath = Open::new(&lab.host);
+    let (pod, attachment) = exclusive(lab, 23, stack);
+    let first = datapath.attach(&attachment);
+    assert!(first.steps > 5, "{first:?}");
+    assert_eq!(first.pod_mac, eni_mac(1));
+    assert_eq!(first.host_if_name, attachment.host_if_name);
+    assert!(lab.host.try_ip("link show eth1").is_err(), "the ENI is still on the host");
+    assert_eq!(datapath.check(&attachment), []);
+    assert_eq!(datapath.attach(&attachment).steps, 0, "{stack:?}");
+    lab.settle(1);
+    let _pod = Echo::new(&pod, attachment.addresses());
+    for address in attachment.addresses() {
+        let v4 = address.is_ipv4();
+        let pick = |texts: [&str; 2]| texts[usize::from(!v4)].parse().unwrap();
+        // Through the VPC with its own address, to the node and back without it, to Services through the node with the node's address.
+        assert_eq!(ask(&pod, pick([FAR_V4, lab::FAR_V6])), Ok(address), "to the VPC");
+        assert_eq!(ask(&pod, pick([HOST_V4, HOST_V6])), Ok(address), "to the node");
+        assert_eq!(ask(&lab.host, address), Ok(pick([HOST_V4, HOST_V6])), "from the node");
+        assert_eq!(
+            ask(&pod, pick([SERVICE_V4, SERVICE_V6])),
+            Ok(pick([HOST_V4, HOST_V6])),
+            "to a Service"
+        );
+    }
+    assert_eq!(datapath.detach(&attachment), CLEAN);
+    assert_eq!(datapath.detach(&attachment), GONE);
+    datapath.settle_deletes();
+    assert_eq!(Former::of(&lab.host, 1), before);
+    assert_eq!(datapath.collect().removed, [""; 0]);
+    assert_eq!(lab.own_objects(), [""; 0]);
+    assert_eq!(node.masquerading(), "");
+}
+
+#[test]
+fn exclusive_v4_sends_and_receives_and_comes_back() {
+    if support::skip("exclusive_v4_sends_and_receives_and_comes_back") {
+        return;
+    }
+    traffic_and_checks(Stack::V4);
+}
+
+#[test]
+fn exclusive_v6_sends_and_receives_and_comes_back() {
+    if support::skip("exclusive_v6_sends_and_receives_and_comes_back") {
+        return;
+    }
+    traffic_and_checks(Stack::V6);
+}
+
+#[test]
+fn exclusive_dual_sends_and_receives_and_comes_back() {
+    if support::skip("exclusive_dual_sends_and_receives_and_comes_back") {
+        return;
+    }
+    traffic_and_checks(Stack::Dual);
+}
+
+#[test]
+fn exclusive_dual_comes_back_as_it_was() {
+    if support::skip("exclusive_dual_comes_back_as_it_was") {
+        return;
+    }
+    let node = Node::new();
+    let lab = &node.lab;
+    lab.host.ips(
+        "link set eth1 down
+         link set eth1 name ens7x
+         link set ens7x mtu 1700
+         link property add dev ens7x altname enp0s7
+         link property add dev ens7x altname blue",
+    );
+    lab.host.run(|| set_alias("ens7x", "rack 4, port 2"));
+    // What an earlier use has left on it must not come along.
+    lab.host
+        .ips("link set ens7x up\naddr add 192.0.2.9/24 dev ens7x\nroute add 203.0.113.0/24 via 192.0.2.1 dev ens7x");
+    let before = Former::of(&lab.host, 1);
+    let datapath = Open::new(&lab.host);
+    let (pod, mut attachment) = exclusive(lab, 23, Stack::Dual);
+    attachment.shaping.egress = Some(12_500_000);
+    // The pod has the ENI's name, and one of its other names.
+    pod.ips("link add ens7x type veth peer name other\nlink property add dev other altname blue");
+    datapath.attach(&attachment);
+    assert_eq!(datapath.check(&attachment), []);
+    let shown = pod.ip("addr show eth0");
+    assert!(!shown.contains("192.0.2.9") && shown.contains("mtu 1500"), "{shown}");
+    assert!(shown.contains("qdisc tbf"), "{shown}");
+    pod.ips("link set eth0 mtu 1400\naddr add 192.0.2.7/24 dev eth0\nlink set eth0 promisc on");
+    pod.ips("link set eth0 down\nlink set eth0 address 02:11:22:33:44:55\nlink set eth0 up");
+    assert_eq!(datapath.detach(&attachment), CLEAN);
+    assert_eq!(Former::of(&lab.host, 1), before.down());
+    let shown = lab.host.ip("addr show ens7x");
+    assert!(!shown.contains("192.0.2") && !shown.contains("tbf"), "{shown}");
+}
+
+fn set_alias(link: &str, alias: &str) {
+    let output = std::process::Command::new("ip")
+        .args(["link", "set", link, "alias", alias])
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+}
+
+#[test]
+fn exclusive_v4_gives_way_to_a_name_that_is_taken() {
+    if support::skip("exclusive_v4_gives_way_to_a_name_that_is_taken") {
+        return;
+    }
+    let node = Node::new();
+    let lab = &node.lab;
+    let datapath = Open::new(&lab.host);
+    let (pod, attachment) = exclusive(lab, 23, Stack::V4);
+    let before = Former::of(&lab.host, 1);
+    pod.ip("link add eth0 type veth peer name other");
+    let refused = datapath.try_attach(&attachment).unwrap_err();
+    assert_eq!(refused.code, ErrorCode::InterfaceExists, "{refused}");
+    assert_eq!(Former::of(&lab.host, 1), before, "something was changed before the refusal");
+    pod.ip("link del eth0");
+    datapath.attach(&attachment);
+    // Another ENI has taken its name meanwhile.
+    lab.plug(2);
+    lab.host.ip("link set eth2 name eth1");
+    assert_eq!(datapath.detach(&attachment), CLEAN);
+    let after = Former::of(&lab.host, 1);
+    assert!(after.name.starts_with("eth") && after.name != "eth1", "{after:?}");
+    assert_eq!(after.alternative_names, before.alternative_names);
+}
+
+/// I6: a process killed after any step loses no ENI.
+#[test]
+fn exclusive_dual_attach_stopped_at_any_step_is_completed_or_undone_i6() {
+    if support::skip("exclusive_dual_attach_stopped_at_any_step_is_completed_or_undone_i6") {
+        return;
+    }
+    let node = Node::new();
+    let lab = &node.lab;
+    let before = Former::of(&lab.host, 1).down();
+    let mut steps = 0;
+    loop {
+        // By the next attach of the same pod; by one of another pod; by a detach; by collection.
+        let mut stopped = false;
+        for end in 0..4 {
+            let (pod, attachment) = exclusive(lab, 100 + steps, Stack::Dual);
+            stopped = Open::new(&lab.host).attach_until(&attachment, u32::from(steps)).is_err();
+            let datapath = Open::new(&lab.host);
+            let what = format!("stopped after {steps}, end {end}");
+            match end {
+                0 => {
+                    datapath.attach(&attachment);
+                    assert_eq!(datapath.check(&attachment), [], "{what}");
+                    assert_eq!(datapath.attach(&attachment).steps, 0, "{what}");
+                    assert_eq!(datapath.detach(&attachment).failures, []);
+                }
+                1 => {
+                    let _findable = Resident::new(&pod);
+                    let (other_pod, mut other) = exclusive(lab, 400 + steps, Stack::Dual);
+                    other.generation = 1000;
+                    datapath.attach(&other);
+                    assert_eq!(datapath.check(&other), [], "{what}");
+                    assert_eq!(datapath.detach(&attachment).failures, [], "{what}");
+                    assert_eq!(datapath.check(&other), [], "{what}: the late detach has harmed it");
+                    assert_eq!(datapath.detach(&other).failures, [], "{what}");
+                    drop(other_pod);
+                }
+                2 => assert_eq!(datapath.detach(&attachment).failures, [], "{what}"),
+                _ => {
+                    let _findable = Resident::new(&pod);
+                    assert_eq!(datapath.collect().failures, [], "{what}");
+                }
+            }
+            datapath.collect();
+            datapath.settle_deletes();
+            assert_eq!(Former::of(&lab.host, 1).down(), before, "{what}");
+            assert_eq!(lab.own_objects(), [""; 0], "{what}");
+            assert_eq!(node.masquerading(), "", "{what}");
+            lab.host.ip("link set eth1 up");
+        }
+        if !stopped {
+            break;
+        }
+        steps += 1;
+    }
+    assert!(steps > 12, "the failpoint stopped only {steps} times");
+}
+
+#[test]
+fn exclusive_dual_detach_stopped_at_any_step_is_completed_i6() {
+    if support::skip("exclusive_dual_detach_stopped_at_any_step_is_completed_i6") {
+        return;
+    }
+    let node = Node::new();
+    let lab = &node.lab;
+    lab.host.ips("link set eth1 down\nlink set eth1 mtu 1700");
+    let before = Former::of(&lab.host, 1);
+    let mut steps = 0;
+    loop {
+        let mut stopped = false;
+        for by_collection in [false, true] {
+            let (pod, attachment) = exclusive(lab, 100 + steps, Stack::Dual);
+            let datapath = Open::new(&lab.host);
+            datapath.attach(&attachment);
+            stopped = !datapath.detach_until(&attachment, u32::from(steps)).failures.is_empty();
+            drop(datapath);
+            let datapath = Open::new(&lab.host);
+            let _findable = Resident::new(&pod);
+            if !by_collection {
+                assert_eq!(datapath.detach(&attachment).failures, [], "stopped after {steps}");
+            }
+            datapath.collect();
+            datapath.settle_deletes();
+            assert_eq!(Former::of(&lab.host, 1), before, "stopped after {steps}, {by_collection}");
+            assert_eq!(lab.own_objects(), [""; 0], "stopped after {steps}, {by_collection}");
+            assert_eq!(node.masquerading(), "", "stopped after {steps}, {by_collection}");
+        }
+        if !stopped {
+            break;
+        }
+        steps += 1;
+    }
+    assert!(steps > 6, "the failpoint stopped only {steps} times");
+}
+
+/// Something that lives in a namespace, so that a path leads to it.
+struct Resident(std::process::Child);
+
+impl Resident {
+    fn new(namespace: &Namespace) -> Self {
+        Self(namespace.run(|| std::process::Command::new("sleep").arg("600").spawn().unwrap()))
+    }
+}
+
+impl Drop for Resident {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+#[test]
+fn exclusive_dual_is_found_by_a_process_that_knows_nothing() {
+    if support::skip("exclusive_dual_is_found_by_a_process_that_knows_nothing") {
+        return;
+    }
+    for host_peer in [true, false] {
+        let node = Node::new();
+        let lab = &node.lab;
+        let before = Former::of(&lab.host, 1);
+        let (pod, mut attachment) = exclusive(lab, 23, Stack::Dual);
+        attachment.host_peer = host_peer;
+        let attached = Open::new(&lab.host).attach(&attachment);
+        assert_eq!(attached.host_if_index == 0, !host_peer);
+        let _resident = Resident::new(&pod);
+        let restarted = Open::new(&lab.host);
+        let ours = |link: &terway_datapath::SurveyedLink| link.id == attachment.id;
+        let mut surveyed: Vec<_> = restarted
+            .survey()
+            .into_iter()
+            .filter(ours)
+            .flat_map(|link| link.addresses)
+            .collect();
+        surveyed.sort_unstable();
+        assert_eq!(surveyed, attachment.addresses().collect::<Vec<_>>());
+        assert_eq!(restarted.check(&attachment), []);
+        restarted.adopt(&[&attachment]);
+        assert_eq!(restarted.collect().removed, [""; 0]);
+        assert_eq!(restarted.attach(&attachment).steps, 0);
+        drop(restarted);
+        // By id alone: not even the namespace is known.
+        let restarted = Open::new(&lab.host);
+        assert_eq!(restarted.detach_id(&attachment.id), CLEAN);
+        restarted.settle_deletes();
+        restarted.collect();
+        assert_eq!(Former::of(&lab.host, 1), before);
+        assert_eq!(lab.own_objects(), [""; 0]);
+    }
+}
+
+#[test]
+fn exclusive_dual_eni_that_vanished_with_its_pod_is_plugged_in_again() {
+    if support::skip("exclusive_dual_eni_that_vanished_with_its_pod_is_plugged_in_again") {
+        return;
+    }
+    let node = Node::new();
+    let lab = &node.lab;
+    let datapath = Open::new(&lab.host);
+    let (pod, attachment) = exclusive(lab, 23, Stack::Dual);
+    datapath.attach(&attachment);
+    drop(pod);
+    until("the ENI is gone", Duration::from_secs(5), || {
+        lab.vpc.try_ip("link show vpc1").is_err()
+    });
+    assert_eq!(datapath.detach(&attachment).failures, []);
+    datapath.settle_deletes();
+    datapath.collect();
+    assert_eq!(lab.own_objects(), [""; 0]);
+    assert_eq!(node.masquerading(), "");
+    node.plug_again();
+    let (_pod, next) = exclusive(lab, 24, Stack::Dual);
+    datapath.attach(&next);
+    assert_eq!(datapath.check(&next), []);
+}
+
+/// Terway's layout for several interfaces: a table for each, chosen by source and by bound device, in both families.
+#[test]
+fn exclusive_dual_two_interfaces_have_tables_of_their_own() {
+    if support::skip("exclusive_dual_two_interfaces_have_tables_of_their_own") {
+        return;
+    }
+    let node = Node::new();
+    let lab = &node.lab;
+    lab.plug(2);
+    let datapath = Open::new(&lab.host);
+    let (pod, mut first) = exclusive(lab, 23, Stack::Dual);
+    first.multi_network = true;
+    let mut second = Attachment {
+        id: "sandbox23/eth1".into(),
+        if_name: "eth1".into(),
+        default_route: false,
+        eni_mac: eni_mac(2),
+        extra_routes: vec!["198.51.100.0/24".parse().unwrap()],
+        ..first.clone()
+    };
+    second.ipv4.as_mut().unwrap().address = [10, 0, 1, 77].into();
+    second.ipv6.as_mut().unwrap().address = "2001:db8:1::77".parse().unwrap();
+    for attachment in [&first, &second] {
+        datapath.attach(attachment);
+    }
+    for attachment in [&first, &second] {
+        assert_eq!(datapath.check(attachment), []);
+        assert_eq!(datapath.attach(attachment).steps, 0);
+    }
+    let table = |name: &str| {
+        let shown = pod.ip(&format!("-o link show {name}"));
+        1000 + shown.split(':').next().unwrap().parse::<u32>().unwrap()
+    };
+    for (family, address) in [("-4", "10.0.1.77"), ("-6", "2001:db8:1::77")] {
+        let rules = pod.ip(&format!("{family} rule"));
+        assert!(rules.contains(&format!("from {address} lookup {}", table("eth1"))), "{rules}");
+        assert!(rules.contains(&format!("oif eth1 lookup {}", table("eth1"))), "{rules}");
+        assert!(rules.contains(&format!("oif eth0 lookup {}", table("eth0"))), "{rules}");
+    }
+    assert!(pod.ip("route show default").contains("dev eth0"));
+    assert!(pod.ip("route show 198.51.100.0/24").contains("dev eth1"));
+    for attachment in [&second, &first] {
+        assert_eq!(datapath.detach(attachment), CLEAN);
+    }
+    assert!(lab.host.ip("-o link show eth2").contains(&eni_mac(2).to_string()));
+}
+
+/// One foreign edit, and the one object that check names.
+const EDITS: &[(&str, &str, &str, Problem)] = {
+    use Problem::{Different, Missing, Unexpected};
+    &[
+        ("host", "link set HOST mtu 1400", "link HOST", Different),
+        ("host", "link set HOST alias nobody", "link HOST", Different),
+        (
+            "host",
+            "route del 10.0.1.23/32 dev HOST",
+            "route 10.0.1.23/32 dev HOST",
+            Missing,
+        ),
+        (
+            "host",
+            "-6 route del 2001:db8:1::17/128 dev HOST",
+            "route 2001:db8:1::17/128 dev HOST",
+            Missing,
+        ),
+        (
+            "host",
+            "neigh del 10.0.1.23 dev HOST",
+            "neighbour 10.0.1.23 dev HOST",
+            Missing,
+        ),
+        (
+            "host",
+            "route add 10.9.9.9/32 dev HOST proto 116",
+            "route 10.9.9.9/32 dev HOST",
+            Unexpected,
+        ),
+        (
+            "host",
+            "sysctl ipv4/conf/HOST/rp_filter 1",
+            "sysctl net.ipv4.conf.HOST.rp_filter",
+            Different,
+        ),
+        (
+            "host",
+            "nft delete element inet terway_exclusive pods4 { 10.0.1.23 }",
+            "masquerade 10.0.1.23",
+            Missing,
+        ),
+        (
+            "host",
+            "nft delete table inet terway_exclusive",
+            "masquerade 2001:db8:1::17",
+            Missing,
+        ),
+        (
+            "host",
+            "nft flush chain inet terway_exclusive postrouting",
+            "masquerade 10.0.1.23",
+            Missing,
+        ),
+        ("pod", "link set eth0 mtu 1400", "link eth0", Different),
+        ("pod", "link set veth1 mtu 1400", "link veth1", Different),
+        ("pod", "link set eth0 alias nobody", "link eth0", Different),
+        (
+            "pod",
+            "addr del 10.0.1.23/32 dev veth1",
+            "address 10.0.1.23/32 dev veth1",
+            Missing,
+        ),
+        (
+            "pod",
+            "-6 addr del 2001:db8:1::17/128 dev eth0",
+            "address 2001:db8:1::17/128 dev eth0",
+            Missing,
+        ),
+        (
+            "pod",
+            "route del default",
+            "route default via 10.0.1.253 dev eth0 onlink",
+            Missing,
+        ),
+        (
+            "pod",
+            "route replace default via 10.0.1.1 dev eth0 onlink",
+            "route default via 10.0.1.253 dev eth0 onlink",
+            Different,
+        ),
+        (
+            "pod",
+            "-6 route del default",
+            "route default via 2001:db8:1:0:ffff:ffff:ffff:fffd dev eth0 onlink",
+            Missing,
+        ),
+        (
+            "pod",
+            "-6 route del 2001:db8:1:0:ffff:ffff:ffff:fffd/128",
+            "route 2001:db8:1:0:ffff:ffff:ffff:fffd/128 dev eth0",
+            Missing,
+        ),
+        (
+            "pod",
+            "route del 172.16.0.0/16",
+            "route 172.16.0.0/16 via 169.254.1.1 dev veth1 onlink",
+            Missing,
+        ),
+        (
+            "pod",
+            "route del 10.0.0.10/32",
+            "route 10.0.0.10/32 via 169.254.1.1 dev veth1",
+            Missing,
+        ),
+        (
+            "pod",
+            "-6 route del 2001:db8::10/128",
+            "route 2001:db8::10/128 via fe80::1 dev veth1",
+            Missing,
+        ),
+        (
+            "pod",
+            "route add 10.9.9.9/32 dev eth0 proto 116",
+            "route 10.9.9.9/32 dev eth0",
+            Unexpected,
+        ),
+        (
+            "pod",
+            "neigh del 169.254.1.1 dev veth1",
+            "neighbour 169.254.1.1 dev veth1",
+            Missing,
+        ),
+        (
+            "pod",
+            "neigh replace fe80::1 dev veth1 lladdr 02:00:00:00:00:09 nud permanent",
+            "neighbour fe80::1 dev veth1",
+            Different,
+        ),
+        (
+            "pod",
+            "sysctl ipv6/conf/veth1/accept_ra 1",
+            "sysctl net.ipv6.conf.veth1.accept_ra",
+            Different,
+        ),
+        (
+            "pod",
+            "sysctl ipv6/conf/eth0/accept_ra 1",
+            "sysctl net.ipv6.conf.eth0.accept_ra",
+            Different,
+        ),
+    ]
+};
+
+fn edit(place: &Namespace, command: &str) {
+    if let Some(arguments) = command.strip_prefix("nft ") {
+        let run = || std::process::Command::new("nft").args(arguments.split(' ')).output().unwrap();
+        assert!(place.run(run).status.success(), "{command}");
+    } else if let Some((path, value)) = command.strip_prefix("sysctl ").and_then(|rest| rest.split_once(' ')) {
+        place.set_sysctl(path, value);
+    } else {
+        place.ip(command);
+    }
+}
+
+#[test]
+fn exclusive_dual_drift_is_named_and_mended() {
+    if support::skip("exclusive_dual_drift_is_named_and_mended") {
+        return;
+    }
+    let node = Node::new();
+    let datapath = Open::new(&node.lab.host);
+    let (pod, attachment) = exclusive(&node.lab, 23, Stack::Dual);
+    datapath.attach(&attachment);
+    for (place, command, object, problem) in EDITS {
+        let say = |text: &str| text.replace("HOST", &attachment.host_if_name);
+        edit(if *place == "host" { &node.lab.host } else { &pod }, &say(command));
+        let drifts = datapath.check(&attachment);
+        let named = drifts.iter().find(|drift| drift.object == say(object));
+        assert_eq!(named.map(|drift| drift.problem), Some(*problem), "{command}: {drifts:?}");
+        // The last address takes its routes along; a table that is gone or damaged masquerades nobody.
+        let drags = command.starts_with("addr del") || command.starts_with("nft");
+        assert!(drags || drifts.len() == 1, "{command}: {drifts:?}");
+        assert!(datapath.attach(&attachment).steps > 0, "{command}");
+        assert_eq!(datapath.check(&attachment), [], "{command} was not mended by attach");
+    }
+}
+
+#[test]
+fn exclusive_dual_drift_is_repaired_i17() {
+    if support::skip("exclusive_dual_drift_is_repaired_i17") {
+        return;
+    }
+    let node = Node::new();
+    let lab: &Lab = &node.lab;
+    let datapath = Open::new(&lab.host);
+    let (pod, attachment) = exclusive(lab, 23, Stack::Dual);
+    datapath.attach(&attachment);
+    let say = |repair| println!("{repair:?}");
+    datapath.0.start_repair(Duration::from_millis(200), true, say).unwrap();
+    for (place, command, _, _) in EDITS {
+        let command = command.replace("HOST", &attachment.host_if_name);
+        edit(if *place == "host" { &lab.host } else { &pod }, &command);
+        until(&command, Duration::from_secs(3), || datapath.check(&attachment).is_empty());
+    }
+    lab.host.ip(&format!("link del {}", attachment.host_if_name));
+    until("the pair is back", Duration::from_secs(2), || {
+        datapath.check(&attachment).is_empty()
+    });
+    // Somebody moves the ENI out; then it is unplugged and comes back.
+    pod.ips(&format!(
+        "link set eth0 down\nlink set eth0 name out\nlink set out netns {}",
+        lab.host.path()
+    ));
+    until("the ENI is in the pod again", Duration::from_secs(2), || {
+        datapath.check(&attachment).is_empty()
+    });
+    pod.ip("link del eth0");
+    until("its loss is seen", Duration::from_secs(2), || {
+        !datapath.check(&attachment).is_empty()
+    });
+    node.plug_again();
+    until("the new one is in the pod", Duration::from_secs(3), || {
+        datapath.check(&attachment).is_empty()
+    });
+    // What the pod has of its own is none of our business.
+    pod.ips("addr add 192.0.2.1/24 dev eth0\nroute add 203.0.113.0/24 via 10.0.1.253 dev eth0 onlink");
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(pod.ip("addr show eth0").contains("192.0.2.1/24"));
+    assert!(pod.ip("route show").contains("203.0.113.0/24"));
+    datapath.detach(&attachment);
+    std::thread::sleep(Duration::from_millis(400));
+    assert!(lab.host.ip("-o link").contains(&eni_mac(1).to_string()));
+}
