@@ -3,6 +3,7 @@
 # demo needs. Does nothing when all is there.
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
+. "$(dirname "$0")/ebpf-toolchain.sh"
 cd "$ROOT"
 
 [ "$(id -u)" = 0 ] || die "run as root: the lab makes network namespaces and the bootstrap installs Debian packages"
@@ -57,6 +58,7 @@ if [ "$(cat node_modules/.cache/lock-hash 2>/dev/null)" != "$(hash_of package-lo
 fi
 [ -z "$(missing_debian_packages)" ] || step "Debian packages" debian_packages
 if rust_targets_missing; then step "Rust targets" rust_targets; fi
+if ebpf_toolchain_missing; then step "eBPF tool chain (Rust's own sources, bpf-linker)" ebpf_toolchain; fi
 runtimes=ts/lab/src/node/install-runtimes.sh
 if [ "${1:-}" = demo ]; then
   step "CRI protocol (Go module)" bash $runtimes --proto-only

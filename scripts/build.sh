@@ -25,6 +25,7 @@ static_programs() {
   done
 }
 
+step "kernel programs (Rust, eBPF)" bash scripts/build-ebpf.sh
 step "CNI executable, lab and bench programs (Rust)" static_programs
 step "native datapath (Rust, napi)" npm run --silent build -w ts/datapath
 step "terwayd (TypeScript bundle)" npm run --silent build -w ts/daemon

@@ -21,10 +21,14 @@ case $task in
     bash scripts/build.sh
     exec node bench/main.ts "$@"
     ;;
-  lint) exec node test/runner/main.ts --tier static "$@" ;;
+  lint)
+    step "kernel programs (Rust, eBPF)" bash scripts/build-ebpf.sh
+    exec node test/runner/main.ts --tier static "$@"
+    ;;
   format)
     biome check --write .
     cargo fmt --all
+    (cd ebpf && cargo fmt)
     ;;
   generate) exec node scripts/generate.ts "$@" ;;
   *) die "unknown task $task" ;;

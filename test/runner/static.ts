@@ -23,6 +23,7 @@ const checks: readonly { name: string; command: string; args: readonly string[] 
   { name: "generated files are current", command: "node", args: ["scripts/generate.ts", "--check"] },
   { name: "Rust format (rustfmt)", command: "cargo", args: ["fmt", "--all", "--check"] },
   { name: "Rust lint (clippy)", command: "cargo", args: ["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"] },
+  { name: "kernel programs: format and lint", command: "bash", args: ["scripts/lint-ebpf.sh"] },
   { name: "arm64 cross build (CNI executable)", command: "bash", args: ["scripts/cross-arm64.sh"] },
 ];
 

@@ -24,7 +24,18 @@ export const lanes: readonly (readonly Tier[])[] = [
     {
       name: "netns",
       run: async () => [
-        ...(await cargoTests("datapath", ["-p", "terway-datapath", "-p", "terway-lab-agent", "-p", "terway-floor", "--test", "*"])),
+        ...(await cargoTests("datapath", [
+          "-p",
+          "terway-datapath",
+          "-p",
+          "terway-bpf",
+          "-p",
+          "terway-lab-agent",
+          "-p",
+          "terway-floor",
+          "--test",
+          "*",
+        ])),
         ...(await vitestProject("netns")),
       ],
     },

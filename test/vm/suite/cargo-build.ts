@@ -2,10 +2,10 @@ import { z } from "zod";
 import { run, tail } from "../../runner/command.ts";
 
 /** What the netns tier builds: the same arguments, so that it is built once for both. */
-const built = ["-p", "terway-datapath", "-p", "terway-lab-agent", "-p", "terway-floor", "--test", "*"];
+const built = ["-p", "terway-datapath", "-p", "terway-bpf", "-p", "terway-lab-agent", "-p", "terway-floor", "--test", "*"];
 
 /** Whose tests run in guests. The others are the lab's and the bench's own, with figures in them that an emulated processor cannot reach. */
-const guestPackage = "terway-datapath";
+const guestPackages = ["terway-datapath", "terway-bpf"];
 
 const artifactSchema = z.object({
   reason: z.literal("compiler-artifact"),
@@ -31,6 +31,6 @@ export async function buildTests(): Promise<BuiltTests> {
     .map((line) => artifactSchema.safeParse(JSON.parse(line)).data)
     .filter((artifact) => artifact !== undefined);
   const of = (kind: string) => artifacts.filter(({ target }) => target.kind.includes(kind));
-  const tests = of("test").filter(({ package_id }) => package_id.includes(`#${guestPackage}@`));
+  const tests = of("test").filter(({ package_id }) => guestPackages.some((name) => package_id.includes(`#${name}@`)));
   return { tests: tests.map(({ executable }) => executable), programs: of("bin").map(({ executable }) => executable) };
 }

@@ -1,0 +1,35 @@
+//! The kernel programs of a node and their maps: loaded once, pinned, found again after a restart.
+//!
+//! ```no_run
+//! # fn main() -> Result<(), terway_bpf::Error> {
+//! use terway_bpf::{Address, Endpoint, ProgramName, Programs};
+//! let mut programs = Programs::open("/sys/fs/bpf".as_ref())?;
+//! programs.maps.endpoints.put(&Address::from(std::net::Ipv4Addr::new(10, 0, 0, 7)), &Endpoint { eni: 3, vlan: 100, ..Endpoint::default() })?;
+//! let program = programs.program(ProgramName::EniIn); // fd() for the filter, id() and tag() to recognise it
+//! # Ok(()) }
+//! ```
+
+pub mod bpffs;
+mod counters;
+mod denied;
+mod error;
+mod host_stack;
+mod maps;
+mod object;
+mod pin;
+mod program;
+mod programs;
+mod shape;
+mod table;
+mod verifier;
+
+pub use counters::Counters;
+pub use denied::Denial;
+pub use error::Error;
+pub use host_stack::HostStack;
+pub use maps::Maps;
+pub use program::{Program, ProgramName, Run, SkBuff, Verdict};
+pub use programs::{Opened, Programs};
+pub use shape::Shape;
+pub use table::Table;
+pub use terway_abi::{Address, Class, Count, Endpoint, EndpointFlags, Eni, EniFlags, LAYOUT, Reason, VlanLink, VlanLinkKey};

@@ -1,0 +1,163 @@
+use std::path::Path;
+
+use aya::programs::{ProgramError, SchedClassifier};
+use aya::{Ebpf, EbpfLoader};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use terway_abi::map;
+
+use crate::object::{self, BUILD};
+use crate::pin::{self, Pins};
+use crate::{Error, Maps, Program, ProgramName, verifier};
+
+/// The node's programs and maps.
+#[derive(Debug)]
+pub struct Programs {
+    /// The maps that user space writes and reads.
+    pub maps: Maps,
+    eni_in: Program,
+    eni_out: Program,
+    opened: Opened,
+}
+
+/// Where the programs came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opened {
+    /// From the pins of an earlier opening by the same build.
+    Pinned,
+    /// Loaded now: the first opening, or another build. Filters that hold older ones are to be replaced.
+    Loaded,
+}
+
+impl Programs {
+    /// Opens the pinned programs under `bpffs`, or loads them and pins them. Maps keep their contents, also when another build loads its own programs.
+    ///
+    /// # Errors
+    /// See [`Error`]; nothing of an earlier opening is changed then, but maps that were missing may have been made.
+    pub fn open(bpffs: &Path) -> Result<Self, Error> {
+        let pins = Pins::open(bpffs)?;
+        let parsed = object::parse()?;
+        let ids = pins.check_shapes(&parsed)?;
+        let (programs, opened) = match pins.programs(&ids) {
+            Some(programs) => (programs, Opened::Pinned),
+            None => {
+                load(&pins)?;
+                let ids = pins.check_shapes(&parsed)?;
+                let missing = || Error::Object("its programs are not where they were pinned".to_owned());
+                (pins.programs(&ids).ok_or_else(missing)?, Opened::Loaded)
+            }
+        };
+        let mut eni_in = None;
+        let mut eni_out = None;
+        for (name, classifier) in programs {
+            let slot = match name {
+                ProgramName::EniIn => &mut eni_in,
+                ProgramName::EniOut => &mut eni_out,
+            };
+            *slot = Some(Program::new(classifier, name)?);
+        }
+        match (eni_in, eni_out) {
+            (Some(eni_in), Some(eni_out)) => Ok(Self {
+                maps: Maps::open(&pins)?,
+                eni_in,
+                eni_out,
+                opened,
+            }),
+            _ => Err(Error::Object("a program is missing".to_owned())),
+        }
+    }
+
+    /// Removes all pins of this layout under `bpffs`, for the removal of the product from a node. Filters that still stand keep what they hold.
+    ///
+    /// # Errors
+    /// A pin that cannot be removed.
+    pub fn remove(bpffs: &Path) -> Result<(), Error> {
+        pin::remove_all(bpffs)
+    }
+
+    /// A program, for its filter.
+    #[must_use]
+    pub const fn program(&self, name: ProgramName) -> &Program {
+        match name {
+            ProgramName::EniIn => &self.eni_in,
+            ProgramName::EniOut => &self.eni_out,
+        }
+    }
+
+    /// Where the programs came from.
+    #[must_use]
+    pub const fn opened(&self) -> Opened {
+        self.opened
+    }
+
+    /// Names the build of the programs.
+    #[must_use]
+    pub const fn build() -> &'static str {
+        BUILD
+    }
+}
+
+/// Has the kernel verify every program before any is pinned, then pins them all.
+fn load(pins: &Pins) -> Result<(), Error> {
+    raise_locked_memory();
+    let mut loader = EbpfLoader::new();
+    // Nothing is relocated against the kernel's types: the programs run on kernels without BTF too.
+    loader.btf(None);
+    for name in map::ALL {
+        loader.map_pin_path(name, pins.map_path(name));
+    }
+    let mut ebpf = loader
+        .load(object::BYTES)
+        .map_err(|error| Error::from_cause("making the maps of the kernel programs", &error))?;
+    for name in ProgramName::ALL {
+        classifier(&mut ebpf, name)?.load().map_err(|error| refused(name, error))?;
+    }
+    let directory = pins.fresh_programs()?;
+    for name in ProgramName::ALL {
+        let path = directory.join(name.as_str());
+        classifier(&mut ebpf, name)?
+            .pin(&path)
+            .map_err(|error| Error::from_cause(format!("pinning {}", path.display()), &error))?;
+    }
+    pins.remove_other_programs()
+}
+
+fn classifier(ebpf: &mut Ebpf, name: ProgramName) -> Result<&mut SchedClassifier, Error> {
+    let missing = || Error::Object(format!("it has no classifier {}", name.as_str()));
+    ebpf.program_mut(name.as_str())
+        .ok_or_else(missing)?
+        .try_into()
+        .map_err(|_| missing())
+}
+
+fn refused(name: ProgramName, error: ProgramError) -> Error {
+    match error {
+        ProgramError::LoadError { io_error, verifier_log }
+            if io_error.kind() != std::io::ErrorKind::PermissionDenied || !verifier_log.to_string().trim().is_empty() =>
+        {
+            Error::Refused {
+                program: name.as_str(),
+                log: verifier::condense(&verifier_log.to_string()),
+                cause: io_error,
+            }
+        }
+        other => Error::from_cause(format!("loading the program {}", name.as_str()), &other),
+    }
+}
+
+/// Below Linux 5.11 maps count as locked memory of who makes them. A hard limit stays; then the kernel says so.
+fn raise_locked_memory() {
+    let all = Rlimit {
+        current: None,
+        maximum: None,
+    };
+    if setrlimit(Resource::Memlock, all).is_err() {
+        let hard = getrlimit(Resource::Memlock).maximum;
+        let _ = setrlimit(
+            Resource::Memlock,
+            Rlimit {
+                current: hard,
+                maximum: hard,
+            },
+        );
+    }
+}

@@ -1,0 +1,5 @@
+//! What the programs share: reading a frame.
+#![no_std]
+
+pub mod frame;
+pub mod skb;
