@@ -14,6 +14,7 @@ module.exports = {
     from("cloud", ["model"]),
     from("ipam", ["model"]),
     from("datapath", ["model"]),
+    from("policy", ["model"]),
     from("daemon", ["model", "cloud", "ipam", "datapath"]),
     from("cli", ["model"]),
     from("lab", ["model"]),

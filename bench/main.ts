@@ -3,9 +3,10 @@ import { parseArgs } from "node:util";
 import { add } from "./add/bench.ts";
 import type { Bench } from "./bench.ts";
 import { path } from "./path/bench.ts";
+import { policy } from "./policy/bench.ts";
 import { validate } from "./validate.ts";
 
-const benches: readonly Bench[] = [add, path];
+const benches: readonly Bench[] = [add, path, policy];
 const help = `usage: npm run bench -- BENCH [--smoke] [--json FILE]
 
 ${benches.map(({ name, about }) => `  ${name.padEnd(9)} ${about} → bench/results/${name}.*`).join("\n")}

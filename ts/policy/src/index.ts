@@ -1,0 +1,5 @@
+export { allows, type Remote } from "./allows.ts";
+export { type Changes, type CompiledPod, type Identity, PolicyCompiler } from "./compiler.ts";
+export type { Direction, Labels, NamedPort, NetworkPolicy, PolicyPod, Protocol } from "./objects.ts";
+export { type ParsedPolicy, parseNetworkPolicy } from "./parse-policy.ts";
+export type { PolicySet, SetEntry } from "./policy-set.ts";
