@@ -15,6 +15,7 @@ import type { FastifyInstance } from "fastify";
 import type { EventLog } from "./events.ts";
 import type { InstanceFacts } from "./instance.ts";
 import { compareMapping, observeKernel } from "./mapping.ts";
+import type { ModeChoice } from "./mode-choice.ts";
 import type { Node } from "./node.ts";
 
 /** What the operator may look at beside the node itself. */
@@ -25,6 +26,8 @@ export interface AdminSources {
   readonly nodeName: string;
   poolConfig(): PoolConfig;
   facts(): InstanceFacts | undefined;
+  /** Undefined until it is made. */
+  choice(): ModeChoice | undefined;
 }
 
 type Entries = { key: string; value: string }[];
@@ -187,8 +190,29 @@ function resourcesOf(sources: AdminSources): Resource[] {
   const service: Resource = {
     type: "network_service",
     name: "default",
-    config: () => entries({ node: sources.nodeName, kernel: node.datapath.status().kernelRelease, ...node.network() }),
-    trace: () => entries({ ...node.datapath.status(), leases: node.pool.leases().length, under_way: node.flight.size }),
+    config: () => {
+      const { node: kind, shared, trunkMember, fastPath, trunk, bandwidthMode, networkPriority } = sources.choice()?.modes ?? {};
+      return entries({
+        node: sources.nodeName,
+        kernel: node.datapath.status().kernelRelease,
+        ...node.network(),
+        node_mode: kind,
+        shared_mode: shared,
+        trunk_member_mode: trunkMember,
+        fast_path: fastPath,
+        trunk,
+        bandwidth_mode: bandwidthMode,
+        network_priority: networkPriority,
+      });
+    },
+    trace: () => {
+      const { fallbacks = [], errors = [] } = sources.choice() ?? {};
+      return [
+        ...entries({ ...node.datapath.status(), leases: node.pool.leases().length, under_way: node.flight.size }),
+        ...fallbacks.map(({ wanted, used, reason }) => ({ key: `fallback ${wanted}`, value: `${used}: ${reason}` })),
+        ...errors.map((issue) => ({ key: `configuration ${issue.path}`, value: issue.message })),
+      ];
+    },
     commands: {
       mapping: async () => {
         const { enis } = await mapping(sources);

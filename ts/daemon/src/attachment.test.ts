@@ -19,12 +19,13 @@ test("takes names from the pod, addresses from the lease, the rest from the node
     defaultRoute: true,
     extraRoutes: [],
     ruleForm: "compact",
+    hostStackCidrs: ["172.16.0.0/16", "169.254.20.10/32"],
   });
 });
 
 test("a lease of a whole ENI: the ENI itself, with a pair to the node for Services, the node-local DNS cache and what is configured", () => {
   const lease = sampleLease({ exclusive: true });
-  const choice = { defaultRoute: true, extraRoutes: [] };
+  const choice = { mode: "exclusive", defaultRoute: true } as const;
   expect(buildAttachment(lease, sampleNetwork, choice)).toMatchObject({
     mode: "exclusive",
     eniMac: "00:16:3e:00:00:01",
@@ -38,18 +39,34 @@ test("a lease of a whole ENI: the ENI itself, with a pair to the node for Servic
 
 test("a further interface with an ENI of its own has no pair to the node", () => {
   const lease = sampleLease({ exclusive: true, id: "c0ffee/eth1", sandbox: { ...sampleLease().sandbox, ifName: "eth1" } });
-  expect(buildAttachment(lease, sampleNetwork, { defaultRoute: false, extraRoutes: [] })).toMatchObject({ hostPeer: false });
+  expect(buildAttachment(lease, sampleNetwork, { mode: "exclusive", defaultRoute: false })).toMatchObject({ hostPeer: false });
 });
 
 test("the node's address of a family that the pod lacks is left out", () => {
   const { ipv6, ...lease } = sampleLease();
   expect(ipv6).toBeDefined();
-  expect(buildAttachment(lease, sampleNetwork, { defaultRoute: true, extraRoutes: [] })).not.toHaveProperty("hostIpv6");
+  expect(buildAttachment(lease, sampleNetwork, { mode: "policy_route", defaultRoute: true })).not.toHaveProperty("hostIpv6");
+});
+
+test("destinations of a family that the pod lacks are left out; the node's and the call's are united", () => {
+  const { ipv6: _, ...lease } = sampleLease();
+  const network = { ...sampleNetwork, extraRoutes: ["192.168.0.0/16", "fd00::/8"], serviceCidrs: ["172.16.0.0/16", "fd01::/112"] };
+  const choice = {
+    mode: "ipvlan",
+    defaultRoute: true,
+    extraRoutes: ["192.168.0.0/16", "10.8.0.0/16"],
+    hostStackCidrs: ["fd02::a/128"],
+  } as const;
+  expect(buildAttachment(lease, network, choice)).toMatchObject({
+    mode: "ipvlan",
+    extraRoutes: ["192.168.0.0/16", "10.8.0.0/16"],
+    hostStackCidrs: ["172.16.0.0/16"],
+  });
 });
 
 test("the second interface of a pod has a host end of its own, the configuration's MTU wins", () => {
   const lease = sampleLease({ id: "c0ffee/eth1", sandbox: { ...sampleLease().sandbox, ifName: "eth1" } });
-  const attachment = buildAttachment(lease, sampleNetwork, { mtu: 8500, defaultRoute: false, extraRoutes: [] });
+  const attachment = buildAttachment(lease, sampleNetwork, { mode: "policy_route", mtu: 8500, defaultRoute: false });
   expect(attachment).toMatchObject({ hostIfName: "cali1547d1bc229", mtu: 8500, defaultRoute: false });
 });
 

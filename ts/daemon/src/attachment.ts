@@ -1,4 +1,4 @@
-import { type Attachment, datapathModes, hostInterfaceName, type Lease, networkPriorities } from "@terway/model";
+import { type Attachment, type DatapathMode, datapathModes, hostInterfaceName, type Lease, networkPriorities } from "@terway/model";
 import { z } from "zod";
 
 /** What the node adds to every lease. */
@@ -11,31 +11,41 @@ export interface NodeNetwork {
   /** MTU of the node's own interface; absent while it is unknown. */
   readonly uplinkMtu?: number;
   readonly ruleForm: Attachment["ruleForm"];
-  /** Addresses of Services, which pods that have an ENI to themselves reach through the node. */
+  /** Addresses of Services, which pods reach through the node in every mode. */
   readonly serviceCidrs: readonly string[];
+  /** Destinations through the interface of every pod. */
+  readonly extraRoutes: readonly string[];
 }
 
-/** A node-local DNS cache, which pods that have an ENI to themselves reach through the node when nothing else is configured. Source: Terway. */
+/** A node-local DNS cache, which pods reach through the node when nothing else is configured. Source: Terway's list for exclusive ENIs. */
 const nodeLocalDns = ["169.254.20.10/32"];
 
-/** What the pod interface must be. Pure: the same lease and configuration give the same attachment. */
-export function buildAttachment(
-  lease: Lease,
-  network: NodeNetwork,
-  choice: {
-    readonly mtu?: number;
-    readonly defaultRoute: boolean;
-    readonly extraRoutes: readonly string[];
-    /** Only for a lease that holds a whole ENI: a pair to the node (true when absent), and what is reached through it beside Services. */
-    readonly hostPeer?: boolean;
-    readonly hostStackCidrs?: readonly string[];
-  },
-): Attachment {
+/** What the node and the call add to a lease. */
+export interface AttachmentChoice {
+  readonly mode: DatapathMode;
+  readonly mtu?: number;
+  readonly defaultRoute: boolean;
+  /** Beside those of the node. */
+  readonly extraRoutes?: readonly string[];
+  /** `disable_host_peer`; only mode `exclusive` has such a pair. */
+  readonly hostPeer?: boolean;
+  /** `host_stack_cidrs`; beside Services. */
+  readonly hostStackCidrs?: readonly string[];
+  readonly shaping?: Pick<Attachment, "bandwidth" | "bandwidthMode" | "priority">;
+  readonly trunk?: Pick<Attachment, "vlanId" | "trunkGatewayIpv4" | "trunkGatewayIpv6">;
+  /** The pod has several interfaces. */
+  readonly multiNetwork?: boolean;
+}
+
+/** What the pod interface must be. Pure: the same lease and choice give the same attachment. */
+export function buildAttachment(lease: Lease, network: NodeNetwork, choice: AttachmentChoice): Attachment {
   const { sandbox } = lease;
+  const has = (cidr: string) => (cidr.includes(":") ? lease.ipv6 : lease.ipv4) !== undefined;
+  const distinct = (cidrs: readonly string[]) => [...new Set(cidrs)].filter(has);
   return {
     id: lease.id,
     generation: lease.generation,
-    mode: lease.exclusive ? "exclusive" : "policy_route",
+    mode: choice.mode,
     netns: sandbox.netns,
     ifName: sandbox.ifName,
     hostIfName: hostInterfaceName(sandbox.podNamespace, sandbox.podName, sandbox.ifName),
@@ -46,13 +56,14 @@ export function buildAttachment(
     ...(lease.ipv4 && network.hostIpv4 ? { hostIpv4: network.hostIpv4 } : {}),
     ...(lease.ipv6 && network.hostIpv6 ? { hostIpv6: network.hostIpv6 } : {}),
     defaultRoute: choice.defaultRoute,
-    extraRoutes: choice.extraRoutes,
+    extraRoutes: distinct([...network.extraRoutes, ...(choice.extraRoutes ?? [])]),
     ruleForm: network.ruleForm,
-    ...(lease.exclusive && {
-      // Further interfaces of the pod share that of the first one.
-      hostPeer: (choice.hostPeer ?? true) && sandbox.ifName === "eth0",
-      hostStackCidrs: [...new Set([...network.serviceCidrs, ...(choice.hostStackCidrs ?? nodeLocalDns)])],
-    }),
+    hostStackCidrs: distinct([...network.serviceCidrs, ...(choice.hostStackCidrs ?? nodeLocalDns)]),
+    // Further interfaces of the pod share that of the first one.
+    ...(choice.mode === "exclusive" ? { hostPeer: (choice.hostPeer ?? true) && sandbox.ifName === "eth0" } : {}),
+    ...choice.trunk,
+    ...(choice.multiNetwork === true ? { multiNetwork: true } : {}),
+    ...choice.shaping,
   };
 }
 

@@ -1,6 +1,6 @@
 import { open, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { type ConfigIssue, cniVersions, formatIssue, parseCniConf, parseJsonText } from "@terway/model";
+import { type CniConf, type CniConfResult, type ConfigIssue, cniVersions, formatIssue, parseCniConf, parseJsonText } from "@terway/model";
 import { z } from "zod";
 
 const conflistName = "10-terway.conflist";
@@ -12,7 +12,13 @@ const pluginType = "terway";
 export type ConflistSource = { readonly path: string; readonly text: string };
 
 export type Conflist =
-  | { readonly ok: true; readonly text: string; readonly warnings: readonly ConfigIssue[] }
+  | {
+      readonly ok: true;
+      readonly text: string;
+      /** Our own plugin's part. */
+      readonly config: CniConf;
+      readonly warnings: readonly ConfigIssue[];
+    }
   | { readonly ok: false; readonly problems: readonly string[] };
 
 const pluginSchema = z.looseObject({ type: z.string().min(1) });
@@ -23,10 +29,11 @@ const builtIn = { type: pluginType, capabilities: { bandwidth: true } };
 
 /**
  * The list that the runtime reads. `cniVersion` 0.4.0 is understood by every runtime in use; `cniVersions` lets new ones choose 1.1.0, and with it
- * STATUS and GC. The source is the operator's `10-terway.conflist` (its other plugins stay) or the single plugin of `10-terway.conf`.
+ * STATUS and GC. The source is the operator's `10-terway.conflist` (its other plugins stay) or the single plugin of `10-terway.conf`; `virtualType` is
+ * what the node makes of its keys.
  */
-export function renderConflist(source: ConflistSource | undefined): Conflist {
-  if (source === undefined) return finish({}, [builtIn], []);
+export function renderConflist(source: ConflistSource | undefined, virtualType = "veth"): Conflist {
+  if (source === undefined) return finish({}, [builtIn], virtualType, parseCniConf(builtIn), "");
   const json = parseJsonText(source.text);
   if (!json.ok) return { ok: false, problems: [`${source.path}: line ${json.line}, column ${json.column}: ${json.message}.`] };
   const isChain = typeof json.value === "object" && json.value !== null && "plugins" in json.value;
@@ -43,26 +50,28 @@ export function renderConflist(source: ConflistSource | undefined): Conflist {
   const ours = plugins.filter((plugin) => plugin.type === pluginType);
   if (ours.length !== 1)
     return { ok: false, problems: [`${source.path}: plugins: ${ours.length} are of type ${pluginType}, exactly one must be.`] };
-  const parsed = parseCniConf(ours[0]);
-  if (!parsed.ok) return { ok: false, problems: parsed.errors.map((issue) => `${source.path}: ${formatIssue(issue)}`) };
-  return finish(list, plugins, parsed.warnings);
+  return finish(list, plugins, virtualType, parseCniConf(ours[0]), `${source.path}: `);
 }
 
 function finish(
   list: Readonly<Record<string, unknown>>,
   plugins: readonly z.infer<typeof pluginSchema>[],
-  warnings: readonly ConfigIssue[],
+  virtualType: string,
+  parsed: CniConfResult,
+  where: string,
 ): Conflist {
+  if (!parsed.ok) return { ok: false, problems: parsed.errors.map((issue) => `${where}${formatIssue(issue)}`) };
   const { cniVersion: _, cniVersions: __, name: ___, ...rest } = list;
   const clean = plugins.map((plugin) => {
     // Name and version belong to the list; the runtime puts them into each plugin's configuration.
     const { cniVersion, name, ...own } = plugin;
-    return own.type === pluginType ? { ...own, eniip_virtual_type: "veth" } : own;
+    return own.type === pluginType ? { ...own, eniip_virtual_type: virtualType } : own;
   });
   return {
     ok: true,
     text: `${JSON.stringify({ cniVersion: "0.4.0", cniVersions, name: chainName, ...rest, plugins: clean }, null, 2)}\n`,
-    warnings,
+    config: parsed.config,
+    warnings: parsed.warnings,
   };
 }
 

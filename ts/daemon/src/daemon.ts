@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { openMetadata } from "@terway/cloud";
 import { openDatapath } from "@terway/datapath";
-import { type AddressPool, type Clock, type EniConf, formatIssue, type Random } from "@terway/model";
+import { type AddressPool, type Clock, type CniConf, type EniConf, formatIssue, type Random, refuseKernel } from "@terway/model";
 import { adminRoutes } from "./admin.ts";
 import { Background } from "./background.ts";
 import { watchConfigFile } from "./config-file.ts";
@@ -14,11 +14,14 @@ import { healthRoutes } from "./health.ts";
 import { askIdentity, believe, learnIdentity } from "./identity.ts";
 import { type InstanceFacts, readFacts } from "./instance.ts";
 import type { InstanceLink } from "./instance-link.ts";
+import { probeOnce } from "./kernel-probe.ts";
 import type { Logger } from "./log.ts";
 import { Metrics } from "./metrics.ts";
+import { chooseModes, type ModeChoice, rememberedModes, virtualTypeName } from "./mode-choice.ts";
 import type { Node } from "./node.ts";
+import { ObjectDirectory } from "./object-directory.ts";
 import { openNodePool } from "./open-pool.ts";
-import { cniArgsPods } from "./pods.ts";
+import { noPods } from "./pods.ts";
 import { dormantPoolConfig } from "./pool-config.ts";
 import { publishWhenWarm } from "./publish.ts";
 import { readBootId, recover, writeBootId } from "./recover.ts";
@@ -36,6 +39,8 @@ export interface DaemonOptions {
   readonly flags: Flags;
   /** As first read, and its text, from which changes are told. */
   readonly config: { readonly conf: EniConf; readonly text: string };
+  /** `10-terway.conf`, or our part of `10-terway.conflist`. */
+  readonly cniConf: CniConf;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -61,9 +66,14 @@ export async function runDaemon(options: DaemonOptions, stop: AbortSignal): Prom
   const bootId = await readBootId(flags.stateDir);
   const background = new Background(stop);
   let conf = options.config.conf;
-  let poolConfig = dormantPoolConfig(conf, flags.coolDownMs, false);
 
   const datapath = openDatapath();
+  const tooOld = refuseKernel(datapath.status().kernelRelease);
+  if (tooOld !== undefined) throw new Error(tooOld);
+  const objects = flags.objects === undefined ? undefined : new ObjectDirectory(flags.objects, flags.nodeName, log);
+  const pods = objects ?? noPods;
+  const wasExclusive = (await rememberedModes(flags.stateDir))?.node === "exclusive";
+  let poolConfig = dormantPoolConfig(conf, flags.coolDownMs, wasExclusive);
   const uplink = new Uplink(datapath, log, flags.ruleForm);
   await uplink.refresh();
   const metadata = openMetadata({
@@ -75,6 +85,7 @@ export async function runDaemon(options: DaemonOptions, stop: AbortSignal): Prom
 
   let pool: AddressPool | undefined;
   let link: InstanceLink | undefined;
+  let choice: ModeChoice | undefined;
   let published = false;
   let metadataFailure = "the instance metadata has not answered yet";
   const startedMs = clock.wallMs();
@@ -89,14 +100,15 @@ export async function runDaemon(options: DaemonOptions, stop: AbortSignal): Prom
     log,
     metrics,
     events,
-    pods: cniArgsPods,
+    pods,
     get pool() {
       return pool ?? unopened;
     },
     datapath,
     flight: new SingleFlight(),
     hostNames: new SingleFlight(),
-    network: () => ({ ...uplink.network(), serviceCidrs: conf.serviceCidrs }),
+    network: () => ({ ...uplink.network(), serviceCidrs: conf.serviceCidrs, extraRoutes: conf.extraRoutes }),
+    modes: () => choice?.modes,
     unready: () => (link === undefined ? metadataFailure : link.unready()),
     failpoint,
   };
@@ -104,6 +116,7 @@ export async function runDaemon(options: DaemonOptions, stop: AbortSignal): Prom
     () => node.pool,
     datapath,
     () => (poolConfig.ipv6 ? (poolConfig.ipv4 ? "dual" : "ipv6") : "ipv4"),
+    () => choice?.modes,
   );
 
   const tombstones = new Tombstones(node, join(flags.runDir, "tombstones"));
@@ -116,17 +129,27 @@ export async function runDaemon(options: DaemonOptions, stop: AbortSignal): Prom
         poolConfig = config;
       },
     });
-    ({ pool, link } = opened);
+    pool = opened.pool;
     const { problems, ...counts } = await recover(node, bootId);
     await writeBootId(flags.stateDir);
     for (const problem of problems) log.warn(problem);
     log.info(counts, "recovered");
     await tombstones.start();
-    const { settled } = opened.link;
-    const { cniConf, cniConfDir } = flags;
-    background.run("the link to the cloud", (signal) => opened.link.run(signal));
+    const { stateDir, cniConf, cniConfDir } = flags;
+    const decided = await chooseModes({
+      ...{ stateDir, eniConf: conf, cniConf: options.cniConf, log, events },
+      labels: await pods.nodeLabels(),
+      kernel: await probeOnce(datapath, stateDir, bootId.current),
+      leases: opened.pool.leases(),
+    });
+    choice = decided;
+    const virtualType = virtualTypeName(decided.modes);
+    const newLink = opened.openLink(decided.modes.node === "exclusive");
+    link = newLink;
+    const { settled } = newLink;
+    background.run("the link to the cloud", (signal) => newLink.run(signal));
     background.run("the conflist", async (signal) => {
-      published = await publishWhenWarm({ node, cniConf, cniConfDir, settled, signal });
+      published = await publishWhenWarm({ node, cniConf, cniConfDir, virtualType, settled, signal });
     });
   };
 
@@ -148,6 +171,7 @@ export async function runDaemon(options: DaemonOptions, stop: AbortSignal): Prom
     ...{ node, metadata, events, nodeName: flags.nodeName },
     poolConfig: () => poolConfig,
     facts: () => link?.facts,
+    choice: () => choice,
   });
   healthRoutes(server.app, metrics.registry, () => {
     if (stop.aborted) return "stopping";
@@ -159,6 +183,7 @@ export async function runDaemon(options: DaemonOptions, stop: AbortSignal): Prom
   log.info({ socket, leases: node.pool.leases().length }, "listening");
 
   watchRepairs(node);
+  if (objects !== undefined) background.run("the watch over the objects", (signal) => objects.watch(clock, signal));
   background.run("the sweep", (signal) => sweep(node, signal));
   background.run("the watch over the node's interface", (signal) => uplink.watch(clock, signal));
   background.run("the watch over the configuration", (signal) =>

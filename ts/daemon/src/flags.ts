@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
 import { parseArgs } from "node:util";
+import { exclusiveModeLabel } from "@terway/model";
 import { type LogLevel, logLevels } from "./log.ts";
 
 export interface Flags {
@@ -9,6 +10,8 @@ export interface Flags {
   readonly runDir: string;
   readonly stateDir: string;
   readonly nodeName: string;
+  /** Directory of Kubernetes objects; absent: what the runtime says is all that is known of pods. */
+  readonly objects?: string;
   readonly ruleForm: "compact" | "per_pod";
   readonly coolDownMs: number;
   /** From flag or environment; undefined leaves it to `eni_conf`. */
@@ -33,6 +36,8 @@ Usage: terwayd [flags]
   --run-dir DIR         sockets and tombstones                           (/var/run/eni)
   --state-dir DIR       journal                                          (/var/lib/cni/terway)
   --node-name NAME      name of this node                                (NODE_NAME, else the host name)
+  --objects DIR         Kubernetes objects (Pod, Node, PodENI) as JSON files, where no API server is
+  --daemon-mode MODE    ENIMultiIP, the only one                         (ENIMultiIP)
   --rule-form FORM      compact: one rule 512 for all pods; per_pod: one for each, as older releases  (compact)
   --cool-down SECONDS   rest of a released address before it is given out again  (30)
   --log-level LEVEL     ${logLevels.join(", ")}   (LOG_LEVEL, else log_level of eni_conf, else info)
@@ -54,6 +59,8 @@ const options = {
   "run-dir": { type: "string" },
   "state-dir": { type: "string" },
   "node-name": { type: "string" },
+  objects: { type: "string" },
+  "daemon-mode": { type: "string" },
   "rule-form": { type: "string" },
   "cool-down": { type: "string" },
   "log-level": { type: "string" },
@@ -88,6 +95,8 @@ export function readFlags(args: readonly string[], env: Readonly<Record<string, 
   const logLevel = oneOf("--log-level", values["log-level"], logLevels) ?? oneOf("LOG_LEVEL", env.LOG_LEVEL, logLevels);
   const [ecs, vpc, metadata] = [url("TERWAY_ECS_ENDPOINT"), url("TERWAY_VPC_ENDPOINT"), url("TERWAY_METADATA_ENDPOINT")];
   const ruleForm = oneOf("--rule-form", values["rule-form"], ["compact", "per_pod"] as const) ?? "compact";
+  const refused = refuseDaemonMode(values["daemon-mode"]);
+  if (refused !== undefined) problems.push(refused);
   const failpoint = env.TERWAY_FAILPOINT;
   if (problems.length > 0) return { kind: "error", problems };
   return {
@@ -99,6 +108,7 @@ export function readFlags(args: readonly string[], env: Readonly<Record<string, 
       runDir: values["run-dir"] ?? "/var/run/eni",
       stateDir: values["state-dir"] ?? "/var/lib/cni/terway",
       nodeName: values["node-name"] || env.NODE_NAME || hostname(),
+      ...(values.objects ? { objects: values.objects } : {}),
       ruleForm,
       coolDownMs: coolDown * 1000,
       ...(logLevel === undefined ? {} : { logLevel }),
@@ -106,4 +116,22 @@ export function readFlags(args: readonly string[], env: Readonly<Record<string, 
       ...(failpoint ? { failpoint } : {}),
     },
   };
+}
+
+/** Modes of releases long gone, each with what replaces it. Source: upstream's flag of the same name. */
+function refuseDaemonMode(mode: string | undefined): string | undefined {
+  const exclusive = `label the node ${exclusiveModeLabel}=eniOnly to give each pod a whole ENI`;
+  switch ((mode ?? "").toLowerCase()) {
+    case "":
+    case "enimultiip":
+      return undefined;
+    case "vpc":
+      return `--daemon-mode: VPC mode (addresses of the node's own route entries) is no longer supported; use ENIMultiIP, in which pods share ENIs, or ${exclusive}`;
+    case "eniip":
+    case "enionly":
+    case "enidirectip":
+      return `--daemon-mode: ${JSON.stringify(mode)} is no longer supported; use ENIMultiIP, and ${exclusive}`;
+    default:
+      return `--daemon-mode: ${JSON.stringify(mode)} is unknown; the only mode is ENIMultiIP`;
+  }
 }

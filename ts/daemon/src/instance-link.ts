@@ -22,6 +22,8 @@ export interface InstanceLinkOptions {
   readonly events: EventSink;
   readonly stateDir: string;
   readonly coolDownMs: number;
+  /** Pods of this node have whole ENIs. */
+  readonly exclusive: boolean;
   readonly conf: () => EniConf;
   readonly apply: (config: PoolConfig) => void;
 }
@@ -63,7 +65,7 @@ export class InstanceLink {
 
   /** Configuration or facts have changed. */
   reconfigure(): void {
-    const { conf, log, events, coolDownMs, apply } = this.#options;
+    const { conf, log, events, coolDownMs, exclusive, apply } = this.#options;
     const { identity, limits, primarySecurityGroupIds } = this.#facts;
     this.#wake?.();
     const groups = conf().securityGroupIds.length > 0 ? [] : primarySecurityGroupIds;
@@ -74,7 +76,7 @@ export class InstanceLink {
       limits,
       primarySecurityGroupIds: groups,
       coolDownMs,
-      exclusive: false,
+      exclusive,
     });
     for (const reduction of reductions) {
       log.warn(reduction);

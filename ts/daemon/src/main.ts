@@ -45,6 +45,7 @@ async function main(): Promise<never> {
       {
         flags,
         config: { conf, text: read.text },
+        cniConf: conflist.config,
         clock: systemClock,
         random: systemRandom,
         log,

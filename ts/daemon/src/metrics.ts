@@ -1,4 +1,4 @@
-import type { AddressPool, Datapath } from "@terway/model";
+import type { AddressPool, Datapath, NodeModes } from "@terway/model";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 
 /** Buckets of Terway's histograms, so that its dashboards keep their shape; two small ones in front, because calls here take milliseconds. */
@@ -48,7 +48,7 @@ export class Metrics {
   }
 
   /** Gauges read their objects when they are scraped. */
-  observe(pool: () => AddressPool, datapath: Datapath, ipStack: () => string): void {
+  observe(pool: () => AddressPool, datapath: Datapath, ipStack: () => string, modes: () => NodeModes | undefined): void {
     const registers = [this.registry];
     const poolGauge = (name: string, help: string, read: (view: ReturnType<AddressPool["view"]>) => number) =>
       new Gauge({
@@ -80,6 +80,18 @@ export class Metrics {
             .view()
             .enis.filter((eni) => eni.ours).length,
         );
+      },
+    });
+    new Gauge({
+      name: "terway_node_modes",
+      help: "How this node connects its pods; always 1",
+      labelNames: ["node", "shared", "trunk_member", "fast_path", "bandwidth_mode"],
+      registers,
+      collect() {
+        const chosen = modes();
+        if (chosen === undefined) return;
+        const { node, shared, trunkMember, fastPath, bandwidthMode } = chosen;
+        this.set({ node, shared, trunk_member: trunkMember, fast_path: String(fastPath), bandwidth_mode: bandwidthMode }, 1);
       },
     });
     new Gauge({

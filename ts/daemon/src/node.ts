@@ -1,4 +1,4 @@
-import type { AddressPool, Clock, Datapath, EventSink } from "@terway/model";
+import type { AddressPool, Clock, Datapath, EventSink, NodeModes } from "@terway/model";
 import type { NodeNetwork } from "./attachment.ts";
 import type { Deadline } from "./deadline.ts";
 import type { Logger } from "./log.ts";
@@ -21,6 +21,8 @@ export interface Node {
   readonly hostNames: SingleFlight;
   /** What is known of the node's own interface at this moment. */
   network(): NodeNetwork;
+  /** How pods are connected; undefined until it is decided, which needs the journal. */
+  modes(): NodeModes | undefined;
   /** Why addresses cannot be managed at all yet, as a complete sentence: the instance or its limits are unknown. */
   unready(): string | undefined;
   /** Test hook: kills the process when the environment names this step. */

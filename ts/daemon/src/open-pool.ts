@@ -29,8 +29,11 @@ export interface NodePoolParts {
 /** How long to wait for an older daemon that still holds the journal; it drains for 5 s. */
 const lockWaitMs = 30_000;
 
-/** The pool of the instance that `facts` names, over its own journal, and the link that gives it its bounds. Throws when the journal cannot be had. */
-export async function openNodePool(facts: InstanceFacts, parts: NodePoolParts): Promise<{ pool: AddressPool; link: InstanceLink }> {
+/** The pool of the instance that `facts` names, over its own journal, and what makes the link that gives it its bounds. Throws when the journal cannot be had. */
+export async function openNodePool(
+  facts: InstanceFacts,
+  parts: NodePoolParts,
+): Promise<{ pool: AddressPool; openLink: (exclusive: boolean) => InstanceLink }> {
   const { flags, clock, random, log, metrics, events, metadata, datapath, failpoint, conf } = parts;
   const { ecs, vpc } = flags.endpoints;
   const credentials = openCredentials({
@@ -71,20 +74,22 @@ export async function openNodePool(facts: InstanceFacts, parts: NodePoolParts): 
       return surveyed.value.flatMap((one) => one.addresses);
     },
   });
-  const link = new InstanceLink(facts, {
-    cloud,
-    clock,
-    random,
-    log,
-    events,
-    stateDir: flags.stateDir,
-    coolDownMs: flags.coolDownMs,
-    conf,
-    apply: (config) => {
-      parts.onPoolConfig(config);
-      pool.reconfigure(config);
-      pool.sync().catch((error: unknown) => log.warn({ err: error }, "the cloud cannot be compared with"));
-    },
-  });
-  return { pool, link };
+  const openLink = (exclusive: boolean) =>
+    new InstanceLink(facts, {
+      exclusive,
+      cloud,
+      clock,
+      random,
+      log,
+      events,
+      stateDir: flags.stateDir,
+      coolDownMs: flags.coolDownMs,
+      conf,
+      apply: (config) => {
+        parts.onPoolConfig(config);
+        pool.reconfigure(config);
+        pool.sync().catch((error: unknown) => log.warn({ err: error }, "the cloud cannot be compared with"));
+      },
+    });
+  return { pool, openLink };
 }

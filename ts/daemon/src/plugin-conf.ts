@@ -1,4 +1,4 @@
-import { type CniVersion, cniCode, cniVersions, formatIssue, parseCniConf } from "@terway/model";
+import { type CniConf, type CniVersion, cniCode, cniVersions, formatIssue, parseCniConf } from "@terway/model";
 import { z } from "zod";
 import { CniError } from "./failure.ts";
 
@@ -34,6 +34,11 @@ export interface PluginConf {
   readonly mtu?: number;
   /** With no `mtu`: that of the node's own interface. */
   readonly autoMtu: boolean;
+  /** Absent: the node's choice. */
+  readonly hostStackCidrs?: readonly string[];
+  readonly disableHostPeer: boolean;
+  /** What the runtime asks for this pod, in bit/s. */
+  readonly bandwidth?: CniConf["bandwidth"];
   /** Attachment ids that the runtime still knows; absent when it did not say. */
   readonly validAttachments?: ReadonlySet<string>;
 }
@@ -55,7 +60,7 @@ export function parsePluginConf(config: Readonly<Record<string, unknown>>): Plug
     throw new CniError(cniCode.invalidConfig, `network configuration: ${[...new Set([...ours, ...theirs])].join("; ")}`);
   }
   const { prevResult, dns, cniVersion, name } = protocol.data;
-  const { mtu, autoMtu, validAttachments } = terway.config;
+  const { mtu, autoMtu, validAttachments, hostStackCidrs, disableHostPeer, bandwidth } = terway.config;
   return {
     cniVersion,
     name,
@@ -64,6 +69,9 @@ export function parsePluginConf(config: Readonly<Record<string, unknown>>): Plug
     ...(dns === undefined || Object.keys(dns).length === 0 ? {} : { dns }),
     ...(mtu === undefined ? {} : { mtu }),
     autoMtu,
+    ...(hostStackCidrs === undefined ? {} : { hostStackCidrs }),
+    disableHostPeer,
+    ...(bandwidth === undefined ? {} : { bandwidth }),
     ...(validAttachments === undefined
       ? {}
       : { validAttachments: new Set(validAttachments.map((one) => `${one.containerId}/${one.ifName}`)) }),

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { cniArgsPods } from "./pods.ts";
+import { identifyPod } from "./pods.ts";
 
-const identify = (args?: string) => cniArgsPods.identify("c0ffee", args);
+const identify = (args?: string) => identifyPod("c0ffee", args);
 
 test("kubelet's arguments", () => {
   const args = "IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=web-0;K8S_POD_INFRA_CONTAINER_ID=c0ffee;K8S_POD_UID=u-1";

@@ -1,4 +1,4 @@
-import { cniCode } from "@terway/model";
+import { cniCode, type PodEni, type PodObject } from "@terway/model";
 import { CniError } from "./failure.ts";
 
 /** The pod that a sandbox belongs to. */
@@ -8,10 +8,22 @@ export interface PodIdentity {
   readonly uid?: string;
 }
 
-/** Who the pod is. From the CNI arguments now; from the daemon's own watch of this node's pods later. */
+/** What is known of the pods of this node beyond what the runtime says. The port at which the Kubernetes API will stand. */
 export interface PodSource {
-  identify(containerId: string, cniArgs: string | undefined): PodIdentity;
+  /** The pod's object; undefined when there is none, which is no reason to refuse it. */
+  pod(identity: PodIdentity): Promise<PodObject | undefined>;
+  /** The ENIs that were given to this pod alone; undefined when it takes an address of the node's own pool. */
+  podEni(identity: PodIdentity): Promise<PodEni | undefined>;
+  /** Of this node, as they are now. */
+  nodeLabels(): Promise<Readonly<Record<string, string>>>;
 }
+
+/** Nobody to ask: the CNI call is all that is known. */
+export const noPods: PodSource = {
+  pod: async () => undefined,
+  podEni: async () => undefined,
+  nodeLabels: async () => ({}),
+};
 
 /** No namespace of Kubernetes can clash with a pod of this one and a container id for a name. */
 const bareNamespace = "cni";
@@ -28,19 +40,17 @@ export function parseCniArgs(text: string): ReadonlyMap<string, string> {
   return args;
 }
 
-/** The kubelet's arguments; without them (cnitool, podman) the container id stands for the pod. */
-export const cniArgsPods: PodSource = {
-  identify(containerId, cniArgs) {
-    const args = parseCniArgs(cniArgs ?? "");
-    const name = args.get("K8S_POD_NAME");
-    const namespace = args.get("K8S_POD_NAMESPACE");
-    const uid = args.get("K8S_POD_UID");
-    if (!name || !namespace) {
-      if (name || namespace) {
-        throw new CniError(cniCode.invalidEnvironment, `CNI_ARGS: ${name ? "K8S_POD_NAMESPACE" : "K8S_POD_NAME"} is missing or empty`);
-      }
-      return { namespace: bareNamespace, name: containerId };
+/** Who the pod is, by the kubelet's arguments; without them (cnitool, podman) the container id stands for the pod. */
+export function identifyPod(containerId: string, cniArgs: string | undefined): PodIdentity {
+  const args = parseCniArgs(cniArgs ?? "");
+  const name = args.get("K8S_POD_NAME");
+  const namespace = args.get("K8S_POD_NAMESPACE");
+  const uid = args.get("K8S_POD_UID");
+  if (!name || !namespace) {
+    if (name || namespace) {
+      throw new CniError(cniCode.invalidEnvironment, `CNI_ARGS: ${name ? "K8S_POD_NAMESPACE" : "K8S_POD_NAME"} is missing or empty`);
     }
-    return { namespace, name, ...(uid ? { uid } : {}) };
-  },
-};
+    return { namespace: bareNamespace, name: containerId };
+  }
+  return { namespace, name, ...(uid ? { uid } : {}) };
+}

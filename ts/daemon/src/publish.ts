@@ -9,6 +9,8 @@ export interface PublishOptions {
   /** `10-terway.conf` of the operator. */
   readonly cniConf: string;
   readonly cniConfDir: string;
+  /** What stands in the list as `eniip_virtual_type`. */
+  readonly virtualType: string;
   /** The pool's bounds are known, or never will be: before, it would call itself as warm as can be. */
   readonly settled: Promise<void>;
   readonly signal: AbortSignal;
@@ -18,8 +20,8 @@ export interface PublishOptions {
  * The runtime takes the node for ready when its conflist appears, so it appears when pods can be served, or when nothing more is to be had; then with
  * the event that says so. True when it stands there, false when the signal ended the wait. Throws when the operator's file cannot be used.
  */
-export async function publishWhenWarm({ node, cniConf, cniConfDir, settled, signal }: PublishOptions): Promise<boolean> {
-  const rendered = renderConflist(await readConflistSource(cniConf));
+export async function publishWhenWarm({ node, cniConf, cniConfDir, virtualType, settled, signal }: PublishOptions): Promise<boolean> {
+  const rendered = renderConflist(await readConflistSource(cniConf), virtualType);
   if (!rendered.ok) throw new Error(rendered.problems.join("\n"));
   for (const issue of rendered.warnings) node.log.warn({ path: issue.path, code: issue.code }, formatIssue(issue));
   await Promise.race([settled, untilAborted(signal)]);

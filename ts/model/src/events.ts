@@ -18,6 +18,8 @@ export const eventReasons = {
   ResourceInvalid: { type: "Warning", action: "SyncOpenAPI" },
   /** CHECK or repair found the kernel different from what it should be. */
   ConfigCheck: { type: "Warning", action: "Config" },
+  /** An annotation of a pod cannot be read; the pod runs as without it. */
+  ParseFailed: { type: "Warning", action: "AllocIP" },
   ConfigError: { type: "Warning", action: "Config" },
   VirtualModeChanged: { type: "Warning", action: "Config" },
 } as const satisfies Readonly<Record<string, { type: "Normal" | "Warning"; action: string }>>;

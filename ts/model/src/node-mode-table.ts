@@ -146,7 +146,22 @@ const bandwidth: ModeTablePart = {
   ],
 };
 
-export const nodeModeTable = { asked, shared, kind, trunk, bandwidth } as const;
+const priority: ModeTablePart = {
+  title: "Classes of packets",
+  note: "With `enable_network_priority` and the priority qdisc ENIs have three classes, chosen by the pod annotation `k8s.aliyun.com/network-priority`.",
+  when: ["enable_network_priority", "kernel prio"],
+  gives: ["network priority", "VirtualModeChanged for priority"],
+  rows: [
+    row({ enable_network_priority: off }, { "network priority": "no", "VirtualModeChanged for priority": "" }),
+    row({ enable_network_priority: on, "kernel prio": yes }, { "network priority": "yes", "VirtualModeChanged for priority": "" }),
+    row(
+      { enable_network_priority: on, "kernel prio": no },
+      { "network priority": "no", "VirtualModeChanged for priority": "enable_network_priority → one class" },
+    ),
+  ],
+};
+
+export const nodeModeTable = { asked, shared, kind, trunk, bandwidth, priority } as const;
 
 /** The one row of a part that fits; throws when none or several do. */
 export function rowOf(part: ModeTablePart, facts: Readonly<Record<string, string>>): ModeTableRow["gives"] {

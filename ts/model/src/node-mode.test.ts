@@ -103,6 +103,7 @@ test("every combination of keys, label and kernel is as the tables say", () => {
       fastPath: shared["fast path"] === "yes",
       trunk: trunk === "yes",
       bandwidthMode: shaper["bandwidth mode"],
+      networkPriority: false,
       fallbacks: fallbacks.filter((text) => text !== "").join(", "),
       trunkErrors: member["ConfigError of the trunk"],
     };
@@ -181,6 +182,20 @@ describe("two files", () => {
     expect(errors).toMatchObject([{ path: "enable_ebpf", code: "overridden" }]);
   });
 });
+
+test.each(product({ enable_network_priority: ["true", "false", "absent"], "kernel prio": ["yes", "no"] } as const))(
+  "classes: %j",
+  (facts) => {
+    const asked = facts.enable_network_priority;
+    const { modes, fallbacks } = decide({
+      ...(asked === "absent" ? {} : { networkPriority: asked === "true" }),
+      kernel: facts["kernel prio"] === "yes" ? kernelWithout() : kernelWithout("prio"),
+    });
+    const gives = rowOf(nodeModeTable.priority, facts);
+    expect(modes.networkPriority).toBe(gives["network priority"] === "yes");
+    expect(fallbacks.map(({ wanted, used }) => `${wanted} → ${used}`).join(", ")).toBe(gives["VirtualModeChanged for priority"]);
+  },
+);
 
 test("a fallback carries the kernel's reason", () => {
   const { fallbacks } = decide({ cniConf: { virtualType: "ipvlan" }, kernel: kernelWithout("ipvlan") });

@@ -27,6 +27,8 @@ export interface NodeModes extends RunningModes {
   /** The node may have a trunk ENI. */
   readonly trunk: boolean;
   readonly bandwidthMode: "tc" | "edt";
+  /** ENIs have classes, and pods choose theirs by annotation. */
+  readonly networkPriority: boolean;
 }
 
 /** Something that was asked for and that the kernel cannot do. Told by the event `VirtualModeChanged`. */
@@ -43,6 +45,8 @@ export interface NodeModeInput {
   readonly vlanStripType: "filter" | "vlan";
   /** `bandwidth_mode` of `10-terway.conf`; absent: as fits the mode. */
   readonly bandwidthMode?: "tc" | "edt";
+  /** `enable_network_priority` of `10-terway.conf`. */
+  readonly networkPriority?: boolean;
   /** Value of {@link exclusiveModeLabel} on the node. */
   readonly label?: string;
   readonly kernel: KernelCapabilities;
@@ -69,6 +73,8 @@ export function decideNodeMode(input: NodeModeInput): NodeModeDecision {
   const { live } = input;
   const running = live ?? fresh.modes;
   const bandwidth = bandwidthModeOf(input, running.fastPath);
+  const noClasses = input.networkPriority === true ? lacks(input.kernel, ["prio"]) : undefined;
+  const classes = noClasses === undefined ? [] : [{ wanted: "enable_network_priority", used: "one class", reason: noClasses }];
   return {
     ok: true,
     modes: {
@@ -79,9 +85,10 @@ export function decideNodeMode(input: NodeModeInput): NodeModeDecision {
       fastPath: running.fastPath,
       trunk: merged.keys.trunking === true && running.node === "shared",
       bandwidthMode: bandwidth.mode,
+      networkPriority: input.networkPriority === true && noClasses === undefined,
     },
     // What is not begun cannot fall back.
-    fallbacks: [...(live === undefined ? fresh.fallbacks : []), ...bandwidth.fallbacks],
+    fallbacks: [...(live === undefined ? fresh.fallbacks : []), ...bandwidth.fallbacks, ...classes],
     errors: [...merged.errors, ...fresh.errors, ...(live === undefined ? [] : pending(live, fresh.modes))],
   };
 }

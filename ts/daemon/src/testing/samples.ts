@@ -30,10 +30,14 @@ export const sampleNetwork = {
   mtu: 1500,
   ruleForm: "compact",
   serviceCidrs: ["172.16.0.0/16"],
+  extraRoutes: [],
 } as const;
 
 export const sampleAttachment = (overrides: Partial<Lease> = {}) =>
-  buildAttachment(sampleLease(overrides), sampleNetwork, { defaultRoute: true, extraRoutes: [] });
+  buildAttachment(sampleLease(overrides), sampleNetwork, {
+    mode: overrides.exclusive ? "exclusive" : "policy_route",
+    defaultRoute: true,
+  });
 
 export function eniConf(value: Record<string, unknown>): EniConf {
   const parsed = parseEniConfValue(value);

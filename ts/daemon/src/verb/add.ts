@@ -1,11 +1,21 @@
 import { access } from "node:fs/promises";
-import { type Attachment, type AttachResult, cniCode, type Lease, type Sandbox } from "@terway/model";
+import {
+  type Attachment,
+  type AttachResult,
+  cniCode,
+  type Lease,
+  type PodNetworkWishes,
+  podNetworkWishes,
+  type Sandbox,
+} from "@terway/model";
 import { buildAttachment, readAttachment } from "../attachment.ts";
 import { CniError } from "../failure.ts";
 import { type ContainerCall, leaseId, type Node } from "../node.ts";
+import { identifyPod, type PodIdentity } from "../pods.ts";
 import { allocationRefusal, datapathRefusal } from "../refusal.ts";
 import { release } from "../release.ts";
 import { buildResult, type CniResult } from "../result.ts";
+import { shapingOf } from "../wishes.ts";
 
 interface Attached {
   readonly attachment: Attachment;
@@ -14,7 +24,7 @@ interface Attached {
 
 /** One interface for one sandbox. The same call again, also at the same instant, gets the same result and no second address (I8). */
 export async function add(node: Node, call: ContainerCall): Promise<CniResult> {
-  const pod = node.pods.identify(call.containerId, call.args);
+  const pod = identifyPod(call.containerId, call.args);
   const sandbox: Sandbox = {
     containerId: call.containerId,
     ifName: call.ifName,
@@ -28,7 +38,7 @@ export async function add(node: Node, call: ContainerCall): Promise<CniResult> {
   try {
     const id = leaseId(call);
     const { attachment, kernel } = await call.deadline.race(
-      node.flight.run(id, `ADD ${call.netns}`, () => attach(node, call, sandbox)),
+      node.flight.run(id, `ADD ${call.netns}`, async () => attach(node, call, sandbox, await wishesOf(node, pod))),
       () =>
         new CniError(
           cniCode.tryAgainLater,
@@ -55,19 +65,19 @@ export async function add(node: Node, call: ContainerCall): Promise<CniResult> {
   }
 }
 
-async function attach(node: Node, call: ContainerCall, sandbox: Sandbox): Promise<Attached> {
+async function attach(node: Node, call: ContainerCall, sandbox: Sandbox, wishes: PodNetworkWishes): Promise<Attached> {
   const id = leaseId(call);
   await clearTheWay(node, id, sandbox);
   const started = node.clock.monotonicMs();
   const allocated = await node.pool.allocate(sandbox, {
     deadlineMs: call.deadline.stepMs(),
-    payload: (lease) => attachmentFor(node, call, lease),
+    payload: (lease) => attachmentFor(node, call, lease, wishes),
   });
   if (!allocated.ok) throw allocationRefusal(allocated.failure, node.unready());
   const { lease } = allocated;
   node.failpoint("add.allocated");
   const leased = node.clock.monotonicMs();
-  const attachment = readAttachment(lease) ?? attachmentFor(node, call, lease);
+  const attachment = readAttachment(lease) ?? attachmentFor(node, call, lease, wishes);
   const outcome = await node.hostNames.run(attachment.hostIfName, id, () => node.datapath.attach(attachment, call.deadline.stepMs()));
   if (!outcome.ok) {
     // A lease that was bound before belongs to a sandbox that may still live; only what this call began is rolled back.
@@ -83,15 +93,29 @@ async function attach(node: Node, call: ContainerCall, sandbox: Sandbox): Promis
   return { attachment, kernel: outcome.value };
 }
 
-function attachmentFor(node: Node, call: ContainerCall, lease: Lease): Attachment {
+function attachmentFor(node: Node, call: ContainerCall, lease: Lease, wishes: PodNetworkWishes): Attachment {
   const network = node.network();
-  const mtu = call.conf.mtu ?? (call.conf.autoMtu ? network.uplinkMtu : undefined);
+  const modes = node.modes();
+  if (modes === undefined) throw new CniError(cniCode.tryAgainLater, "the node's datapath mode is not decided yet");
+  const { conf } = call;
+  const mtu = conf.mtu ?? (conf.autoMtu ? network.uplinkMtu : undefined);
+  const mode = lease.exclusive ? modes.exclusive : modes.shared;
   return buildAttachment(lease, network, {
+    mode,
     ...(mtu === undefined ? {} : { mtu }),
     // Further interfaces of a pod (Multus) leave the default route where it is.
     defaultRoute: call.ifName === "eth0",
-    extraRoutes: [],
+    hostPeer: !conf.disableHostPeer,
+    ...(conf.hostStackCidrs === undefined ? {} : { hostStackCidrs: conf.hostStackCidrs }),
+    shaping: shapingOf(conf, wishes, modes, mode),
   });
+}
+
+/** What the pod's object asks for. Bad annotations do not keep a pod from running: it runs as without them, and an event says so. */
+async function wishesOf(node: Node, pod: PodIdentity): Promise<PodNetworkWishes> {
+  const wishes = podNetworkWishes((await node.pods.pod(pod))?.metadata.annotations ?? {});
+  for (const problem of wishes.problems) node.events.emit("ParseFailed", { kind: "Pod", ...pod }, problem);
+  return wishes;
 }
 
 /** An earlier hold under the same id: half released, or for a namespace that is gone. */
