@@ -1,4 +1,4 @@
-import { type ConfigIssue, canonicalCidr, formatAddress, issuesOf, parseCidr } from "@terway/model";
+import { type ConfigIssue, canonicalCidr, issuesOf, parseCidr } from "@terway/model";
 import { z } from "zod";
 import { compileSelector, type LabelMatcher } from "./label-selector.ts";
 import type { BlockPeer, NetworkPolicy, Peer, PodPeer, PortName, PortRange, Rule } from "./objects.ts";
