@@ -21,12 +21,13 @@ const RATE_MAX: f64 = 9_007_199_254_740_991.0;
 /// Start of the alias of every host end.
 pub const ALIAS_PREFIX: &str = "terway:";
 
-/// How the "to a pod" part of policy routing is written.
+/// How policy routing is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RuleForm {
-    /// One rule 512 for all pods: main, but only host routes count.
+    /// What a packet costs does not grow with the pods: one rule 512 for all (main, but only host routes count), and the way out by routes
+    /// with a source (IPv6) or a tree of rules (IPv4).
     Compact,
-    /// One rule 512 for each pod address, as Terway has them.
+    /// Rules 512 and 2048 for each pod address, as Terway has them.
     PerPod,
 }
 

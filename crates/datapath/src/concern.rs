@@ -4,7 +4,7 @@ use crate::attachment::{ALIAS_PREFIX, Attachment};
 use crate::kernel::uapi::*;
 use crate::kernel::{decode, queueing};
 use crate::link::Form;
-use crate::object::{DISPLACED_PREFIX, Device, GROUP_RETIRED, PROTOCOL, Route, Rule, TABLE_MAIN};
+use crate::object::{DISPLACED_PREFIX, Device, GROUP_RETIRED, PROTOCOL, Prefix, Route, Rule, TABLE_MAIN, TABLE_SOURCES};
 use crate::observed::ObservedLink;
 use crate::registry::{Guarded, Registry};
 
@@ -106,6 +106,13 @@ fn is_sound_host_end(link: &ObservedLink, guarded: &Guarded) -> bool {
 }
 
 fn of_route(route: &Route, removed: bool, registry: &Registry) -> Concern {
+    if let Some(source) = route.source {
+        let owner = registry.owner(&source.address).filter(|_| route.table == TABLE_SOURCES);
+        let owner = owner.and_then(|id| registry.get(id));
+        return owner
+            .filter(|_| !removed || route.protocol == PROTOCOL)
+            .map_or(Concern::Nobody, one);
+    }
     if route.table == TABLE_MAIN {
         let owner = registry
             .owner(&route.destination.address)
@@ -138,7 +145,7 @@ fn of_rule(rule: &Rule, registry: &Registry) -> Concern {
     if rule.protocol != PROTOCOL {
         return Concern::Nobody;
     }
-    match rule.from.or(rule.to) {
+    match rule.from.or(rule.to).filter(Prefix::is_host) {
         Some(prefix) => registry
             .owner(&prefix.address)
             .and_then(|id| registry.get(id))

@@ -62,4 +62,6 @@ pub struct HostFacts {
     pub eni_name: String,
     /// The device that got the node's IPv6 default route from a router advertisement, if one did.
     pub advertised_uplink: Option<String>,
+    /// The kernel has IPv6 routes by source.
+    pub source_routes: bool,
 }

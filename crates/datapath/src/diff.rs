@@ -297,7 +297,7 @@ impl Side<'_> {
                 );
             }
         }
-        self.unexpected_routes(wanted);
+        self.unexpected_routes(wanted, desired);
         self.unexpected_rules(wanted, desired);
     }
 
@@ -407,11 +407,22 @@ impl Side<'_> {
         );
     }
 
-    /// Routes of ours on the ends of the pair, and those of an ENI in the pod, belong to this attachment alone. Those of an ENI of the
+    fn is_of_pod(&self, prefix: Option<Prefix>, desired: &DesiredState) -> bool {
+        prefix.is_some_and(|prefix| {
+            desired
+                .pod
+                .addresses
+                .iter()
+                .any(|address| Prefix::host(address.prefix.address) == prefix)
+        })
+    }
+
+    /// Routes of ours on the ends of the pair, those for packets from the pod alone, and those of an ENI in the pod, belong to this attachment alone. Those of an ENI of the
     /// host are shared and left to collection.
-    fn unexpected_routes(&mut self, wanted: &NamespaceState) {
+    fn unexpected_routes(&mut self, wanted: &NamespaceState, desired: &DesiredState) {
         let place = self.place;
         let own = |route: &&Route| match route.device {
+            _ if route.source.is_some() => self.is_of_pod(route.source, desired),
             Some(Device::HostEnd | Device::PodEnd) => true,
             Some(Device::Eni) => place == Place::Pod,
             _ => false,
@@ -428,10 +439,7 @@ impl Side<'_> {
 
     /// Rules of ours that name one of the pod's addresses belong to this attachment alone.
     fn unexpected_rules(&mut self, wanted: &NamespaceState, desired: &DesiredState) {
-        let pod: Vec<Prefix> = (desired.pod.addresses.iter())
-            .map(|address| Prefix::host(address.prefix.address))
-            .collect();
-        let names_pod = |prefix: Option<Prefix>| prefix.is_some_and(|prefix| pod.contains(&prefix));
+        let names_pod = |prefix: Option<Prefix>| self.is_of_pod(prefix, desired);
         let binds_pod = |rule: &Rule| rule.output.is_some() && wanted.rules.iter().any(|want| want.output == rule.output);
         let surplus: Vec<Rule> = (self.seen.rules.iter())
             .filter(|seen| seen.protocol == PROTOCOL && (names_pod(seen.from) || names_pod(seen.to) || binds_pod(seen)))
@@ -461,7 +469,8 @@ fn same_rule(seen: &Rule, wanted: &Rule) -> bool {
 
 /// True if putting `wanted` would replace `seen`: the kernel keeps one route for each table, destination and metric.
 fn rival_routes(seen: &Route, wanted: &Route) -> bool {
-    let same_key = seen.table == wanted.table && seen.destination == wanted.destination && seen.metric == wanted.metric;
+    let same_place = seen.table == wanted.table && seen.destination == wanted.destination && seen.source == wanted.source;
+    let same_key = same_place && seen.metric == wanted.metric;
     same_key && (!stands_beside(wanted) || seen.device == wanted.device)
 }
 

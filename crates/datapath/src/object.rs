@@ -21,6 +21,12 @@ pub const DISPLACED_PREFIX: &str = "trwy";
 pub const TABLE_MAIN: u32 = 254;
 /// Group of host ends that wait to be deleted (`trwy` in ASCII); one request deletes them all.
 pub const GROUP_RETIRED: u32 = 0x7472_7779;
+/// Where IPv6 finds the way out of each pod by its source: number 1000 + 0, and no device has index 0.
+pub const TABLE_SOURCES: u32 = 1000;
+/// Priority of the rules towards pods.
+pub const PRIORITY_TO_POD: u32 = 512;
+/// Priority of the rules from pods.
+pub const PRIORITY_FROM_POD: u32 = 2048;
 /// Metric of the route of last resort, the value the kernel's VRF document uses for the same purpose.
 pub const METRIC_LAST: u32 = 4_278_198_272;
 /// Metric the kernel gives an IPv6 route that names none.
@@ -127,6 +133,8 @@ pub struct Route {
     pub table: u32,
     /// Destination.
     pub destination: Prefix,
+    /// Only packets from here; IPv6 alone has it (`CONFIG_IPV6_SUBTREES`).
+    pub source: Option<Prefix>,
     /// What it does.
     pub kind: RouteKind,
     /// Output device; none for `Unreachable`.
@@ -143,6 +151,27 @@ pub struct Route {
     pub protocol: u8,
 }
 
+/// What a rule does with a packet that it selects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RuleAction {
+    /// Look a table up; what is not found there goes on to the next rule.
+    Lookup(u32),
+    /// Go on at the first rule of this priority.
+    Goto(u32),
+    /// Go on; a place to jump to.
+    Nop,
+}
+
+impl RuleAction {
+    /// The table it looks up, if it does.
+    pub fn table(self) -> Option<u32> {
+        match self {
+            Self::Lookup(table) => Some(table),
+            Self::Goto(_) | Self::Nop => None,
+        }
+    }
+}
+
 /// One policy rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Rule {
@@ -156,8 +185,8 @@ pub struct Rule {
     pub to: Option<Prefix>,
     /// Packets of the namespace itself that are bound to this device (`oif`).
     pub output: Option<IfName>,
-    /// Table to look up.
-    pub table: u32,
+    /// What it does.
+    pub action: RuleAction,
     /// Answers of this prefix length or shorter do not count.
     pub suppress_prefix_length: Option<u32>,
     /// Who made it.

@@ -44,15 +44,15 @@ const HOST_EDITS: &[Edit] = &[
     ),
     edit("route replace 10.0.1.23/32 dev eth0", "route 10.0.1.23/32 dev HOST", Missing),
     edit(
-        "rule del from 10.0.1.23 pref 2048",
-        "rule 2048: from 10.0.1.23/32 lookup T",
+        "rule del from 10.0.1.23 pref 2130",
+        "rule 2130: from 10.0.1.23/32 lookup T",
         Missing,
     ),
-    edit(
-        "-6 rule del from 2001:db8:1::17 pref 2048",
-        "rule 2048: from 2001:db8:1::17/128 lookup T",
-        Missing,
-    ),
+    edit("rule del pref 2050", "rule 2050: from 10.0.1.0/27 goto 2130", Missing),
+    edit("rule del pref 2048", "rule 2048: from 10.0.0.0/22 goto 2050", Missing),
+    edit("rule del pref 2131", "rule 2131: from all goto 2242", Missing),
+    edit("rule del pref 2242", "rule 2242: from all nop", Missing),
+    edit("-6 rule del pref 2048", "rule 2048: from all lookup 1000 (ipv6)", Missing),
     edit(
         "rule del pref 512",
         "rule 512: from all lookup main suppress_prefixlength 31",
@@ -79,9 +79,24 @@ const HOST_EDITS: &[Edit] = &[
         Missing,
     ),
     edit(
-        "-6 route del default table T dev eth1",
-        "route default via 2001:db8:1:0:ffff:ffff:ffff:fffd dev eth1 onlink table T",
+        "-6 route del default from 2001:db8:1::17 table 1000 dev eth1",
+        "route default from 2001:db8:1::17/128 via 2001:db8:1:0:ffff:ffff:ffff:fffd dev eth1 onlink table 1000",
         Missing,
+    ),
+    edit(
+        "-6 route del unreachable default from 2001:db8:1::17 metric 4278198272 table 1000",
+        "route unreachable default from 2001:db8:1::17/128 table 1000",
+        Missing,
+    ),
+    edit(
+        "-6 route replace default from 2001:db8:1::17 via 2001:db8:1::1 dev eth1 onlink table 1000",
+        "route default from 2001:db8:1::17/128 via 2001:db8:1:0:ffff:ffff:ffff:fffd dev eth1 onlink table 1000",
+        Different,
+    ),
+    edit(
+        "-6 route add default from 2001:db8:1::17 dev eth1 metric 7 table 1000 proto 116",
+        "route default from 2001:db8:1::17/128 dev eth1 table 1000",
+        Unexpected,
     ),
     edit(
         "route del unreachable default table T",
@@ -329,7 +344,7 @@ fn pods_are_left_alone_when_told_so() {
     let scene = Scene::new(RuleForm::Compact);
     let _log = scene.guard(Duration::from_millis(150), false);
     scene.pod.ip("link set eth0 mtu 1400");
-    scene.lab.host.ip("rule del from 10.0.1.23 pref 2048");
+    scene.lab.host.ip("rule del from 10.0.1.23 pref 2130");
     // The sysctl of a single link tells nobody: the scan has to find it.
     scene.lab.host.set_sysctl("ipv6/conf/eth1/accept_ra", "1");
     until("the rule is back", WITHIN, || {

@@ -38,7 +38,7 @@ Usage: terwayd [flags]
   --node-name NAME      name of this node                                (NODE_NAME, else the host name)
   --objects DIR         Kubernetes objects (Pod, Node, PodENI) as JSON files, where no API server is
   --daemon-mode MODE    ENIMultiIP, the only one                         (ENIMultiIP)
-  --rule-form FORM      compact: one rule 512 for all pods; per_pod: one for each, as older releases  (compact)
+  --rule-form FORM      compact: packets cost the same however many pods; per_pod: two rules a pod, as Terway  (compact)
   --cool-down SECONDS   rest of a released address before it is given out again  (30)
   --log-level LEVEL     ${logLevels.join(", ")}   (LOG_LEVEL, else log_level of eni_conf, else info)
   --help

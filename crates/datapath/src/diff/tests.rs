@@ -4,7 +4,7 @@ use super::*;
 use crate::attachment::{Attachment, FamilyAddress, Mode, RuleForm, Shaping};
 use crate::desired::HostFacts;
 use crate::mode::desired_state;
-use crate::object::{Family, Mtu, RouteKind, SysctlKey};
+use crate::object::{Family, Mtu, RouteKind, RuleAction, SysctlKey};
 
 fn desired(rule_form: RuleForm) -> DesiredState {
     let attachment = Attachment {
@@ -48,6 +48,7 @@ fn desired(rule_form: RuleForm) -> DesiredState {
             eni_index: 3,
             eni_name: "eth1".into(),
             advertised_uplink: uplink,
+            source_routes: true,
         },
     )
 }
@@ -367,8 +368,8 @@ fn only_our_own_surplus_is_unexpected() {
     let mut kernel = settled(&desired);
     let pod = Prefix::host([10, 0, 1, 23].into());
     let stale = Rule {
-        table: 1009,
-        ..desired.host.rules[0]
+        action: RuleAction::Lookup(1009),
+        ..*desired.host.rules.iter().find(|rule| rule.from == Some(pod)).unwrap()
     };
     let foreign = Rule {
         protocol: 3,

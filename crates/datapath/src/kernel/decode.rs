@@ -5,7 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::uapi::*;
 use super::wire::{attributes, i32_of_array, text, u16_at, u32_at};
-use crate::object::{Address, Device, Family, IfName, LinkAddress, Mac, Neighbour, Prefix, Route, RouteKind, Rule, Scope};
+use crate::object::{
+    Address, Device, Family, IfName, LinkAddress, Mac, Neighbour, Prefix, Route, RouteKind, Rule, RuleAction, Scope,
+};
 use crate::observed::{LinkSysctls, ObservedLink};
 
 /// `RTM_NEWLINK`, `RTM_DELLINK`
@@ -128,6 +130,7 @@ pub fn route(payload: &[u8]) -> Option<Route> {
             length: *payload.get(1)?,
             ..family.default_prefix()
         },
+        source: None,
         kind,
         device: None,
         gateway: None,
@@ -143,6 +146,12 @@ pub fn route(payload: &[u8]) -> Option<Route> {
     for (attribute, value) in attributes(payload, 12) {
         match attribute {
             RTA_DST => route.destination.address = ip(value)?,
+            RTA_SRC => {
+                route.source = Some(Prefix {
+                    address: ip(value)?,
+                    length: *payload.get(2)?,
+                })
+            }
             // IPv6 hangs routes that refuse on the loopback device; IPv4 on none.
             RTA_OIF if kind != RouteKind::Unreachable => route.device = Some(Device::Index(u32_at(value, 0)?)),
             RTA_GATEWAY => route.gateway = ip(value),
@@ -158,17 +167,19 @@ pub fn route(payload: &[u8]) -> Option<Route> {
 pub fn rule(payload: &[u8]) -> Option<Rule> {
     let family = family(*payload.first()?)?;
     let (to_length, from_length, tos) = (*payload.get(1)?, *payload.get(2)?, *payload.get(3)?);
+    let action = *payload.get(7)?;
     let flags = u32_at(payload, 8)?;
+    let (mut table, mut target) = (u32::from(*payload.get(4)?), 0);
     let mut rule = Rule {
         family,
         priority: 0,
         from: None,
         to: None,
         output: None,
-        table: u32::from(*payload.get(4)?),
+        action: RuleAction::Nop,
         suppress_prefix_length: None,
         protocol: 0,
-        foreign_form: *payload.get(7)? != FR_ACT_TO_TBL || tos != 0 || flags & FIB_RULE_INVERT != 0,
+        foreign_form: !matches!(action, FR_ACT_TO_TBL | FR_ACT_GOTO | FR_ACT_NOP) || tos != 0 || flags & FIB_RULE_INVERT != 0,
     };
     for (kind, value) in attributes(payload, 12) {
         match kind {
@@ -185,7 +196,8 @@ pub fn rule(payload: &[u8]) -> Option<Rule> {
                 })
             }
             FRA_PRIORITY => rule.priority = u32_at(value, 0)?,
-            FRA_TABLE => rule.table = u32_at(value, 0)?,
+            FRA_TABLE => table = u32_at(value, 0)?,
+            FRA_GOTO => target = u32_at(value, 0)?,
             FRA_SUPPRESS_PREFIXLEN => rule.suppress_prefix_length = u32_at(value, 0).filter(|length| *length != u32::MAX),
             FRA_PROTOCOL => rule.protocol = *value.first()?,
             FRA_SUPPRESS_IFGROUP => rule.foreign_form |= u32_at(value, 0) != Some(u32::MAX),
@@ -198,6 +210,11 @@ pub fn rule(payload: &[u8]) -> Option<Rule> {
             _ => {}
         }
     }
+    rule.action = match action {
+        FR_ACT_GOTO => RuleAction::Goto(target),
+        FR_ACT_NOP => RuleAction::Nop,
+        _ => RuleAction::Lookup(table),
+    };
     Some(rule)
 }
 

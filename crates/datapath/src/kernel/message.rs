@@ -11,11 +11,11 @@ use netlink_packet_route::link::{
 };
 use netlink_packet_route::neighbour::{NeighbourAttribute, NeighbourMessage, NeighbourState};
 use netlink_packet_route::route::{RouteAttribute, RouteFlags, RouteMessage, RouteScope, RouteType};
-use netlink_packet_route::rule::{RuleAction, RuleAttribute, RuleMessage};
+use netlink_packet_route::rule::{RuleAction as KernelAction, RuleAttribute, RuleMessage};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use super::uapi::NDA_IFINDEX;
-use crate::object::{Family, Mac, Prefix, Route, RouteKind, Rule, Scope};
+use crate::object::{Family, Mac, Prefix, Route, RouteKind, Rule, RuleAction, Scope};
 
 /// `RTM_GETLINK` of one link by name; statistics are left out.
 pub fn get_link_by_name(name: &str) -> RouteNetlinkMessage {
@@ -263,6 +263,10 @@ pub fn route(route: &Route, device: Option<u32>) -> RouteMessage {
     if !route.destination.is_default() {
         attributes.push(RouteAttribute::Destination(route.destination.address.into()));
     }
+    if let Some(source) = route.source {
+        header.source_prefix_length = source.length;
+        attributes.push(RouteAttribute::Source(source.address.into()));
+    }
     attributes.extend(route.gateway.map(|gateway| RouteAttribute::Gateway(gateway.into())));
     attributes.extend(device.map(RouteAttribute::Oif));
     if route.metric != 0 {
@@ -282,7 +286,11 @@ pub fn list_rules(family: Family) -> RouteNetlinkMessage {
 pub fn rule(rule: &Rule) -> RuleMessage {
     let mut message = RuleMessage::default();
     message.header.family = address_family(rule.family);
-    message.header.action = RuleAction::ToTable;
+    message.header.action = match rule.action {
+        RuleAction::Lookup(_) => KernelAction::ToTable,
+        RuleAction::Goto(_) => KernelAction::Goto,
+        RuleAction::Nop => KernelAction::Nop,
+    };
     let attributes = &mut message.attributes;
     if let Some(from) = rule.from {
         message.header.src_len = from.length;
@@ -294,7 +302,11 @@ pub fn rule(rule: &Rule) -> RuleMessage {
     }
     attributes.extend(rule.output.map(|output| RuleAttribute::Oifname(output.to_string())));
     attributes.push(RuleAttribute::Priority(rule.priority));
-    attributes.push(RuleAttribute::Table(rule.table));
+    attributes.extend(match rule.action {
+        RuleAction::Lookup(table) => Some(RuleAttribute::Table(table)),
+        RuleAction::Goto(priority) => Some(RuleAttribute::Goto(priority)),
+        RuleAction::Nop => None,
+    });
     attributes.push(RuleAttribute::Protocol(rule.protocol.into()));
     attributes.extend(rule.suppress_prefix_length.map(RuleAttribute::SuppressPrefixLen));
     message

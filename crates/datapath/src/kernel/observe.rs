@@ -1,6 +1,6 @@
 //! Reading the kernel: single objects, lists filtered by the kernel, and the view of one attachment in one namespace.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use super::decode;
@@ -11,7 +11,8 @@ use super::sysctl::SysctlTree;
 use super::uapi::{RTM_NEWADDR, RTM_NEWLINK, RTM_NEWNEIGH, RTM_NEWROUTE, RTM_NEWRULE};
 use crate::desired::DesiredState;
 use crate::error::Result;
-use crate::object::{Address, Attach, Device, Family, Neighbour, PROTOCOL, Qdisc, Route, Rule, SysctlScope, TABLE_MAIN};
+use crate::ledger::Selectors;
+use crate::object::{Address, Attach, Device, Family, Neighbour, PROTOCOL, Prefix, Qdisc, Route, Rule, SysctlScope, TABLE_MAIN};
 use crate::observed::{Observed, ObservedLink};
 
 const ENODEV: i32 = 19;
@@ -161,6 +162,23 @@ pub fn matching_route(socket: &mut Socket, destination: IpAddr) -> Result<Option
         .find_map(|reply| decode::route(&reply.payload)))
 }
 
+/// Selectors of the rules that can concern the attachment.
+pub fn selectors(desired: &DesiredState) -> HashSet<Selectors> {
+    let wanted = desired.host.rules.iter().map(|rule| (rule.from, rule.to));
+    wanted
+        .chain(sources(desired).flat_map(|pod| [(Some(pod), None), (None, Some(pod))]))
+        .collect()
+}
+
+/// The pod's addresses, as its packets have them for source.
+pub fn sources(desired: &DesiredState) -> impl Iterator<Item = Prefix> {
+    desired
+        .pod
+        .addresses
+        .iter()
+        .map(|address| Prefix::host(address.prefix.address))
+}
+
 /// The rules among `rules` that can concern the attachment: those it wants, and those of ours that name one of its addresses.
 pub fn relevant_rules(desired: &DesiredState, rules: impl IntoIterator<Item = Rule>) -> Vec<Rule> {
     let names_pod = |rule: &Rule| {
@@ -192,7 +210,10 @@ pub fn observe_host(socket: &mut Socket, desired: &DesiredState, rules: Vec<Rule
     for family in families(desired) {
         if let Some(eni) = eni {
             seen.addresses.extend(addresses(socket, family, eni)?);
-            let of_eni = |route: &&Route| route.destination.family() == family && route.device == Some(Device::Eni);
+            // Those by source are many and come with the rules.
+            let of_eni = |route: &&Route| {
+                route.destination.family() == family && route.device == Some(Device::Eni) && route.source.is_none()
+            };
             let mut tables: Vec<u32> = desired.host.routes.iter().filter(of_eni).map(|route| route.table).collect();
             tables.sort_unstable();
             tables.dedup();

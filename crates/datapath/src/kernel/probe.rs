@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::AsRawFd;
+use std::sync::OnceLock;
 
 use netlink_sys::protocols::{NETLINK_NETFILTER, NETLINK_ROUTE};
 use rustix::thread::UnshareFlags;
@@ -34,6 +35,19 @@ pub fn probe() -> Result<KernelCapabilities> {
         features: tried
             .map_err(|cause| Error::new(ErrorCode::Kernel, format!("probe of the kernel: {cause}")))?
             .into(),
+    })
+}
+
+/// True if the kernel has IPv6 routes by source. Asked of it once for each process.
+pub fn has_source_routes() -> bool {
+    static ANSWER: OnceLock<bool> = OnceLock::new();
+    *ANSWER.get_or_init(|| {
+        let run = || {
+            leave_namespace()
+                .and_then(|()| Bench::open()?.tried(Feature::Ipv6SourceRoutes))
+                .is_ok()
+        };
+        std::thread::scope(|scope| scope.spawn(run).join()).unwrap_or(false)
     })
 }
 

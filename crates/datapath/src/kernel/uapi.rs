@@ -109,6 +109,7 @@ pub const FRA_DPORT_RANGE: u16 = 24;
 pub const FIB_RULE_INVERT: u32 = 2;
 pub const FR_ACT_TO_TBL: u8 = 1;
 pub const FR_ACT_GOTO: u8 = 2;
+pub const FR_ACT_NOP: u8 = 3;
 
 pub const NDA_DST: u16 = 1;
 pub const NDA_LLADDR: u16 = 2;

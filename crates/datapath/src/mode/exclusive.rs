@@ -8,11 +8,11 @@
 //! - Only what comes from these pods is masqueraded, not everything that leaves the node.
 //! - The host has a permanent neighbour for the pod, as in `policy_route`.
 
-use super::policy_route::{Leg, PRIORITY_TO_POD, end, legs, neighbour, next_hop, node_sysctls, route, rule, sysctl};
+use super::policy_route::{Leg, end, legs, neighbour, next_hop, node_sysctls, route, rule, sysctl};
 use crate::attachment::Attachment;
 use crate::desired::{DesiredState, HostFacts, NamespaceState};
 use crate::link::Form;
-use crate::object::{Address, Device, Family, IfName, Names, Prefix, Route, Rule, SysctlScope, eni_table};
+use crate::object::{Address, Device, Family, IfName, Names, PRIORITY_TO_POD, Prefix, Route, Rule, SysctlScope, eni_table};
 
 /// Name of the pair's end in the pod.
 pub const PEER_NAME: &str = "veth1";

@@ -3,6 +3,7 @@
 pub mod exclusive;
 pub mod policy_route;
 pub mod shaping;
+pub mod source_tree;
 
 use crate::attachment::{Attachment, Mode};
 use crate::desired::{DesiredState, HostFacts};

@@ -1,7 +1,8 @@
 //! Mode `policy_route`: a veth pair, a host route to the pod, and rules that send the pod's packets out through its own ENI.
 //!
 //! Names, priorities and table numbers are Terway's. On purpose different from it:
-//! - `compact` replaces the 512 rule of each pod by one shared rule (main, host routes only): a forwarded packet walks half the rules.
+//! - `compact` has no rule for each pod that every packet walks: one shared rule 512 (main, host routes only), routes by source for IPv6
+//!   and a tree of rules for IPv4 (see `source_tree`). `per_pod` is Terway's form.
 //! - The table of the ENI ends in `unreachable`: when the ENI is gone, pods do not leak out through the node's own interface.
 //! - The host has a permanent neighbour for the pod: its first packet waits for no ARP, and IPv6 works before any link-local address does.
 //! - Extra routes use the same next hop as the default route; nothing on the pair answers for the VPC gateway.
@@ -9,22 +10,20 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::attachment::{Attachment, RuleForm};
+use crate::attachment::{Attachment, Mode, RuleForm};
 use crate::desired::{DesiredState, HostFacts, NamespaceState};
 use crate::link::Form;
+use crate::mode::source_tree;
 use crate::object::{
-    Address, Device, Family, Link, LinkAddress, METRIC_IPV6, METRIC_LAST, Mtu, Names, Neighbour, PROTOCOL, Prefix, Route,
-    RouteKind, Rule, Scope, Sysctl, SysctlKey, SysctlScope, TABLE_MAIN, eni_table,
+    Address, Device, Family, Link, LinkAddress, METRIC_IPV6, METRIC_LAST, Mtu, Names, Neighbour, PRIORITY_FROM_POD,
+    PRIORITY_TO_POD, PROTOCOL, Prefix, Route, RouteKind, Rule, RuleAction, Scope, Sysctl, SysctlKey, SysctlScope, TABLE_MAIN,
+    TABLE_SOURCES, eni_table,
 };
 
 /// Next hop of the pod for IPv4; no interface owns it.
 pub const NEXT_HOP_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(169, 254, 1, 1));
 /// Next hop of the pod for IPv6.
 pub const NEXT_HOP_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1));
-/// Priority of the rules towards pods.
-pub const PRIORITY_TO_POD: u32 = 512;
-/// Priority of the rules from pods.
-pub const PRIORITY_FROM_POD: u32 = 2048;
 
 /// One family of the attachment, without its type.
 pub(super) struct Leg {
@@ -131,33 +130,21 @@ pub(super) fn node_sysctls(attachment: &Attachment, facts: &HostFacts, devices: 
 }
 
 fn host_leg(host: &mut NamespaceState, leg: &Leg, attachment: &Attachment, facts: &HostFacts) {
-    let table = eni_table(facts.eni_index);
     if let Some(address) = leg.host {
         host.addresses.push(Address {
             device: Device::Eni,
             prefix: Prefix::host(address),
         });
     }
-    let default = leg.family.default_prefix();
-    host.routes.push(Route {
-        table,
-        kind: RouteKind::Unreachable,
-        device: None,
-        metric: METRIC_LAST,
-        ..route(default, None, Device::Eni)
-    });
-    // Terway keeps the gateway's host route in main. With one shared rule it would capture what pods of another ENI of the same
-    // vSwitch send to their gateway, so there it lives only while the default route is being made (see `kernel/execute.rs`).
-    if leg.family == Family::V6 && attachment.rule_form == RuleForm::PerPod {
-        host.routes.push(route(Prefix::host(leg.gateway), None, Device::Eni));
-    }
-    host.routes.push(Route {
-        table,
-        ..route(default, Some(leg.gateway), Device::Eni)
-    });
-    host.rules
-        .push(rule(leg.family, PRIORITY_FROM_POD, Some(Prefix::host(leg.pod)), None, table));
-    host.rules.push(match attachment.rule_form {
+    way_out(host, leg, attachment.rule_form, facts);
+    to_pod(host, leg, attachment.rule_form);
+    host.neighbours.push(neighbour(Device::HostEnd, leg.pod, Device::PodEnd));
+    host.routes.push(route(Prefix::host(leg.pod), None, Device::HostEnd));
+}
+
+/// What is for the pod goes to main, where its host route is.
+fn to_pod(host: &mut NamespaceState, leg: &Leg, form: RuleForm) {
+    host.rules.push(match form {
         // 31 and 127 rather than 0: any other route of main, a connected subnet for instance, must not capture what pods send.
         RuleForm::Compact => Rule {
             suppress_prefix_length: Some(u32::from(leg.family.bits()) - 1),
@@ -165,8 +152,63 @@ fn host_leg(host: &mut NamespaceState, leg: &Leg, attachment: &Attachment, facts
         },
         RuleForm::PerPod => rule(leg.family, PRIORITY_TO_POD, None, Some(Prefix::host(leg.pod)), TABLE_MAIN),
     });
-    host.neighbours.push(neighbour(Device::HostEnd, leg.pod, Device::PodEnd));
-    host.routes.push(route(Prefix::host(leg.pod), None, Device::HostEnd));
+}
+
+/// What is from the pod goes to its ENI, or nowhere when that is gone: by a rule for each pod, or in the compact form by routes with the
+/// pod as source (IPv6, where the kernel has them) or a tree of rules (IPv4).
+fn way_out(host: &mut NamespaceState, leg: &Leg, form: RuleForm, facts: &HostFacts) {
+    let pod = Prefix::host(leg.pod);
+    let by_source = form == RuleForm::Compact && leg.family == Family::V6 && facts.source_routes;
+    let (table, source) = if by_source {
+        (TABLE_SOURCES, Some(pod))
+    } else {
+        (eni_table(facts.eni_index), None)
+    };
+    let default = leg.family.default_prefix();
+    host.routes.push(Route {
+        table,
+        source,
+        kind: RouteKind::Unreachable,
+        device: None,
+        metric: METRIC_LAST,
+        ..route(default, None, Device::Eni)
+    });
+    // Terway keeps the gateway's host route in main. With one shared rule it would capture what pods of another ENI of the same
+    // vSwitch send to their gateway, so there it lives only while the default route is being made (see `kernel/execute.rs`).
+    if leg.family == Family::V6 && form == RuleForm::PerPod {
+        host.routes.push(route(Prefix::host(leg.gateway), None, Device::Eni));
+    }
+    host.routes.push(Route {
+        table,
+        source,
+        ..route(default, Some(leg.gateway), Device::Eni)
+    });
+    match (form, leg.family) {
+        (RuleForm::Compact, Family::V4) => host.rules.extend(source_tree::rules(pod, table)),
+        _ if by_source => host.rules.push(rule(leg.family, PRIORITY_FROM_POD, None, None, table)),
+        _ => host.rules.push(rule(leg.family, PRIORITY_FROM_POD, Some(pod), None, table)),
+    }
+}
+
+/// The rules that the attachment has in common with others, wherever its ENI is.
+pub fn shared_rules(attachment: &Attachment) -> Vec<Rule> {
+    let facts = HostFacts {
+        eni_index: 0,
+        eni_name: String::new(),
+        advertised_uplink: None,
+        source_routes: true,
+    };
+    let mut host = NamespaceState::default();
+    if !matches!(attachment.mode, Mode::PolicyRoute | Mode::Netkit) {
+        return host.rules;
+    }
+    for leg in legs(attachment) {
+        to_pod(&mut host, &leg, attachment.rule_form);
+        way_out(&mut host, &leg, attachment.rule_form, &facts);
+    }
+    let named = |prefix: Option<Prefix>| prefix.is_some_and(|prefix| prefix.is_host());
+    host.rules.retain(|rule| !named(rule.from) && !named(rule.to));
+    host.rules
 }
 
 /// The next hop that stands for the node in every pod.
@@ -206,6 +248,7 @@ pub(super) fn route(destination: Prefix, gateway: Option<IpAddr>, device: Device
     Route {
         table: TABLE_MAIN,
         destination,
+        source: None,
         kind: RouteKind::Unicast,
         device: Some(device),
         gateway,
@@ -227,7 +270,7 @@ pub(super) fn rule(family: Family, priority: u32, from: Option<Prefix>, to: Opti
         from,
         to,
         output: None,
-        table,
+        action: RuleAction::Lookup(table),
         suppress_prefix_length: None,
         protocol: PROTOCOL,
         foreign_form: false,

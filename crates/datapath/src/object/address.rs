@@ -83,6 +83,16 @@ impl Prefix {
         self.length == self.family().bits()
     }
 
+    /// The network of `length` bits around it.
+    #[must_use]
+    pub fn shortened(&self, length: u8) -> Self {
+        Self {
+            length: length.min(self.length),
+            ..*self
+        }
+        .network()
+    }
+
     /// The prefix with the bits behind its length cleared, as the kernel stores a route's destination.
     #[must_use]
     pub fn network(&self) -> Self {

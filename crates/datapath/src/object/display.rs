@@ -3,7 +3,8 @@
 mod traffic;
 
 use super::{
-    Address, Device, Family, LinkAddress, Neighbour, Place, Prefix, Route, RouteKind, Rule, SysctlKey, SysctlScope, TABLE_MAIN,
+    Address, Device, Family, LinkAddress, Neighbour, Place, Prefix, Route, RouteKind, Rule, RuleAction, SysctlKey, SysctlScope,
+    TABLE_MAIN,
 };
 
 /// The names behind the devices of one attachment.
@@ -55,6 +56,9 @@ impl Names {
             RouteKind::Other(kind) => text.push_str(&format!("type {kind} ")),
         }
         text.push_str(&destination(&route.destination));
+        if let Some(source) = route.source {
+            text.push_str(&format!(" from {source}"));
+        }
         if let Some(gateway) = route.gateway {
             text.push_str(&format!(" via {gateway}"));
         }
@@ -129,9 +133,11 @@ impl std::fmt::Display for Rule {
         if let Some(output) = &self.output {
             write!(f, " oif {output}")?;
         }
-        match self.table {
-            TABLE_MAIN => write!(f, " lookup main")?,
-            table => write!(f, " lookup {table}")?,
+        match self.action {
+            RuleAction::Lookup(TABLE_MAIN) => write!(f, " lookup main")?,
+            RuleAction::Lookup(table) => write!(f, " lookup {table}")?,
+            RuleAction::Goto(priority) => write!(f, " goto {priority}")?,
+            RuleAction::Nop => write!(f, " nop")?,
         }
         if let Some(length) = self.suppress_prefix_length {
             write!(f, " suppress_prefixlength {length}")?;

@@ -16,6 +16,7 @@ use crate::kernel::message;
 use crate::kernel::observe;
 use crate::link::moved;
 use crate::link::pair::is_moved_eni;
+use crate::mode::policy_route;
 use crate::object::{Device, Family, GROUP_RETIRED, PROTOCOL, Route, Rule, TABLE_MAIN, eni_table};
 use crate::observed::ObservedLink;
 use crate::registry::Registry;
@@ -101,7 +102,9 @@ fn find(context: &mut Context<'_>) -> Result<(Vec<Removal>, usize)> {
     }
     let registry = context.shared.registry();
     let mut removals = Vec::new();
-    let (kept_rules, lost_rules): (Vec<Rule>, Vec<Rule>) = rules.into_iter().partition(|rule| rule_has_owner(rule, &registry));
+    let shared = shared_rules(&registry);
+    let (kept_rules, lost_rules): (Vec<Rule>, Vec<Rule>) =
+        rules.into_iter().partition(|rule| rule_has_owner(rule, &registry, &shared));
     let tables = live_tables(&registry, &links, &kept_rules);
     let orphan = |link: &&ObservedLink| orphan_id(link).is_some_and(|id| registry.get(id).is_none());
     let lost_links: Vec<&ObservedLink> = links.iter().filter(orphan).collect();
@@ -109,7 +112,11 @@ fn find(context: &mut Context<'_>) -> Result<(Vec<Removal>, usize)> {
     for route in routes.iter().filter(|route| !route_has_owner(route, &registry, &tables)) {
         removals.push(remove_own_route(route, &links));
     }
-    removals.extend(lost_rules.iter().map(remove_rule));
+    // What jumps goes before what it jumps to.
+    let (jumps, others): (Vec<&Rule>, Vec<&Rule>) = lost_rules
+        .iter()
+        .partition(|rule| rule.from.is_some() && rule.action.table().is_none());
+    removals.extend(jumps.into_iter().chain(others).map(remove_rule));
     removals.extend(lost_links.iter().flat_map(|link| retire(link)));
     let retired = links.iter().filter(|link| link.group == GROUP_RETIRED).count();
     Ok((removals, retired + lost.len()))
@@ -123,16 +130,25 @@ fn orphan_id(link: &ObservedLink) -> Option<&str> {
         .strip_prefix(ALIAS_PREFIX)
 }
 
-fn rule_has_owner(rule: &Rule, registry: &Registry) -> bool {
-    let mut selectors = rule.from.iter().chain(rule.to.iter()).peekable();
+fn rule_has_owner(rule: &Rule, registry: &Registry, shared: &HashSet<Rule>) -> bool {
+    let mut selectors = rule
+        .from
+        .iter()
+        .chain(rule.to.iter())
+        .filter(|prefix| prefix.is_host())
+        .peekable();
     if selectors.peek().is_none() {
-        let has_family = |guarded: &crate::registry::Guarded| match rule.family {
-            Family::V4 => guarded.attachment.ipv4.is_some(),
-            Family::V6 => guarded.attachment.ipv6.is_some(),
-        };
-        return registry.all().any(has_family);
+        return shared.contains(rule);
     }
-    selectors.any(|prefix| prefix.is_host() && registry.owner(&prefix.address).is_some())
+    selectors.any(|prefix| registry.owner(&prefix.address).is_some())
+}
+
+/// The rules that guarded attachments share.
+fn shared_rules(registry: &Registry) -> HashSet<Rule> {
+    let rules = registry
+        .all()
+        .flat_map(|guarded| policy_route::shared_rules(&guarded.attachment));
+    rules.collect()
 }
 
 /// Tables of the ENIs of guarded attachments, and those that rules we keep point at (an ENI may be away for a moment).
@@ -143,11 +159,19 @@ fn live_tables(registry: &Registry, links: &[ObservedLink], rules: &[Rule]) -> H
         .filter_map(|mac| pick_eni(links, *mac))
         .map(|link| eni_table(link.index));
     of_enis
-        .chain(rules.iter().map(|rule| rule.table).filter(|table| *table != TABLE_MAIN))
+        .chain(
+            rules
+                .iter()
+                .filter_map(|rule| rule.action.table())
+                .filter(|table| *table != TABLE_MAIN),
+        )
         .collect()
 }
 
 fn route_has_owner(route: &Route, registry: &Registry, tables: &HashSet<u32>) -> bool {
+    if let Some(source) = route.source {
+        return registry.owner(&source.address).is_some();
+    }
     if route.table != TABLE_MAIN {
         return tables.contains(&route.table);
     }
@@ -176,6 +200,9 @@ fn remove_own_route(route: &Route, links: &[ObservedLink]) -> Removal {
             route.destination.to_string()
         }
     );
+    if let Some(source) = route.source {
+        object.push_str(&format!(" from {source}"));
+    }
     if let Some(name) = name {
         object.push_str(&format!(" dev {name}"));
     }

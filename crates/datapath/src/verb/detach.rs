@@ -13,8 +13,10 @@ use crate::kernel::message::{self, LinkChange};
 use crate::kernel::observe;
 use crate::kernel::socket::Request;
 use crate::link::pair;
-use crate::mode::policy_route::{PRIORITY_FROM_POD, PRIORITY_TO_POD};
-use crate::object::{Device, Family, GROUP_RETIRED, PROTOCOL, Prefix, Route, Rule, TABLE_MAIN, displaced_name};
+use crate::mode::source_tree::PRIORITY_END;
+use crate::object::{
+    Device, Family, GROUP_RETIRED, PRIORITY_FROM_POD, PRIORITY_TO_POD, PROTOCOL, Prefix, Route, Rule, TABLE_MAIN, displaced_name,
+};
 use crate::observed::ObservedLink;
 use crate::registry::Guarded;
 use crate::shared::Context;
@@ -77,6 +79,10 @@ pub fn detach(context: &mut Context<'_>, target: &Target, guarded: Option<&Guard
         }
     };
     let mut removals = Vec::new();
+    match routes_from(context, &addresses) {
+        Ok(routes) => removals.extend(routes.iter().map(remove_route_from)),
+        Err(error) => detached.failures.push(error),
+    }
     match rules_of(context, &addresses) {
         Ok(rules) => removals.extend(rules.iter().map(remove_rule)),
         Err(error) => detached.failures.push(error),
@@ -168,14 +174,37 @@ fn rules_of(context: &mut Context<'_>, addresses: &[IpAddr]) -> Result<Vec<Rule>
     let prefixes: Vec<Prefix> = addresses.iter().copied().map(Prefix::host).collect();
     let names = |prefix: Option<Prefix>| prefix.is_some_and(|prefix| prefixes.contains(&prefix));
     let ours = |rule: &Rule| {
-        let own = rule.protocol == PROTOCOL && matches!(rule.priority, PRIORITY_FROM_POD | PRIORITY_TO_POD);
+        let own = rule.protocol == PROTOCOL
+            && (rule.priority == PRIORITY_TO_POD || (PRIORITY_FROM_POD..PRIORITY_END).contains(&rule.priority));
         own && !rule.foreign_form && rule.output.is_none() && (names(rule.from) || names(rule.to))
     };
-    let rules = context
-        .shared
-        .ledger
-        .rules(&mut context.worker.socket, prefixes.iter().copied())?;
+    let rules = context.shared.ledger.rules(
+        &mut context.worker.socket,
+        prefixes
+            .iter()
+            .flat_map(|prefix| [(Some(*prefix), None), (None, Some(*prefix))]),
+    )?;
     Ok(rules.into_iter().filter(ours).collect())
+}
+
+/// Routes of ours for packets from these addresses alone.
+fn routes_from(context: &mut Context<'_>, addresses: &[IpAddr]) -> Result<Vec<Route>> {
+    let sources = addresses.iter().copied().map(Prefix::host);
+    let routes = context.shared.ledger.routes(&mut context.worker.socket, sources)?;
+    Ok(routes.into_iter().filter(|route| route.protocol == PROTOCOL).collect())
+}
+
+fn remove_route_from(route: &Route) -> Removal {
+    let device = match route.device {
+        Some(Device::Index(index)) => Some(index),
+        _ => None,
+    };
+    let source = route.source.unwrap_or(route.destination);
+    Removal {
+        object: format!("route default from {source} table {}", route.table),
+        request: RouteNetlinkMessage::DelRoute(message::route(route, device)),
+        name: "RTM_DELROUTE",
+    }
 }
 
 pub(super) fn remove_rule(rule: &Rule) -> Removal {
@@ -207,6 +236,7 @@ fn blank_route(destination: Prefix) -> Route {
     Route {
         table: TABLE_MAIN,
         destination,
+        source: None,
         kind: RouteKind::Unicast,
         device: None,
         gateway: None,

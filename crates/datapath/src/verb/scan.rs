@@ -24,6 +24,7 @@ struct Snapshot {
     addresses: HashMap<u32, Vec<Address>>,
     routes: HashMap<u32, Vec<Route>>,
     unbound: Vec<Route>,
+    by_source: HashMap<Prefix, Vec<Route>>,
     rules: HashMap<(Option<Prefix>, Option<Prefix>), Vec<Rule>>,
     neighbours: HashMap<u32, Vec<Neighbour>>,
     qdiscs: HashMap<u32, Vec<Qdisc>>,
@@ -68,6 +69,7 @@ impl Snapshot {
             addresses: HashMap::new(),
             routes: HashMap::new(),
             unbound: Vec::new(),
+            by_source: HashMap::new(),
             rules: HashMap::new(),
             neighbours: HashMap::new(),
             qdiscs: HashMap::new(),
@@ -84,6 +86,10 @@ impl Snapshot {
                 snapshot.addresses.entry(index_of(address.device)).or_default().push(address);
             }
             for route in observe::routes(socket, family, None, None)? {
+                if let Some(source) = route.source {
+                    snapshot.by_source.entry(source).or_default().push(route);
+                    continue;
+                }
                 match route.device {
                     Some(device) => snapshot.routes.entry(index_of(device)).or_default().push(route),
                     None => snapshot.unbound.push(route),
@@ -124,6 +130,11 @@ impl Snapshot {
         }
         seen.masquerade.clone_from(&self.masquerade);
         seen.routes.extend(&self.unbound);
+        seen.routes.extend(
+            observe::sources(&desired)
+                .filter_map(|pod| self.by_source.get(&pod))
+                .flatten(),
+        );
         seen.rules = self.rules_for(&desired);
         observe::name_devices(&mut seen);
         observe::read_sysctls(sysctls, &desired, &mut seen)?;
@@ -167,10 +178,12 @@ impl Snapshot {
     }
 
     fn rules_for(&self, desired: &DesiredState) -> Vec<Rule> {
-        let mut selectors: Vec<_> = desired.pod.addresses.iter().map(|address| Some(address.prefix)).collect();
-        let mut keys: Vec<_> = selectors.drain(..).flat_map(|pod| [(pod, None), (None, pod)]).collect();
-        keys.push((None, None));
-        let found = keys.iter().filter_map(|key| self.rules.get(key)).flatten().copied();
+        let selectors = observe::selectors(desired);
+        let found = selectors
+            .iter()
+            .filter_map(|selectors| self.rules.get(selectors))
+            .flatten()
+            .copied();
         observe::relevant_rules(desired, found)
     }
 }

@@ -8,11 +8,11 @@ use crate::diff::{Drift, Problem};
 use crate::error::{Error, ErrorCode, Result};
 use crate::kernel::execute::Pod;
 use crate::kernel::netns::Netns;
-use crate::kernel::observe;
 use crate::kernel::socket::Socket;
+use crate::kernel::{observe, probe};
 use crate::link::{Form, Found};
 use crate::mode;
-use crate::object::{Device, Place, Rule};
+use crate::object::{Device, Family, Place, Prefix, Route, Rule, TABLE_SOURCES};
 use crate::observed::{Observed, ObservedLink};
 use crate::shared::Context;
 
@@ -79,6 +79,7 @@ pub fn desired(attachment: &Attachment, found: &Found) -> Option<DesiredState> {
     let facts = HostFacts {
         eni_index: eni.index,
         eni_name: eni.name.clone(),
+        source_routes: attachment.ipv6.is_some() && probe::has_source_routes(),
         advertised_uplink: found.host.get(&Device::Uplink).map(|link| link.name.clone()),
     };
     let mut desired = mode::desired_state(attachment, &facts);
@@ -112,20 +113,28 @@ pub enum RuleSource {
     Ledger,
 }
 
-/// The rules that may concern the attachment.
-fn rules(context: &mut Context<'_>, desired: &DesiredState, source: RuleSource) -> Result<Vec<Rule>> {
+/// The rules and the routes by source that may concern the attachment.
+fn policy(context: &mut Context<'_>, desired: &DesiredState, source: RuleSource) -> Result<(Vec<Rule>, Vec<Route>)> {
     let socket = &mut context.worker.socket;
     if source == RuleSource::Ledger {
-        return context
-            .shared
-            .ledger
-            .rules(socket, desired.pod.addresses.iter().map(|address| address.prefix));
+        let ledger = &context.shared.ledger;
+        let rules = ledger.rules(socket, observe::selectors(desired))?;
+        return Ok((rules, ledger.routes(socket, observe::sources(desired))?));
     }
-    let mut rules = Vec::new();
+    let (mut rules, mut routes) = (Vec::new(), Vec::new());
     for family in observe::families(desired) {
         rules.extend(observe::rules(socket, family)?);
+        if family == Family::V6 {
+            let own: Vec<Prefix> = observe::sources(desired).collect();
+            let sourced = observe::routes(socket, family, Some(TABLE_SOURCES), None)?;
+            routes.extend(
+                sourced
+                    .into_iter()
+                    .filter(|route| route.source.is_some_and(|source| own.contains(&source))),
+            );
+        }
     }
-    Ok(rules)
+    Ok((rules, routes))
 }
 
 /// Looks at the host's side.
@@ -139,7 +148,8 @@ pub fn see_host(
         links,
         ..Observed::default()
     };
-    let rules = rules(context, desired, source)?;
+    let (rules, routes) = policy(context, desired, source)?;
+    seen.routes = routes;
     observe::observe_host(&mut context.worker.socket, desired, rules, &mut seen)?;
     observe::read_sysctls(&mut context.worker.sysctls, desired, &mut seen)?;
     if !desired.host.masquerade.is_empty() {

@@ -46,6 +46,7 @@ fn render(attachment: &Attachment, eni_index: u32) -> String {
         eni_index,
         eni_name: "eth0".into(),
         advertised_uplink: None,
+        source_routes: true,
     };
     let desired = desired_state(attachment, &facts);
     let names = &desired.names;
@@ -115,6 +116,7 @@ fn exclusive_v6_sets_both_links_of_the_pod() {
             eni_index: 5,
             eni_name: "eth0".into(),
             advertised_uplink: None,
+            source_routes: true,
         },
     );
     let sysctls: Vec<String> = (desired.pod.sysctls.iter())

@@ -43,6 +43,7 @@ fn facts() -> HostFacts {
         eni_index: 3,
         eni_name: "eth1".into(),
         advertised_uplink: None,
+        source_routes: true,
     }
 }
 
@@ -112,7 +113,13 @@ host sysctl net.ipv4.conf.calic95a4947e07.rp_filter = 0
 {PAIR}
 host address 10.0.0.10/32 dev eth1
 host neighbour 10.0.1.23 dev calic95a4947e07 lladdr the MAC of eth0 PERMANENT
-host rule 2048: from 10.0.1.23/32 lookup 1003 proto 116
+host rule 2242: from all nop proto 116
+host rule 2049: from all goto 2242 proto 116
+host rule 2131: from all goto 2242 proto 116
+host rule 2130: from 10.0.1.23/32 lookup 1003 proto 116
+host rule 2051: from all goto 2242 proto 116
+host rule 2050: from 10.0.1.0/27 goto 2130 proto 116
+host rule 2048: from 10.0.0.0/22 goto 2050 proto 116
 host rule 512: from all lookup main suppress_prefixlength 31 proto 116
 host route unreachable default table 1003 metric 4278198272 proto 116
 host route default via 10.0.1.253 dev eth1 onlink table 1003 metric 0 proto 116
@@ -188,7 +195,7 @@ fn dual_stack_per_pod_holds_all_of_the_reference() {
 }
 
 #[test]
-fn compact_differs_from_per_pod_in_rules_and_the_gateway_route_alone() {
+fn compact_differs_from_per_pod_in_the_way_out_and_the_shared_rule_alone() {
     let compact = render(&example(true, true, RuleForm::Compact), &facts());
     let per_pod = render(&example(true, true, RuleForm::PerPod), &facts());
     let only = |these: &str, those: &str| -> Vec<String> {
@@ -201,16 +208,52 @@ fn compact_differs_from_per_pod_in_rules_and_the_gateway_route_alone() {
     assert_eq!(
         only(&compact, &per_pod),
         [
+            "host rule 2242: from all nop proto 116",
+            "host rule 2049: from all goto 2242 proto 116",
+            "host rule 2131: from all goto 2242 proto 116",
+            "host rule 2130: from 10.0.1.23/32 lookup 1003 proto 116",
+            "host rule 2051: from all goto 2242 proto 116",
+            "host rule 2050: from 10.0.1.0/27 goto 2130 proto 116",
+            "host rule 2048: from 10.0.0.0/22 goto 2050 proto 116",
             "host rule 512: from all lookup main suppress_prefixlength 31 proto 116",
+            "host rule 2048: from all lookup 1000 (ipv6) proto 116",
             "host rule 512: from all lookup main suppress_prefixlength 127 (ipv6) proto 116",
+            "host route unreachable default from 2001:db8:1::23/128 table 1000 metric 4278198272 proto 116",
+            "host route default from 2001:db8:1::23/128 via 2001:db8:1:0:ffff:ffff:ffff:fffd dev eth1 onlink table 1000 metric 1024 proto 116",
         ]
     );
     assert_eq!(
         only(&per_pod, &compact),
         [
+            "host rule 2048: from 10.0.1.23/32 lookup 1003 proto 116",
             "host rule 512: from all to 10.0.1.23/32 lookup main proto 116",
+            "host rule 2048: from 2001:db8:1::23/128 lookup 1003 proto 116",
             "host rule 512: from all to 2001:db8:1::23/128 lookup main proto 116",
             "host route 2001:db8:1:0:ffff:ffff:ffff:fffd/128 dev eth1 metric 1024 proto 116",
+            "host route default via 2001:db8:1:0:ffff:ffff:ffff:fffd dev eth1 onlink table 1003 metric 1024 proto 116",
+        ]
+    );
+}
+
+/// A kernel without IPv6 routes by source keeps a rule for each pod in that family.
+#[test]
+fn ipv6_compact_without_routes_by_source() {
+    let facts = HostFacts {
+        source_routes: false,
+        ..facts()
+    };
+    let state = render(&example(false, true, RuleForm::Compact), &facts);
+    let policy: Vec<&str> = state
+        .lines()
+        .filter(|line| line.contains("rule") || line.contains("table"))
+        .collect();
+    assert_eq!(
+        policy,
+        [
+            "host rule 2048: from 2001:db8:1::23/128 lookup 1003 proto 116",
+            "host rule 512: from all lookup main suppress_prefixlength 127 (ipv6) proto 116",
+            "host route unreachable default table 1003 metric 4278198272 proto 116",
+            "host route default via 2001:db8:1:0:ffff:ffff:ffff:fffd dev eth1 onlink table 1003 metric 1024 proto 116",
         ]
     );
 }

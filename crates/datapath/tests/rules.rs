@@ -1,0 +1,377 @@
+//! The rules and routes by source that lead pods' packets to their ENIs, seen by a VPC that drops what comes from the wrong one.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod support;
+
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use support::calls::{Open, until};
+use support::lab::{self, GATEWAY_V6, Lab, Stack, eni_mac};
+use support::namespace::Namespace;
+use support::probe::{Echo, ask};
+use terway_datapath::attachment::{Attachment, RuleForm};
+
+const FORMS: [RuleForm; 2] = [RuleForm::Compact, RuleForm::PerPod];
+
+/// A node with two ENIs of one vSwitch. Anti-spoofing as in a VPC: a packet from a pod's address passes on its own ENI alone.
+fn two_enis() -> Lab {
+    let lab = Lab::new();
+    lab.plug(2);
+    lab.vpc.ip(&format!("addr add {GATEWAY_V6}/128 dev vpc2 nodad"));
+    nft(&lab.vpc, "add table inet vpc");
+    nft(
+        &lab.vpc,
+        "add chain inet vpc spoofed { type filter hook prerouting priority -300; }",
+    );
+    lab
+}
+
+fn nft(place: &Namespace, command: &str) {
+    let output = place.run(|| Command::new("nft").arg(command).output().unwrap());
+    assert!(
+        output.status.success(),
+        "nft {command}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+/// The VPC learns that these pods are on the ENI with this number; what it knew before is forgotten.
+fn move_pods<'a>(lab: &Lab, places: impl IntoIterator<Item = (&'a Attachment, u8)>) {
+    nft(&lab.vpc, "flush chain inet vpc spoofed");
+    for (attachment, eni) in places {
+        lab.assign(attachment, eni);
+        for address in attachment.addresses() {
+            let family = if address.is_ipv4() { "ip" } else { "ip6" };
+            nft(
+                &lab.vpc,
+                &format!("add rule inet vpc spoofed iifname != vpc{eni} {family} saddr {address} drop"),
+            );
+            lab.vpc.ip(&format!("route replace {address} dev vpc{eni}"));
+        }
+    }
+}
+
+fn on_eni(mut attachment: Attachment, eni: u8, form: RuleForm) -> Attachment {
+    attachment.eni_mac = eni_mac(eni);
+    attachment.rule_form = form;
+    attachment
+}
+
+/// The pod reaches far addresses with its own ones.
+fn reaches_far(pod: &Namespace, attachment: &Attachment) -> Result<(), String> {
+    for address in attachment.addresses() {
+        let far = lab::far().into_iter().find(|far| far.is_ipv4() == address.is_ipv4()).unwrap();
+        match ask(pod, far) {
+            Ok(seen) if seen == address => {}
+            other => return Err(format!("{address} to {far}: {other:?}")),
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn policy_route_dual_pods_leave_through_their_own_enis() {
+    if support::skip("policy_route_dual_pods_leave_through_their_own_enis") {
+        return;
+    }
+    for form in FORMS {
+        let lab = two_enis();
+        let _far = Echo::new(&lab.vpc, lab::far());
+        let datapath = Open::new(&lab.host);
+        // In one /27, in another one, and in other /22s that share a bucket with it (10.1.H.L is 10.1.0.0/16 here).
+        let numbers: [u16; 8] = [1, 2, 3, 40, 300, 1500, 0x8001, 0x8002];
+        let pods: Vec<(Namespace, Attachment)> = numbers
+            .iter()
+            .enumerate()
+            .map(|(place, number)| {
+                let (pod, attachment) = lab.pod(*number, Stack::Dual);
+                (pod, on_eni(attachment, 1 + (place % 2) as u8, form))
+            })
+            .collect();
+        move_pods(
+            &lab,
+            pods.iter()
+                .enumerate()
+                .map(|(place, (_, attachment))| (attachment, 1 + (place % 2) as u8)),
+        );
+        for (_, attachment) in &pods {
+            datapath.attach(attachment);
+        }
+        lab.settle(1);
+        lab.settle(2);
+        for (pod, attachment) in &pods {
+            assert_eq!(reaches_far(pod, attachment), Ok(()), "{form:?}");
+            assert_eq!(datapath.check(attachment), [], "{form:?}");
+        }
+        let echoes: Vec<Echo> = pods
+            .iter()
+            .map(|(pod, attachment)| Echo::new(pod, attachment.addresses()))
+            .collect();
+        for (_, other) in pods.iter().skip(1) {
+            for address in other.addresses() {
+                assert!(ask(&pods[0].0, address).is_ok(), "{form:?}: pod to pod {address}");
+                assert!(ask(&lab.host, address).is_ok(), "{form:?}: node to pod {address}");
+            }
+        }
+        drop(echoes);
+    }
+}
+
+#[test]
+fn policy_route_dual_an_address_comes_back_on_another_eni() {
+    if support::skip("policy_route_dual_an_address_comes_back_on_another_eni") {
+        return;
+    }
+    for form in FORMS {
+        let lab = two_enis();
+        let _far = Echo::new(&lab.vpc, lab::far());
+        let datapath = Open::new(&lab.host);
+        let (first_pod, first) = lab.pod(23, Stack::Dual);
+        let first = on_eni(first, 1, form);
+        move_pods(&lab, [(&first, 1)]);
+        datapath.attach(&first);
+        lab.settle(1);
+        assert_eq!(reaches_far(&first_pod, &first), Ok(()), "{form:?}");
+        // The second time nobody has told us that the first one is gone.
+        for (sandbox, told) in [(2u64, true), (3, false)] {
+            let eni = 1 + (sandbox % 2 == 0) as u8;
+            if told {
+                datapath.detach(&first);
+            }
+            let pod = Namespace::new();
+            let mut again = on_eni(lab::attachment(23, Stack::Dual, &pod.path()), eni, form);
+            again.id = format!("again{sandbox}/eth0");
+            again.generation = 100 + sandbox;
+            move_pods(&lab, [(&again, eni)]);
+            datapath.attach(&again);
+            lab.settle(eni);
+            assert_eq!(reaches_far(&pod, &again), Ok(()), "{form:?} {sandbox}");
+            assert_eq!(datapath.check(&again), [], "{form:?} {sandbox}");
+        }
+    }
+}
+
+/// What the release before this one made of a compact attachment: a shared rule 512 and one rule 2048 for each address.
+fn as_the_last_release(lab: &Lab, attachment: &Attachment, table: u32) {
+    for (address, family, suppress) in attachment
+        .addresses()
+        .zip(["-4", "-6"])
+        .map(|(address, family)| (address, family, if family == "-4" { 31 } else { 127 }))
+    {
+        let shared = format!("{family} rule add pref 512 lookup main suppress_prefixlength {suppress} proto 116");
+        drop(lab.host.try_ip(&shared));
+        lab.host.ip(&format!("{family} rule del pref 512 to {address}"));
+        assert!(
+            lab.host
+                .ip(&format!("{family} rule show pref 2048"))
+                .contains(&format!("from {address} lookup {table}"))
+        );
+    }
+    drop(lab.host.try_ip(&format!("-6 route del {GATEWAY_V6}/128 dev eth1")));
+}
+
+fn upgrade(before: fn(&Lab, &Attachment, u32), after: RuleForm) {
+    let lab = Lab::new();
+    let (_far, _node) = (Echo::new(&lab.vpc, lab::far()), Echo::new(&lab.host, lab::node()));
+    let earlier = Open::new(&lab.host);
+    let pods: Vec<(Namespace, Attachment)> = [23, 24].map(|number| lab.pod(number, Stack::Dual)).into();
+    let table = 1000
+        + lab
+            .host
+            .ip("-o link show eth1")
+            .split(':')
+            .next()
+            .unwrap()
+            .parse::<u32>()
+            .unwrap();
+    for (_, attachment) in &pods {
+        earlier.attach(&on_eni(attachment.clone(), 1, RuleForm::PerPod));
+        before(&lab, attachment, table);
+    }
+    drop(earlier);
+    lab.settle(1);
+    let echo = Echo::new(&pods[1].0, pods[1].1.addresses());
+
+    // Datagrams on every path of the first pod, all the while.
+    let stop = Arc::new(AtomicBool::new(false));
+    let paths: Vec<_> = lab::far().into_iter().chain(pods[1].1.addresses()).collect();
+    let senders: Vec<_> = paths
+        .into_iter()
+        .map(|to| {
+            let (pod, stopped) = (pods[0].0.clone(), Arc::clone(&stop));
+            std::thread::spawn(move || {
+                let (mut sent, mut lost) = (0u32, Vec::new());
+                while !stopped.load(Ordering::Relaxed) {
+                    sent += 1;
+                    lost.extend(ask(&pod, to).err().map(|error| format!("{to}: {error}")));
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                (sent, lost)
+            })
+        })
+        .collect();
+
+    let datapath = Open::new(&lab.host);
+    let wanted: Vec<Attachment> = pods
+        .iter()
+        .map(|(_, attachment)| on_eni(attachment.clone(), 1, after))
+        .collect();
+    datapath.adopt(&wanted.iter().collect::<Vec<_>>());
+    datapath.0.start_repair(Duration::from_millis(100), true, |_| {}).unwrap();
+    until("the node has converged", Duration::from_secs(5), || {
+        wanted.iter().all(|attachment| datapath.check(attachment).is_empty())
+    });
+    let further = Instant::now() + Duration::from_millis(100);
+    until("some more packets", Duration::from_secs(1), || Instant::now() > further);
+    stop.store(true, Ordering::Relaxed);
+    for sender in senders {
+        let (sent, lost) = sender.join().unwrap();
+        assert_eq!(lost, [""; 0], "of {sent}");
+        assert!(sent > 20, "only {sent} datagrams");
+    }
+    drop(echo);
+    for family in ["-4", "-6"] {
+        let rules = lab.host.ip(&format!("{family} rule show pref 2048"));
+        let per_pod = rules
+            .lines()
+            .filter(|line| line.contains("lookup") && !line.contains("from all"))
+            .count();
+        assert_eq!(per_pod, if after == RuleForm::PerPod { 2 } else { 0 }, "{rules}");
+    }
+    // Nothing that belongs to the other form stays.
+    datapath.collect();
+    for attachment in &wanted {
+        assert_eq!(datapath.check(attachment), []);
+        datapath.detach(attachment);
+    }
+    datapath.collect();
+    datapath.settle_deletes();
+    assert_eq!(lab.own_objects(), [""; 0]);
+}
+
+#[test]
+fn policy_route_dual_upgrade_from_terways_rules_loses_no_packet() {
+    if support::skip("policy_route_dual_upgrade_from_terways_rules_loses_no_packet") {
+        return;
+    }
+    upgrade(|_, _, _| {}, RuleForm::Compact);
+}
+
+#[test]
+fn policy_route_dual_upgrade_from_the_last_release_loses_no_packet() {
+    if support::skip("policy_route_dual_upgrade_from_the_last_release_loses_no_packet") {
+        return;
+    }
+    upgrade(as_the_last_release, RuleForm::Compact);
+    upgrade(as_the_last_release, RuleForm::PerPod);
+}
+
+/// systemd-networkd removes rules that it did not make whenever it starts, on nodes where nobody told it not to.
+#[test]
+fn policy_route_dual_rules_come_back_after_a_flush() {
+    if support::skip("policy_route_dual_rules_come_back_after_a_flush") {
+        return;
+    }
+    for form in FORMS {
+        let lab = two_enis();
+        let _far = Echo::new(&lab.vpc, lab::far());
+        let datapath = Open::new(&lab.host);
+        let pods: Vec<(Namespace, Attachment)> = (1..=4u8)
+            .map(|number| {
+                let (pod, attachment) = lab.pod(u16::from(number) * 50, Stack::Dual);
+                (pod, on_eni(attachment, 1 + number % 2, form))
+            })
+            .collect();
+        move_pods(
+            &lab,
+            pods.iter()
+                .zip(1..=4u8)
+                .map(|((_, attachment), number)| (attachment, 1 + number % 2)),
+        );
+        for (_, attachment) in &pods {
+            datapath.attach(attachment);
+        }
+        datapath.0.start_repair(Duration::from_secs(3600), true, |_| {}).unwrap();
+        for family in ["-4", "-6"] {
+            lab.host
+                .ip(&format!("{family} rule add pref 2100 from all fwmark 0x777 lookup 4711"));
+            let own = lab.host.ip(&format!("{family} -d rule show"));
+            let own = own.lines().filter(|line| line.contains("proto 116"));
+            let priorities: Vec<&str> = own.filter_map(|line| line.split(':').next()).collect();
+            for priority in priorities {
+                lab.host.ip(&format!("{family} rule del pref {priority} proto 116"));
+            }
+        }
+        until("the rules are back", Duration::from_secs(2), || {
+            pods.iter().all(|(_, attachment)| datapath.check(attachment).is_empty())
+        });
+        for (pod, attachment) in &pods {
+            assert_eq!(reaches_far(pod, attachment), Ok(()), "{form:?}");
+        }
+        for family in ["-4", "-6"] {
+            assert!(
+                lab.host.ip(&format!("{family} rule show pref 2100")).contains("fwmark 0x777"),
+                "a foreign rule went"
+            );
+        }
+    }
+}
+
+#[test]
+fn policy_route_dual_nothing_leaks_while_the_eni_is_away() {
+    if support::skip("policy_route_dual_nothing_leaks_while_the_eni_is_away") {
+        return;
+    }
+    for form in FORMS {
+        let lab = two_enis();
+        let datapath = Open::new(&lab.host);
+        let (pod, attachment) = lab.pod(23, Stack::Dual);
+        datapath.attach(&on_eni(attachment.clone(), 1, form));
+        for address in attachment.addresses() {
+            let family = if address.is_ipv4() { "ip" } else { "ip6" };
+            nft(
+                &lab.vpc,
+                &format!("add rule inet vpc spoofed {family} saddr {address} counter"),
+            );
+        }
+        lab.host.ip("link del eth1");
+        for far in lab::far() {
+            assert!(ask(&pod, far).is_err());
+        }
+        let seen = lab.vpc.run(|| {
+            Command::new("nft")
+                .args(["list", "chain", "inet", "vpc", "spoofed"])
+                .output()
+                .unwrap()
+        });
+        let seen = String::from_utf8_lossy(&seen.stdout).into_owned();
+        assert_eq!(seen.matches("packets 0 ").count(), 2, "{form:?}: {seen}");
+    }
+}
+
+#[test]
+fn collection_keeps_what_others_share() {
+    if support::skip("collection_keeps_what_others_share") {
+        return;
+    }
+    let lab = Lab::new();
+    let datapath = Open::new(&lab.host);
+    let pods: Vec<(Namespace, Attachment)> = [23, 24, 200].map(|number| lab.pod(number, Stack::Dual)).into();
+    for (_, attachment) in &pods {
+        datapath.attach(attachment);
+    }
+    datapath.detach(&pods[0].1);
+    assert_eq!(datapath.collect().removed, [""; 0], "the bucket is shared");
+    datapath.detach(&pods[2].1);
+    let removed = datapath.collect().removed;
+    let want = ["rule 2050: from 10.0.1.192/27 goto 2142", "rule 2143: from all goto 2242"];
+    assert_eq!(removed, want);
+    assert_eq!(datapath.check(&pods[1].1), []);
+    datapath.detach(&pods[1].1);
+    datapath.collect();
+    datapath.settle_deletes();
+    assert_eq!(lab.own_objects(), [""; 0]);
+}
