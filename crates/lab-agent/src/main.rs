@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use crate::arguments::Arguments;
 
 mod arguments;
+mod fabric_trunk;
 mod forget_sessions;
 mod frame;
 mod init;
@@ -16,6 +17,7 @@ mod respond;
 mod send_raw;
 mod serve;
 mod sys;
+mod tc;
 
 const USAGE: &str = "\
 usage: lab-agent COMMAND
@@ -30,6 +32,11 @@ usage: lab-agent COMMAND
   send-raw gratuitous-arp --interface IF --source A [--source-mac M] [--destination-mac M] [--count N]
   send-raw neighbour-solicitation --interface IF --source A --target B [--source-mac M] [--count N] [--wait MS]
   forget-sessions ADDR[/LENGTH]...    removes the tracked connections of these addresses here; prints {forgotten}
+  fabric-trunk add --trunk IF --port IF --vlan N --mac M
+                                       frames with this tag on the trunk port come in on the member's port, and what leaves the member's port
+                                       leaves the trunk port tagged, to M (the trunk ENI's); it holds without a running process
+  fabric-trunk remove --port IF        undoes it for one member's port
+  fabric-trunk counts --interface IF   JSON {untagged, to_member, unknown_tag, to_trunk, unknown_port, failed} of a trunk's or member's port
   listen --udp PORT --ms N [--expect N] counts UDP packets: a line {listening}, then {packets, bytes, sources}";
 
 fn main() -> ExitCode {
@@ -42,6 +49,7 @@ fn main() -> ExitCode {
         "respond" => respond::run(&arguments),
         "send-raw" => send_raw::run(&arguments),
         "forget-sessions" => forget_sessions::run(&arguments),
+        "fabric-trunk" => fabric_trunk::run(&arguments),
         "listen" => listen::run(&arguments),
         _ => Err(USAGE.to_owned()),
     });
