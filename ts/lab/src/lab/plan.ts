@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { groupPlanSchema } from "./make-groups.ts";
 
 const machineSchema = z.object({
   /** Host name; names the namespace, too. */
@@ -6,6 +7,8 @@ const machineSchema = z.object({
   instanceType: z.string(),
   /** Name of a vSwitch of the plan. */
   vSwitch: z.string(),
+  /** Names of security groups of the plan, for the primary ENI; default: the first. */
+  groups: z.array(z.string()).min(1).optional(),
 });
 
 /** What a lab shall consist of. The server reads it from `plan.json` in the lab's directory and makes it. */
@@ -14,7 +17,12 @@ export const planSchema = z.object({
   cidr: z.string(),
   /** /56, of which each vSwitch gets a /64. */
   ipv6Cidr: z.string(),
-  vSwitches: z.array(z.object({ name: z.string(), zoneId: z.string(), cidr: z.string(), ipv6Cidr: z.string() })).min(1),
+  /** Those of machines have both families; for their pods' ENIs there may be others, some without IPv6. */
+  vSwitches: z.array(z.object({ name: z.string(), zoneId: z.string(), cidr: z.string(), ipv6Cidr: z.string().optional() })).min(1),
+  /** Security groups by name; default: one, `default`, whose members talk. */
+  groups: z.record(z.string(), groupPlanSchema).optional(),
+  /** False: groups are not enforced and the VPC tracks no connections, for measurements of what lies around it. */
+  securityGroups: z.boolean().optional(),
   /** Machines that become nodes with a container runtime. */
   nodes: z.array(machineSchema).min(1),
   /** A machine outside the cluster, in the same VPC. */

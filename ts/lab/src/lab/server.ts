@@ -9,6 +9,7 @@ import { LabDirectory } from "../host/lab-directory.ts";
 import { namespacePrefix } from "../host/leftovers.ts";
 import { netNamespace } from "../host/netns.ts";
 import { repositoryRoot } from "../node/node.ts";
+import { makeGroups } from "./make-groups.ts";
 import { type LabPlan, planSchema } from "./plan.ts";
 import type { Machine, World } from "./world.ts";
 
@@ -28,6 +29,7 @@ export async function serveLab(id: string): Promise<void> {
     agent: join(directory.path, "bin/lab-agent"),
     log: directory.log("responder"),
     hostName: (instanceId) => names.get(instanceId) ?? instanceId,
+    ...(plan.securityGroups === undefined ? {} : { securityGroups: plan.securityGroups }),
   });
   const simulator = new CloudSimulator({ seed: plan.seed, fabric, settings: { regionId: plan.regionId, delays: plan.delays } });
   const world = await build(simulator, plan, id, names);
@@ -49,7 +51,14 @@ export async function serveLab(id: string): Promise<void> {
 
 async function build(simulator: CloudSimulator, plan: LabPlan, id: string, names: Map<string, string>): Promise<World> {
   const vpc = simulator.createVpc({ name: id, cidr: plan.cidr, ipv6Cidr: plan.ipv6Cidr });
-  const group = simulator.createSecurityGroup({ vpcId: vpc.id, name: id });
+  const groups = await makeGroups(simulator, vpc.id, plan.groups ?? { default: {} });
+  const groupIds = (wanted: readonly string[] | undefined) =>
+    (wanted ?? Object.keys(groups).slice(0, 1)).map((name) => {
+      const groupId = groups[name];
+      if (groupId === undefined) throw new Error(`the plan has no security group ${name}`);
+      return groupId;
+    });
+  const [securityGroupId = ""] = groupIds(undefined);
   // The policy that the documents tell people to attach, and nothing beyond it.
   const key = simulator.accessKey({
     id: `LTAI${randomBytes(8).toString("hex")}`,
@@ -74,7 +83,7 @@ async function build(simulator: CloudSimulator, plan: LabPlan, id: string, names
       hostname: name,
       type: instanceType,
       vSwitchId: vSwitch.id,
-      securityGroupIds: [group.id],
+      securityGroupIds: groupIds(wanted.groups),
       ipv6Count: 1,
     });
     const eni = simulator.state().enis.get(instance.primaryEniId);
@@ -90,7 +99,9 @@ async function build(simulator: CloudSimulator, plan: LabPlan, id: string, names
   return {
     regionId: plan.regionId,
     vpcId: vpc.id,
-    securityGroupId: group.id,
+    securityGroupId,
+    groups,
+    vSwitches: Object.fromEntries([...vSwitches].map(([name, { name: _, ...vSwitch }]) => [name, vSwitch])),
     accessKeyId: key.id,
     accessKeySecret: key.secret,
     nodes,
@@ -99,11 +110,12 @@ async function build(simulator: CloudSimulator, plan: LabPlan, id: string, names
 }
 
 /** What DHCP tells a machine of its vSwitch. */
-function gatewaysOf(vSwitch: { cidr: string; ipv6Cidr: string }) {
-  const [ipv4PrefixLength, ipv4Gateway] = [prefixLengthOf(vSwitch.cidr), gatewayOf(vSwitch.cidr)];
-  const [ipv6PrefixLength, ipv6Gateway] = [prefixLengthOf(vSwitch.ipv6Cidr), gatewayOf(vSwitch.ipv6Cidr)];
+function gatewaysOf({ name, cidr, ipv6Cidr }: LabPlan["vSwitches"][number]) {
+  if (ipv6Cidr === undefined) throw new Error(`a machine needs both families, and vSwitch ${name} has no IPv6`);
+  const [ipv4PrefixLength, ipv4Gateway] = [prefixLengthOf(cidr), gatewayOf(cidr)];
+  const [ipv6PrefixLength, ipv6Gateway] = [prefixLengthOf(ipv6Cidr), gatewayOf(ipv6Cidr)];
   if (ipv4PrefixLength === undefined || ipv4Gateway === undefined || ipv6PrefixLength === undefined || ipv6Gateway === undefined) {
-    throw new Error(`no CIDRs: ${vSwitch.cidr}, ${vSwitch.ipv6Cidr}`);
+    throw new Error(`no CIDRs: ${cidr}, ${ipv6Cidr}`);
   }
   return { ipv4PrefixLength, ipv4Gateway, ipv6PrefixLength, ipv6Gateway };
 }

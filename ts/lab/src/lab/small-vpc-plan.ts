@@ -1,3 +1,5 @@
+import type { GroupPlan } from "./make-groups.ts";
+
 /** What {@link SmallVpc} shall consist of. Names are free; what is left out takes the first vSwitch and the first group of the plan. */
 export interface SmallVpcPlan {
   /** Default: one, `a`, of both families. */
@@ -17,16 +19,6 @@ export interface VSwitchPlan {
   /** A /64 within fd00:0:0:100::/56; absent: no IPv6. */
   readonly ipv6Cidr?: string;
 }
-
-export interface GroupPlan {
-  readonly type?: "normal" | "enterprise";
-  readonly innerAccess?: "Accept" | "Drop";
-  readonly ingress?: readonly RulePlan[];
-  readonly egress?: readonly RulePlan[];
-}
-
-/** A rule in the words of AuthorizeSecurityGroup; `PortRange` defaults to `-1/-1`. */
-export type RulePlan = { readonly IpProtocol: string } & Readonly<Record<string, string | number>>;
 
 export interface NodePlan {
   readonly name: string;

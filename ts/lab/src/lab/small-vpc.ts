@@ -10,7 +10,8 @@ import type { Leftover } from "../host/leftovers.ts";
 import { sweep } from "../host/sweep.ts";
 import { configurePrimaryInterface } from "../node/primary-interface.ts";
 import { until } from "../node/until.ts";
-import type { EniPlan, GroupPlan, SmallVpcPlan, VSwitchPlan } from "./small-vpc-plan.ts";
+import { makeGroups } from "./make-groups.ts";
+import type { EniPlan, SmallVpcPlan, VSwitchPlan } from "./small-vpc-plan.ts";
 
 /** An ENI of the VPC with the names under which the plan asked for it. */
 export interface BuiltEni {
@@ -77,10 +78,8 @@ export class SmallVpc {
     simulator.createVpc({ id: "vpc", cidr: "10.0.0.0/8", ipv6Cidr: "fd00:0:0:100::/56" });
     for (const [id, vSwitch] of Object.entries(plan.vSwitches ?? defaultVSwitches))
       simulator.createVSwitch({ id, vpcId: "vpc", ...vSwitch });
-    const groups: Readonly<Record<string, GroupPlan>> = plan.groups ?? { default: {} };
-    for (const [id, { type = "normal" }] of Object.entries(groups)) simulator.createSecurityGroup({ id, vpcId: "vpc", type });
-    // When all groups exist: a rule may name one that comes later.
-    for (const [id, group] of Object.entries(groups)) await this.#configureGroup(id, group);
+    const groups = plan.groups ?? { default: {} };
+    await makeGroups(simulator, "vpc", groups, { named: true });
     const [firstGroup = "default"] = Object.keys(groups);
     const [firstVSwitch = "a"] = Object.keys(plan.vSwitches ?? defaultVSwitches);
     for (const { name, type, vSwitch = firstVSwitch, groups: own = [firstGroup], ipv6Count, enis = [] } of plan.nodes) {
@@ -97,12 +96,6 @@ export class SmallVpc {
       await this.#configurePrimary(name);
       for (const eni of enis) await this.attach(name, { vSwitch, groups: own, ...eni });
     }
-  }
-
-  async #configureGroup(id: string, { innerAccess, ingress = [], egress = [] }: GroupPlan): Promise<void> {
-    if (innerAccess !== undefined) await this.call("ModifySecurityGroupPolicy", { SecurityGroupId: id, InnerAccessPolicy: innerAccess });
-    if (ingress.length > 0) await this.call("AuthorizeSecurityGroup", { SecurityGroupId: id, ...permissions(ingress) });
-    if (egress.length > 0) await this.call("AuthorizeSecurityGroupEgress", { SecurityGroupId: id, ...permissions(egress) });
   }
 
   async #configurePrimary(name: string): Promise<void> {
@@ -220,11 +213,4 @@ export class SmallVpc {
     if (found === undefined) throw new Error(`the VPC has no vSwitch ${id}`);
     return found;
   }
-}
-
-function permissions(rules: readonly Readonly<Record<string, string | number>>[]): Record<string, string> {
-  const entries = rules.flatMap((rule, index) =>
-    Object.entries({ PortRange: "-1/-1", ...rule }).map(([name, value]) => [`Permissions.${index + 1}.${name}`, String(value)]),
-  );
-  return Object.fromEntries(entries);
 }

@@ -25,7 +25,11 @@ export type Machine = z.infer<typeof machineSchema>;
 export const worldSchema = z.object({
   regionId: z.string(),
   vpcId: z.string(),
+  /** The first of the plan's. */
   securityGroupId: z.string(),
+  /** Ids by the plan's names. */
+  groups: z.record(z.string(), z.string()),
+  vSwitches: z.record(z.string(), z.object({ id: z.string(), zoneId: z.string(), cidr: z.string(), ipv6Cidr: z.string().optional() })),
   accessKeyId: z.string(),
   accessKeySecret: z.string(),
   nodes: z.array(machineSchema),
