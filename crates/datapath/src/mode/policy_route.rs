@@ -15,11 +15,13 @@ use crate::desired::{DesiredState, HostFacts, NamespaceState};
 use crate::link::Form;
 use crate::mode::source_tree;
 use crate::object::{
-    Address, Device, Family, Link, LinkAddress, METRIC_IPV6, METRIC_LAST, Mtu, Names, Neighbour, PRIORITY_FROM_POD,
+    Address, Device, Family, IfName, Link, LinkAddress, METRIC_IPV6, METRIC_LAST, Mtu, Names, Neighbour, PRIORITY_FROM_POD,
     PRIORITY_TO_POD, PROTOCOL, Prefix, Route, RouteKind, Rule, RuleAction, Scope, Sysctl, SysctlKey, SysctlScope, TABLE_MAIN,
     TABLE_SOURCES, eni_table,
 };
 
+/// Table of a pod's interface with number 0.
+const TABLE_FIRST_INTERFACE: u32 = 2000;
 /// Next hop of the pod for IPv4; no interface owns it.
 pub const NEXT_HOP_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(169, 254, 1, 1));
 /// Next hop of the pod for IPv6.
@@ -233,13 +235,39 @@ fn pod_leg(pod: &mut NamespaceState, leg: &Leg, attachment: &Attachment) {
         prefix: Prefix::host(leg.pod),
     });
     pod.neighbours.push(neighbour(Device::PodEnd, next_hop, Device::HostEnd));
+    let default = route(leg.family.default_prefix(), Some(next_hop), Device::PodEnd);
     if attachment.default_route {
-        pod.routes
-            .push(route(leg.family.default_prefix(), Some(next_hop), Device::PodEnd));
+        pod.routes.push(default);
+    }
+    if attachment.multi_network {
+        let table = interface_table(&attachment.if_name);
+        pod.routes.push(Route { table, ..default });
+        pod.rules.push(Rule {
+            output: IfName::new(&attachment.if_name),
+            ..rule(leg.family, PRIORITY_TO_POD, None, None, table)
+        });
+        let from = Some(Prefix::host(leg.pod));
+        pod.rules.push(rule(leg.family, PRIORITY_TO_POD, from, None, table));
     }
     let extra = attachment.extra_routes.iter().filter(|extra| extra.family() == leg.family);
     pod.routes
         .extend(extra.map(|extra| route(*extra, Some(next_hop), Device::PodEnd)));
+}
+
+/// The table in a pod for what its interface sends: `eth1` has 2001. Terway's number, 1000 and the interface's index, is not known before
+/// the interface is born.
+fn interface_table(name: &str) -> u32 {
+    let digits = name.trim_start_matches(|c: char| !c.is_ascii_digit());
+    match digits.parse::<u16>() {
+        Ok(number) => TABLE_FIRST_INTERFACE + u32::from(number),
+        // FNV-1a, above the numbers.
+        Err(_) => {
+            let hash = name.bytes().fold(0x811c_9dc5u32, |hash, byte| {
+                (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+            });
+            0x4000_0000 | hash >> 2
+        }
+    }
 }
 
 /// A route in main: to a neighbour on the link, or onlink through a gateway.

@@ -13,6 +13,7 @@ pub mod lab;
 pub mod namespace;
 pub mod probe;
 pub mod stream;
+pub mod vpc;
 
 /// Prints why and returns true if the test cannot run here.
 pub fn skip(test: &str) -> bool {

@@ -235,6 +235,32 @@ fn compact_differs_from_per_pod_in_the_way_out_and_the_shared_rule_alone() {
     );
 }
 
+#[test]
+fn a_pod_with_several_interfaces_chooses_by_source_and_by_bound_device() {
+    let mut attachment = example(true, true, RuleForm::Compact);
+    attachment.if_name = "eth1".into();
+    attachment.default_route = false;
+    attachment.multi_network = true;
+    let state = render(&attachment, &facts());
+    let policy: Vec<&str> = (state.lines())
+        .filter(|line| line.starts_with("pod rule") || line.starts_with("pod route"))
+        .collect();
+    assert_eq!(
+        policy,
+        [
+            "pod rule 512: from all oif eth1 lookup 2001 proto 116",
+            "pod rule 512: from 10.0.1.23/32 lookup 2001 proto 116",
+            "pod rule 512: from all oif eth1 lookup 2001 (ipv6) proto 116",
+            "pod rule 512: from 2001:db8:1::23/128 lookup 2001 proto 116",
+            "pod route default via 169.254.1.1 dev eth1 onlink table 2001 metric 0 proto 116",
+            "pod route default via fe80::1 dev eth1 onlink table 2001 metric 1024 proto 116",
+        ]
+    );
+    let tables = ["eth0", "eth1", "eth70000", "net"].map(interface_table);
+    assert_eq!(tables[..2], [2000, 2001]);
+    assert!(tables[2] >= 0x4000_0000 && tables[3] >= 0x4000_0000 && tables[2] != tables[3]);
+}
+
 /// A kernel without IPv6 routes by source keeps a rule for each pod in that family.
 #[test]
 fn ipv6_compact_without_routes_by_source() {
