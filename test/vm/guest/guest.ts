@@ -16,6 +16,8 @@ export interface GuestSpec {
   readonly folder: string;
   /** bash script, run as root in a cgroup of its own below system.slice. */
   readonly command: string;
+  /** Network cables: the MACs of the two virtio NICs at the ends of each. Both NICs are the guest's. */
+  readonly cables?: readonly (readonly [string, string])[];
   readonly memoryMiB?: number;
   /** From the end of the boot. An emulated processor is 20 to 100 times slower than a real one. */
   readonly commandTimeoutMs: number;
@@ -72,11 +74,18 @@ async function boot(spec: GuestSpec): Promise<Boot> {
       ...["-kernel", spec.kernel.image, "-initrd", initramfs],
       ...["-append", "console=ttyS0 quiet loglevel=5 panic=-1 mitigations=off tsc=unstable random.trust_cpu=on cgroup_no_v1=all"],
       ...disks.flatMap((disk) => ["-drive", `file=${disk.image},format=raw,if=virtio,${disk.qemu}`]),
+      ...(spec.cables ?? []).flatMap((macs, hub) => macs.flatMap((mac) => nic(mac, hub))),
     ];
     return await watch(spec, args, kernelLog, folder);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** A NIC on a hub of QEMU's: what it sends reaches the others there, and nothing else. No ROM: nobody boots from it. */
+function nic(mac: string, hub: number): string[] {
+  const id = `nic${mac.replaceAll(":", "")}`;
+  return ["-netdev", `hubport,id=${id},hubid=${hub}`, "-device", `virtio-net-pci,netdev=${id},mac=${mac},romfile=`];
 }
 
 /** Starts QEMU and waits until it is off, or ends it when one of the two times is up. */

@@ -11,6 +11,12 @@ import type { Suite } from "./suite.ts";
 /** One test program may take this long in a guest; then it counts as failed and the next one runs. */
 const programTimeoutSeconds = 240;
 
+/** `eth1` and `eth2` of the tests' node as hardware, and the VPC's ends (`tests/exclusive_nic.rs`). */
+const cables = [
+  ["00:16:3e:00:00:01", "00:16:3e:00:01:01"],
+  ["00:16:3e:00:00:02", "00:16:3e:00:01:02"],
+] as const;
+
 interface Prepared {
   readonly built: BuiltTests;
   readonly disk: Disk;
@@ -32,6 +38,7 @@ export const kernelObjects: Suite = async ({ kernel, userland, folder, say }) =>
     userland,
     folder,
     disks: [disk],
+    cables,
     command: script(built),
     commandTimeoutMs: 10 * 60_000,
     onLine: (line) => {
@@ -68,7 +75,7 @@ function script({ tests }: BuiltTests): string {
     const run = `RUST_BACKTRACE=1 timeout --kill-after=5 ${programTimeoutSeconds} ${file} --show-output --color=never`;
     return `echo "Running ${basename(file)} (${file})"\n${run}\necho "@program ${file} $?"\n`;
   });
-  return `cd /tmp\n${each.join("")}`;
+  return `cd /tmp\nmodprobe virtio_net\n${each.join("")}`;
 }
 
 /** The programs without their debug information, on a disk that is mounted where they lie on the host. */

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use terway_datapath::attachment::{Attachment, Mode};
 
-use super::lab::{FAR_V4, FAR_V6, GATEWAY_V4, GATEWAY_V6, Lab, Stack, eni_mac};
+use super::lab::{FAR_V4, FAR_V6, Lab, Stack, eni_mac};
 use super::namespace::Namespace;
 
 pub const SERVICE_V4: &str = "172.16.0.10";
@@ -23,9 +23,7 @@ impl Node {
     /// The fabric brings `eth1` back, with the gateways behind it.
     pub fn plug_again(&self) {
         self.lab.plug(1);
-        self.lab.vpc.ips(&format!(
-            "addr add {GATEWAY_V4}/24 dev vpc1\naddr add {GATEWAY_V6}/64 dev vpc1 nodad"
-        ));
+        self.lab.raise_gateways();
     }
 
     /// Our nf_tables table as nft prints it; empty if there is none.

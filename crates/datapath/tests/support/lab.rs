@@ -50,8 +50,23 @@ pub fn eni_mac(number: u8) -> Mac {
 impl Lab {
     /// A node with `eth0` and the ENI `eth1`.
     pub fn new() -> Self {
+        let lab = Self::bare(Namespace::new());
+        lab.plug(1);
+        lab.raise_gateways();
+        lab
+    }
+
+    /// The gateways' addresses on the VPC's end of `eth1`.
+    pub fn raise_gateways(&self) {
+        self.vpc.ips(&format!(
+            "addr add {GATEWAY_V4}/24 dev vpc1\naddr add {GATEWAY_V6}/64 dev vpc1 nodad"
+        ));
+    }
+
+    /// A node in this namespace that has `eth0` alone.
+    pub fn bare(host: Namespace) -> Self {
         let lab = Self {
-            host: Namespace::new(),
+            host,
             vpc: Namespace::new(),
         };
         lab.vpc
@@ -67,10 +82,6 @@ impl Lab {
              addr add {HOST_V6}/64 dev eth0 nodad
              route add default via 10.0.0.253 dev eth0
              -6 route add default via 2001:db8::fffd dev eth0"
-        ));
-        lab.plug(1);
-        lab.vpc.ips(&format!(
-            "addr add {GATEWAY_V4}/24 dev vpc1\naddr add {GATEWAY_V6}/64 dev vpc1 nodad"
         ));
         lab
     }

@@ -26,6 +26,11 @@ impl Namespace {
         namespace
     }
 
+    /// The one this process lives in.
+    pub fn own() -> Self {
+        Self(Arc::new(File::open("/proc/self/ns/net").unwrap()))
+    }
+
     /// A path by which this process can open it.
     pub fn path(&self) -> String {
         format!("/proc/{}/fd/{}", std::process::id(), self.0.as_raw_fd())
