@@ -574,6 +574,13 @@ fn exclusive_dual_drift_is_repaired_i17() {
         edit(if *place == "host" { &lab.host } else { &pod }, &command);
         until(&command, Duration::from_secs(3), || datapath.check(&attachment).is_empty());
     }
+    // Before Linux 6.2 the pod, too, has to set a link down before it renames it.
+    for name in ["eth0", "veth1"] {
+        pod.ips(&format!(
+            "link set {name} down\nlink set {name} name other\nlink set other up"
+        ));
+        until(name, Duration::from_secs(3), || datapath.check(&attachment).is_empty());
+    }
     lab.host.ip(&format!("link del {}", attachment.host_if_name));
     until("the pair is back", Duration::from_secs(2), || {
         datapath.check(&attachment).is_empty()

@@ -1,6 +1,6 @@
 //! Mode `exclusive` with hardware: NICs that the kernel throws back into the machine's first namespace when a pod's namespace dies. Only
 //! guests have them (`test/vm`), each on a cable whose other end is the VPC's; the guest's first namespace is the node.
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 mod support;
 

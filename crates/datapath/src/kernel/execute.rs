@@ -7,8 +7,10 @@ use netlink_packet_route::RouteNetlinkMessage;
 
 use super::message::{self, LinkChange};
 use super::netns::Netns;
+use super::observe;
 use super::procfs::PrivateProcfs;
 use super::queueing;
+use super::rename::rename_while_down;
 use super::socket::{Answer, Refusal, Request, Socket};
 use super::sysctl::SysctlTree;
 use super::uapi::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
@@ -23,6 +25,7 @@ const ENOENT: i32 = 2;
 const ESRCH: i32 = 3;
 const EEXIST: i32 = 17;
 const ENODEV: i32 = 19;
+const EBUSY: i32 = 16;
 const EINVAL: i32 = 22;
 
 /// Index and MAC of the devices behind the parts of an attachment, as far as they are known.
@@ -250,9 +253,37 @@ impl Executor<'_> {
             (Step::AddAddress(..) | Step::AddRule(..) | Step::PutRoute(..), EEXIST) => Ok(false),
             (Step::DeleteRoute(..) | Step::DeleteRule(..) | Step::DeleteQdisc(..), ENOENT | ESRCH | ENODEV) => Ok(false),
             (Step::PutQdisc(_, qdisc), ENOENT) => Err(no_such_qdisc(qdisc, &refusal).about(step.object(&self.desired.names))),
+            (Step::SetLink { name: Some(_), .. }, EBUSY) => self.rename_while_up(step),
             (Step::PutRoute(Place::Host, route), EINVAL) if needs_admission(route) => self.put_with_admission(step, route),
             _ => Err(refusal.error(request_name(step)).about(step.object(&self.desired.names))),
         }
+    }
+
+    /// Before Linux 6.2 a link that is up cannot be renamed. What goes with the link down is the next look's affair.
+    fn rename_while_up(&mut self, step: &Step) -> Result<bool> {
+        let Step::SetLink {
+            place,
+            device,
+            name,
+            mtu,
+            alias,
+            ..
+        } = step
+        else {
+            return Ok(false);
+        };
+        let change = LinkChange {
+            name: name.clone(),
+            mtu: *mtu,
+            alias: alias.clone(),
+            ..LinkChange::default()
+        };
+        let index = self.parts.index(*device)?;
+        let socket = self.socket(*place)?;
+        if let Some(link) = observe::link_by_index(socket, index)? {
+            rename_while_down(socket, &link, change)?;
+        }
+        Ok(true)
     }
 
     /// While an IPv6 onlink route is made, the kernel looks its gateway up in main and refuses if another device answers

@@ -14,6 +14,7 @@ pub mod probe;
 pub mod procfs;
 pub mod queueing;
 pub mod raw;
+pub mod rename;
 pub mod socket;
 pub mod sysctl;
 pub(crate) mod uapi;
