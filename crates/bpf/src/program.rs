@@ -75,7 +75,7 @@ impl Program {
         // Room for a tag more, and for what the kernel adds.
         let mut data = vec![0; frame.len() + 64];
         let context_in = skb.to_bytes();
-        let mut context = [0; SkBuff::SIZE];
+        let mut context = [0; SkBuff::ROOM];
         let result = self
             .classifier
             .test_run(TestRunOptions {
@@ -152,6 +152,8 @@ pub struct SkBuff {
 impl SkBuff {
     /// Up to and with `gso_size`, which 5.10 knows; the kernel takes a shorter context than its own.
     const SIZE: usize = 180;
+    /// For the kernel's own, 192 bytes in 6.18: a shorter room is an error.
+    const ROOM: usize = 512;
 
     // Offsets in struct __sk_buff, include/uapi/linux/bpf.h.
     const PRIORITY: usize = 32;
@@ -177,7 +179,7 @@ impl SkBuff {
         bytes
     }
 
-    fn from_bytes(bytes: &[u8; Self::SIZE]) -> Self {
+    fn from_bytes(bytes: &[u8]) -> Self {
         let word = |offset: usize| -> u32 {
             let four = bytes.get(offset..offset + 4).and_then(|four| four.try_into().ok());
             four.map_or(0, u32::from_ne_bytes)

@@ -12,7 +12,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::mount::UnmountFlags;
 
+#[path = "../../../datapath/tests/support/namespace.rs"]
+pub mod namespace;
 pub mod packet;
+pub mod stage;
 
 /// Mounted at a directory that carries the process's id.
 pub struct Bpffs(PathBuf);
