@@ -5,7 +5,7 @@ import { neighbourLines, routeLines } from "./routes.ts";
 import { sourceElements } from "./source-check.ts";
 import { portName } from "./vpc.ts";
 
-const port = { name: "p-1", mac: "00:16:3e:0a:0b:0c", primaryIpv4: "10.0.1.7" };
+const port = { name: "p-1", mac: "00:16:3e:0a:0b:0c", sourceMacs: ["00:16:3e:0a:0b:0c"], primaryIpv4: "10.0.1.7" };
 
 test("the link-local address of a MAC is its EUI-64", () => {
   expect(linkLocalOf("ee:ff:ff:ff:ff:ff")).toBe("fe80::ecff:ffff:feff:ffff");
@@ -25,10 +25,10 @@ test("each address has a route of its own through the ENI's one neighbour of its
 });
 
 test("source elements stand in the set of their family; no address gives no command", () => {
-  expect(sourceElements("add", "p-1", port.mac, ["10.0.1.8", "fd00::8"])).toBe(
+  expect(sourceElements("add", port, ["10.0.1.8", "fd00::8"])).toBe(
     'add element inet vpc source4 { "p-1" . 00:16:3e:0a:0b:0c . 10.0.1.8 }\nadd element inet vpc source6 { "p-1" . 00:16:3e:0a:0b:0c . fd00::8 }\n',
   );
-  expect(sourceElements("delete", "p-1", port.mac, [])).toBe("");
+  expect(sourceElements("delete", port, [])).toBe("");
 });
 
 test("interfaces are named as a machine names them in order of arrival", () => {

@@ -42,6 +42,14 @@ export async function createEniLink(link: EniLink): Promise<void> {
   await run(inNetNamespace(link.vpcNetns, ["ip", "link", "set", link.port, "up"]));
 }
 
+/** A port without a machine behind it: its frames come from a trunk port and go there. The other end of the pair only gives it a carrier. */
+export async function createMemberLink(vpcNetns: string, port: string, mtu: number): Promise<void> {
+  const silent = port.replace(/^p-/, "q-");
+  const pair = ["name", port, "address", gatewayMac, "mtu", String(mtu), "type", "veth", "peer", "name", silent];
+  await run(inNetNamespace(vpcNetns, ["ip", "link", "add", ...pair]));
+  await ipBatch(vpcNetns, [`link set ${silent} arp off`, `link set ${silent} up`, `link set ${port} up`]);
+}
+
 /** Gone already (the instance's namespace died, and the pair with it) is no error. */
 export async function deleteEniLink(vpcNetns: string, port: string): Promise<void> {
   try {

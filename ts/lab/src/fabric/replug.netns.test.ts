@@ -49,42 +49,49 @@ async function moveIntoPod(): Promise<string> {
   return path;
 }
 
-async function reaches(netns: string): Promise<boolean | undefined> {
-  const [outcome] = await probe(agent, netns, [{ id: "one", proto: "icmp", addr: vpc.eni("other").ipv4[0] ?? "", timeoutMs: 400 }]);
+async function ping(netns: string, addr: string): Promise<boolean | undefined> {
+  const [outcome] = await probe(agent, netns, [{ id: "one", proto: "icmp", addr, timeoutMs: 500 }]);
   return outcome?.ok;
+}
+const reaches = (netns: string) => ping(netns, vpc.eni("other").ipv4[0] ?? "");
+
+/** The pod's namespace dies; resolves when the ENI is back under this name. */
+async function dies(name: string): Promise<void> {
+  const { netns, mac } = vpc.eni("own");
+  await deleteNetNamespace(pod);
+  await expect.poll(() => linkOf(netns, mac), { timeout: 10_000 }).toBe(name);
+  await vpc.fabric.settled();
 }
 
 test("the ENI is plugged in again with MAC, addresses and groups when the pod's namespace dies, twice", async () => {
   const { netns, mac } = vpc.eni("own");
   for (const name of ["eth1", "eth1"]) {
     expect(await linkOf(netns, mac)).toBe(name);
-    expect(await reaches(await moveIntoPod())).toBe(true);
+    const inPod = await moveIntoPod();
+    await expect.poll(() => reaches(inPod)).toBe(true);
     expect(await linkOf(netns, mac)).toBeUndefined();
-    await deleteNetNamespace(pod);
-    await expect.poll(() => linkOf(netns, mac), { timeout: 5_000 }).toBe(name);
+    await dies(name);
   }
 });
 
 test("what changed while it was away counts after its return", async () => {
-  const { id: eniId, netns, mac } = vpc.eni("own");
+  const { id: eniId } = vpc.eni("own");
   await moveIntoPod();
   await vpc.call("AssignPrivateIpAddresses", { NetworkInterfaceId: eniId, "PrivateIpAddress.1": "10.0.1.77" });
   await vpc.call("ModifyNetworkInterfaceAttribute", { NetworkInterfaceId: eniId, "SecurityGroupId.1": "apart" });
-  await deleteNetNamespace(pod);
-  await expect.poll(() => linkOf(netns, mac), { timeout: 5_000 }).toBe("eth1");
+  await dies("eth1");
   // Another group than `other`, which lets only its own members in.
   expect(await reaches(await moveIntoPod())).toBe(false);
   await vpc.call("ModifyNetworkInterfaceAttribute", { NetworkInterfaceId: eniId, "SecurityGroupId.1": "default" });
   await run(inNetNamespace(`/run/netns/${pod}`, ["ip", "address", "replace", "10.0.1.77/32", "dev", "eth0"]));
-  const [outcome] = await probe(agent, vpc.eni("other").netns, [{ id: "one", proto: "icmp", addr: "10.0.1.77", timeoutMs: 400 }]);
-  expect(outcome?.ok).toBe(true);
+  await expect.poll(() => ping(vpc.eni("other").netns, "10.0.1.77")).toBe(true);
 });
 
 test("an ENI that is detached while it is away does not come back", async () => {
   const { netns, mac } = vpc.eni("own");
   await vpc.detach("own");
   await deleteNetNamespace(pod);
-  await vpc.call("DescribeNetworkInterfaces", {});
+  await vpc.fabric.settled();
   expect(await linkOf(netns, mac)).toBeUndefined();
   const { stdout } = await run(inNetNamespace(vpc.fabric.netns.path, ["sh", "-c", "ip -oneline link; nft list ruleset; ip route"]));
   expect(stdout).not.toMatch(/10\.0\.1\.77/);

@@ -4,7 +4,10 @@ import { hostPrefix, isIpv6, linkLocalOf } from "./addresses.ts";
 export interface VpcPort {
   /** Name of the interface in the VPC's namespace. */
   readonly name: string;
+  /** Where frames to the ENI go. */
   readonly mac: string;
+  /** What frames from the ENI may carry. */
+  readonly sourceMacs: readonly string[];
   readonly primaryIpv4: string;
 }
 

@@ -94,7 +94,7 @@ const inVpc = (...argv: string[]) => run(inNetNamespace(vpc.fabric.netns.path, a
 const forgetAll = () => inVpc(agent, "forget-sessions", "10.0.0.0/8", "fd00::/16");
 const pair = async (from: string, to: string, port = 7) => {
   const [address = ""] = vpc.eni(to).ipv4;
-  const [outcome] = await probe(agent, vpc.eni(from).netns, [{ id: "one", proto: "tcp", addr: address, port, timeoutMs: 400 }]);
+  const [outcome] = await probe(agent, vpc.eni(from).netns, [{ id: "one", proto: "tcp", addr: address, port, timeoutMs: 1_000 }]);
   return outcome?.ok;
 };
 
@@ -189,7 +189,7 @@ test("an address that moves to another ENI is judged by that one's groups, with 
   const [basic, closed] = [vpc.eni("basic2"), vpc.eni("closed")];
   const address = "10.0.1.100";
   const ping = async (from: string) => {
-    const [outcome] = await probe(agent, vpc.eni(from).netns, [{ id: "one", proto: "icmp", addr: address, timeoutMs: 400 }]);
+    const [outcome] = await probe(agent, vpc.eni(from).netns, [{ id: "one", proto: "icmp", addr: address, timeoutMs: 1_000 }]);
     return outcome?.ok;
   };
   await run(inNetNamespace(basic.netns, ["ip", "address", "add", `${address}/32`, "dev", "eth0"]));

@@ -1,4 +1,5 @@
 import { gatewayMac, isIpv6, metadataAddress, openApiAddress } from "./addresses.ts";
+import type { VpcPort } from "./routes.ts";
 
 /**
  * The VPC's filter, as nftables text. What it keeps: a frame must be unicast to the gateway's MAC, its MAC and address must belong to the ENI
@@ -41,14 +42,15 @@ export function baseRuleset(): string {
 }
 
 /** nftables commands that let the ENI behind `port` use these source addresses, or forbid them again. */
-export function sourceElements(verb: "add" | "delete", port: string, mac: string, addresses: readonly string[]): string {
+export function sourceElements(verb: "add" | "delete", port: Pick<VpcPort, "name" | "sourceMacs">, addresses: readonly string[]): string {
   const lines: string[] = [];
   for (const [set, chosen] of [
     ["source4", addresses.filter((address) => !isIpv6(address))],
     ["source6", addresses.filter(isIpv6)],
   ] as const) {
     if (chosen.length === 0) continue;
-    lines.push(`${verb} element inet vpc ${set} { ${chosen.map((address) => `"${port}" . ${mac} . ${address}`).join(", ")} }`);
+    const elements = chosen.flatMap((address) => port.sourceMacs.map((mac) => `"${port.name}" . ${mac} . ${address}`));
+    lines.push(`${verb} element inet vpc ${set} { ${elements.join(", ")} }`);
   }
   return lines.map((line) => `${line}\n`).join("");
 }

@@ -4,12 +4,13 @@ import { namespacePrefix } from "../host/leftovers.ts";
 import { Mutex } from "../host/mutex.ts";
 import { createNetNamespace, deleteNetNamespace, inNetNamespace, listNetNamespaces, type NetNamespace, setSysctls } from "../host/netns.ts";
 import { isIpv6, metadataAddress, openApiAddress } from "./addresses.ts";
-import { createEniLink, deleteEniLink, ipBatch, listLinks, nextInterfaceName } from "./link.ts";
+import { createEniLink, createMemberLink, deleteEniLink, ipBatch, listLinks, nextInterfaceName } from "./link.ts";
 import { LinkWatch } from "./link-watch.ts";
 import { Responder } from "./responder.ts";
 import { blackholeLines, neighbourLines, routeLines, type VpcPort } from "./routes.ts";
 import { SecurityGroups } from "./security-groups.ts";
 import { baseRuleset, sourceElements } from "./source-check.ts";
+import { TrunkPorts } from "./trunk-ports.ts";
 
 export interface VpcOptions {
   /** The lab's run id; the names of all namespaces start with `tw-<id>-`. */
@@ -25,11 +26,15 @@ export interface VpcOptions {
   readonly securityGroups?: boolean;
 }
 
-interface Plugged extends VpcPort {
+interface Port extends VpcPort {
+  readonly host: NetNamespace;
+  /** The interface in the machine; a member's is its trunk's. */
+  readonly ifName: string;
+}
+
+interface Plugged extends Port {
   /** As it was plugged; its addresses and groups may have changed since. */
   readonly eni: PluggedEni;
-  readonly host: NetNamespace;
-  readonly ifName: string;
   readonly addresses: Set<string>;
 }
 
@@ -49,11 +54,13 @@ export class VpcFabric implements FabricPort {
   readonly #responder: Responder;
   readonly #groups = new SecurityGroups();
   readonly #watch: LinkWatch;
+  readonly #trunks: TrunkPorts;
 
   private constructor(options: VpcOptions, netns: NetNamespace) {
     this.#options = options;
     this.netns = netns;
     this.#responder = new Responder({ agent: options.agent, netns: netns.path, log: options.log });
+    this.#trunks = new TrunkPorts(options.agent, netns.path);
     this.#watch = new LinkWatch(netns.path, (port) => void this.#mutex.run(() => this.#replug(port)));
   }
 
@@ -84,16 +91,9 @@ export class VpcFabric implements FabricPort {
       // The namespace that the interface was in died and took the pair along: plug in anew, as after a hot plug.
       await this.#unplug(eni.eniId);
     }
-    const host = await this.#hostNamespace(eni.instanceId);
-    const links = await listLinks(host.path);
-    const ifName = nextInterfaceName(
-      eni.type === "Primary",
-      links.map((link) => link.name),
-    );
-    const port: VpcPort = { name, mac: eni.mac, primaryIpv4: eni.primaryIpv4 };
     const addresses = [...new Set([eni.primaryIpv4, ...eni.ipv4, ...eni.ipv6])];
-    await createEniLink({ vpcNetns: vpc, port: name, hostNetns: host.path, ifName, mac: eni.mac, mtu: this.#options.mtu ?? 1500 });
-    this.#enis.set(eni.eniId, { ...port, eni, host, ifName, addresses: new Set() });
+    const port = eni.trunk === undefined ? await this.#makePort(eni) : await this.#makeMemberPort(eni, eni.trunk);
+    this.#enis.set(eni.eniId, { ...port, eni, addresses: new Set() });
     try {
       await ipBatch(vpc, neighbourLines(port));
       // Before the first address: from then on packets pass the check of the source.
@@ -104,6 +104,38 @@ export class VpcFabric implements FabricPort {
       await this.#unplug(eni.eniId);
       throw error;
     }
+  }
+
+  /** A pair between VPC and machine. */
+  async #makePort(eni: PluggedEni): Promise<Port> {
+    const host = await this.#hostNamespace(eni.instanceId);
+    const links = await listLinks(host.path);
+    const ifName = nextInterfaceName(
+      eni.type === "Primary",
+      links.map((link) => link.name),
+    );
+    const name = portName(eni.eniId);
+    const mtu = this.#options.mtu ?? 1500;
+    await createEniLink({ vpcNetns: this.netns.path, port: name, hostNetns: host.path, ifName, mac: eni.mac, mtu });
+    return { name, mac: eni.mac, sourceMacs: [eni.mac], primaryIpv4: eni.primaryIpv4, host, ifName };
+  }
+
+  /**
+   * A port that leads to the trunk's, with the member's tag. What machine and VPC exchange there carries the trunk's MAC, as a VLAN link inherits it; a machine may also
+   * write the member's own.
+   */
+  async #makeMemberPort(eni: PluggedEni, { eniId, vlan }: { eniId: string; vlan: number }): Promise<Port> {
+    const trunk = this.#enis.get(eniId);
+    if (trunk === undefined) throw new Error(`the trunk ${eniId} of ${eni.eniId} is not plugged`);
+    const name = portName(eni.eniId);
+    await createMemberLink(this.netns.path, name, this.#options.mtu ?? 1500);
+    try {
+      await this.#trunks.add({ trunk: trunk.name, port: name, vlan, trunkMac: trunk.mac });
+    } catch (error) {
+      await deleteEniLink(this.netns.path, name);
+      throw error;
+    }
+    return { name, mac: trunk.mac, sourceMacs: [trunk.mac, eni.mac], primaryIpv4: eni.primaryIpv4, host: trunk.host, ifName: trunk.ifName };
   }
 
   /**
@@ -120,6 +152,11 @@ export class VpcFabric implements FabricPort {
       ipv6: addresses.filter(isIpv6),
       securityGroupIds: this.#groups.groupsOf(port),
     });
+    // The members' frames went through the old pair.
+    for (const { eni, name } of this.#enis.values()) {
+      if (eni.trunk?.eniId !== plugged.eni.eniId) continue;
+      await this.#trunks.add({ trunk: port, port: name, vlan: eni.trunk.vlan, trunkMac: plugged.mac });
+    }
   }
 
   unplug(eniId: string): Promise<void> {
@@ -130,9 +167,10 @@ export class VpcFabric implements FabricPort {
     const plugged = this.#enis.get(eniId);
     if (plugged === undefined) return;
     await this.#responder.forget(plugged.name);
+    if (plugged.eni.trunk !== undefined) await this.#trunks.remove(plugged.name);
     // Routes and neighbours of the port go with it; only the set's elements have a life of their own.
     await deleteEniLink(this.netns.path, plugged.name);
-    await this.#nft(sourceElements("delete", plugged.name, plugged.mac, [...plugged.addresses]));
+    await this.#nft(sourceElements("delete", plugged, [...plugged.addresses]));
     await this.#judge(this.#groups.unplug(plugged.name));
     await this.#forgetSessions(plugged.addresses);
     this.#enis.delete(eniId);
@@ -148,7 +186,7 @@ export class VpcFabric implements FabricPort {
     if (plugged === undefined) return;
     const added = addresses.filter((address) => !plugged.addresses.has(address));
     await this.#judge(this.#groups.assign(plugged.name, added));
-    await this.#nft(sourceElements("add", plugged.name, plugged.mac, added));
+    await this.#nft(sourceElements("add", plugged, added));
     await ipBatch(this.netns.path, routeLines("replace", plugged, added));
     for (const address of added) plugged.addresses.add(address);
     await this.#responder.answerOn(plugged.name, ownAddresses(plugged));
@@ -160,7 +198,7 @@ export class VpcFabric implements FabricPort {
       if (plugged === undefined) return;
       const removed = addresses.filter((address) => plugged.addresses.has(address));
       await ipBatch(this.netns.path, routeLines("del", plugged, removed), { gone: "allowed" });
-      await this.#nft(sourceElements("delete", plugged.name, plugged.mac, removed));
+      await this.#nft(sourceElements("delete", plugged, removed));
       await this.#judge(this.#groups.unassign(plugged.name, removed));
       await this.#forgetSessions(removed);
       for (const address of removed) plugged.addresses.delete(address);
@@ -185,6 +223,11 @@ export class VpcFabric implements FabricPort {
 
   removeGroup(groupId: string): Promise<void> {
     return this.#mutex.run(() => this.#judge(this.#groups.remove(groupId)));
+  }
+
+  /** Resolves when all that is under way is done, also what nobody called for: an interface shows in the machine before the VPC delivers to it. */
+  settled(): Promise<void> {
+    return this.#mutex.run(async () => {});
   }
 
   /** Where an ENI is plugged in now. */

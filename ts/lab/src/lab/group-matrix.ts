@@ -79,8 +79,13 @@ async function measureFrom(
     const { protocol: proto, source, destination: addr, port } = packet;
     return { id: String(index), proto, addr, source, timeoutMs, ...(port === undefined ? {} : { port }) };
   });
-  const outcomes = await probe(agent, from.netns, probes);
-  return asked.map(({ path, expected }, index) => ({ path, expected, answered: outcomes[index]?.ok === true }));
+  const answered = (await probe(agent, from.netns, probes)).map((outcome) => outcome.ok);
+  // A slow machine is no refusal: what should have been answered gets a second try with more time.
+  const late = asked.flatMap(({ expected }, index) => (expected === "delivered" && answered[index] === false ? [index] : []));
+  const again = late.flatMap((index) => probes[index] ?? []).map((one) => ({ ...one, timeoutMs: 3_000 }));
+  const outcomes = again.length === 0 ? [] : await probe(agent, from.netns, again);
+  for (const [position, index] of late.entries()) answered[index] = outcomes[position]?.ok === true;
+  return asked.map(({ path, expected }, index) => ({ path, expected, answered: answered[index] === true }));
 }
 
 /** The probes that did not end as the groups say, one line each. */
