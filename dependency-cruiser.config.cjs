@@ -15,6 +15,7 @@ module.exports = {
     from("ipam", ["model"]),
     from("datapath", ["model"]),
     from("policy", ["model"]),
+    from("kube", ["model"]),
     from("daemon", ["model", "cloud", "ipam", "datapath"]),
     from("cli", ["model"]),
     from("lab", ["model"]),

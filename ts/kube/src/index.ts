@@ -1,0 +1,10 @@
+export { ApiError, TransportError } from "./api-error.ts";
+export { apply, mergePatch, type ObjectRef, read } from "./apply.ts";
+export { type ClientSource, clientOf, type KubeClient, type KubeRequest, type KubeStream, openClient } from "./client.ts";
+export { type Condition, setCondition, withFinalizer } from "./condition.ts";
+export { EventRecorder, type EventRecorderOptions, type EventSubject } from "./event-recorder.ts";
+export { LeaderElection, type LeaderElectionOptions } from "./leader-election.ts";
+export { Reflector, type ReflectorOptions } from "./reflector.ts";
+export { keyOf, type ObjectMeta, pathOf, type Resource, type Stored } from "./resource.ts";
+export { type Indexer, Store, type StoreEvent } from "./store.ts";
+export { WorkQueue, type WorkQueueOptions } from "./work-queue.ts";
