@@ -49,6 +49,11 @@ pub enum Mode {
 impl Mode {
     const ALL: [Self; 5] = [Self::PolicyRoute, Self::Ipvlan, Self::Vlan, Self::Exclusive, Self::Netkit];
 
+    /// True if what a pod sends through the node leaves it with the node's address: the answer to its own never meets the node.
+    pub(crate) fn masquerades(self) -> bool {
+        matches!(self, Self::Exclusive | Self::Ipvlan)
+    }
+
     /// The name that crosses the border.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -263,10 +268,6 @@ impl TryFrom<Draft> for Attachment {
             .into_iter()
             .find(|mode| mode.as_str() == draft.mode)
             .ok_or_else(|| invalid("mode", &draft.mode, "must be policy_route, ipvlan, vlan, exclusive or netkit"))?;
-        if !matches!(mode, Mode::PolicyRoute | Mode::Exclusive) {
-            let message = format!("mode {:?}: this build knows policy_route and exclusive", draft.mode);
-            return Err(Error::new(ErrorCode::Unsupported, message));
-        }
         let vlan_id = draft
             .vlan_id
             .map(|id| whole("vlanId", id, 1.0, 4094.0))

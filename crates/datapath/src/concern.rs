@@ -1,9 +1,9 @@
 //! Whom a notification concerns. Cheap and pure: on a busy node most notifications are echoes of our own work and concern nobody.
 
-use crate::attachment::{ALIAS_PREFIX, Attachment};
+use crate::attachment::{ALIAS_PREFIX, Attachment, Mode};
 use crate::kernel::uapi::*;
 use crate::kernel::{decode, queueing};
-use crate::link::Form;
+use crate::link::{Form, hanging};
 use crate::object::{DISPLACED_PREFIX, Device, GROUP_RETIRED, PROTOCOL, Prefix, Route, Rule, TABLE_MAIN, TABLE_SOURCES};
 use crate::observed::ObservedLink;
 use crate::registry::{Guarded, Registry};
@@ -82,6 +82,16 @@ fn of_link(link: &ObservedLink, removed: bool, registry: &Registry) -> Concern {
     if let Some(guarded) = marked.or_else(by_index) {
         let sound = !removed && is_sound_host_end(link, guarded);
         return if sound { Concern::Nobody } else { one(guarded) };
+    }
+    if hanging::is_host_slave(link) {
+        let of_eni = |guarded: &&Guarded| guarded.attachment.mode == Mode::Ipvlan && Some(guarded.attachment.eni_mac) == link.mac;
+        let Some(guarded) = registry.all().find(of_eni) else {
+            return Concern::Nobody;
+        };
+        let attachment = &guarded.attachment;
+        let marked = link.alias.as_deref() == Some(hanging::eni_alias(attachment.eni_mac).as_str());
+        let sound = !removed && marked && link.up && !link.arp && link.mtu >= attachment.mtu;
+        return if sound { Concern::Nobody } else { Concern::All };
     }
     let Some(eni) = registry.all().find(|guarded| Some(guarded.attachment.eni_mac) == link.mac) else {
         return Concern::Nobody;

@@ -72,6 +72,8 @@ pub enum Step {
         up: bool,
         /// New alias.
         alias: Option<String>,
+        /// Ask for MACs or not.
+        arp: Option<bool>,
     },
     /// Write a sysctl.
     WriteSysctl(Place, Sysctl),
@@ -122,7 +124,7 @@ impl Step {
         match self {
             Self::SetLink { device: Device::Eni, .. } if form.hangs_on_eni() => Phase::EniBefore,
             Self::WriteSysctl(Place::Host, sysctl) => match sysctl.key.scope {
-                SysctlScope::Device(Device::Eni | Device::HostEnd) => Phase::LinkSysctl,
+                SysctlScope::Device(Device::Eni | Device::HostEnd | Device::HostSlave) => Phase::LinkSysctl,
                 _ => Phase::NodeSysctl,
             },
             Self::Create(_) => Phase::Birth,
@@ -135,7 +137,9 @@ impl Step {
             Self::PutRoute(Place::Pod, _) => Phase::PodRoute,
             Self::SetLink { device: Device::Eni, .. } => Phase::EniLink,
             Self::AddAddress(Place::Host, _) => Phase::EniAddress,
-            Self::PutRoute(Place::Host, route) if route.device != Some(Device::HostEnd) => Phase::EniRoute,
+            Self::PutRoute(Place::Host, route) if !matches!(route.device, Some(Device::HostEnd | Device::HostSlave)) => {
+                Phase::EniRoute
+            }
             Self::AddRule(Place::Pod, _) => Phase::PodRule,
             Self::AddRule(Place::Host, _) => Phase::Rule,
             Self::Masquerade(_) => Phase::Rule,
@@ -351,6 +355,10 @@ impl Side<'_> {
         if let Some(alias) = &alias {
             detail.push(format!("alias {:?}, want {alias:?}", seen.alias.as_deref().unwrap_or("")));
         }
+        let arp = wanted.arp.filter(|arp| seen.arp != *arp);
+        if let Some(arp) = arp {
+            detail.push(if arp { "noarp, want arp" } else { "arp, want noarp" }.to_owned());
+        }
         if !detail.is_empty() {
             let step = Step::SetLink {
                 place: self.place,
@@ -359,6 +367,7 @@ impl Side<'_> {
                 mtu,
                 up: !seen.up,
                 alias,
+                arp,
             };
             self.report("link", object, Problem::Different, Some(detail.join("; ")), Some(step));
         }

@@ -48,6 +48,8 @@ pub enum Device {
     HostEnd,
     /// The end of the pair in the pod.
     PodEnd,
+    /// The slave of the ENI in the host namespace that all its IPvlan pods share.
+    HostSlave,
     /// The ENI that carries the pod's addresses.
     Eni,
     /// The device with the node's default route.
@@ -93,6 +95,8 @@ pub struct Link {
     pub mtu: Mtu,
     /// Its interface alias, if it is ours to set.
     pub alias: Option<String>,
+    /// Whether it asks for MACs (`IFF_NOARP` is off), if that is ours to set.
+    pub arp: Option<bool>,
 }
 
 /// An address on a device.

@@ -33,6 +33,8 @@ pub struct ObservedLink {
     pub up: bool,
     /// `IFF_LOOPBACK`.
     pub loopback: bool,
+    /// It asks for MACs (`IFF_NOARP` is off).
+    pub arp: bool,
     /// Operational state is `up`: the kernel has activated its queues, so that a packet sent now is not dropped.
     pub operational: bool,
     /// MTU.
@@ -49,6 +51,8 @@ pub struct ObservedLink {
     pub group: u32,
     /// Kind of a virtual link, `veth` for instance; none for hardware.
     pub kind: Option<String>,
+    /// VLAN id of an 802.1Q link.
+    pub vlan_id: Option<u16>,
     /// Index of the peer or lower link.
     pub peer_index: Option<u32>,
     /// The peer lives in another network namespace.

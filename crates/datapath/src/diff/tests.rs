@@ -115,6 +115,7 @@ impl Kernel {
                 mtu,
                 up,
                 alias,
+                ..
             } => {
                 let link = self.at(place).links.get_mut(&device).unwrap();
                 link.name = name.unwrap_or(link.name.clone());

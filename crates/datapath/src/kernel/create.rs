@@ -1,15 +1,20 @@
-//! Makes the links of an attachment, each marked before any other process can run: the requests are in one system call.
+//! Makes the links of an attachment. A pair is marked before any other process can run, by requests of one system call; a link that hangs
+//! on the ENI is known by its name of birth until the next call, in the pod, has marked it.
 
 use std::os::fd::AsFd;
 
-use super::execute::Executor;
-use super::message::{self, Pair};
+use netlink_packet_route::RouteNetlinkMessage;
+
+use super::execute::{Executor, end_of};
+use super::message::{self, Hanging, LinkChange, Pair};
 use super::observe;
 use super::socket::Request;
 use super::uapi::{NLM_F_CREATE, NLM_F_EXCL};
 use crate::error::{Error, ErrorCode, Result};
-use crate::link::{Form, PairKind};
+use crate::link::{Form, PairKind, hanging};
 use crate::object::{Device, Mac};
+
+const EEXIST: i32 = 17;
 
 impl Executor<'_> {
     /// Makes a missing link; its index and MAC are among the parts from now on.
@@ -18,6 +23,9 @@ impl Executor<'_> {
             (Form::Pair(kind), Device::HostEnd) => self.create_pair(kind),
             // The pair beside a moved ENI.
             (Form::Moved, Device::HostEnd) => self.create_pair(PairKind::Veth),
+            (Form::Slave, Device::PodEnd) => self.create_in_pod(None),
+            (Form::Vlan(id), Device::PodEnd) => self.create_in_pod(Some(id)),
+            (Form::Slave, Device::HostSlave) => self.create_host_slave(),
             (form, device) => {
                 let message = format!("form {form:?} makes no {device:?}");
                 Err(Error::new(ErrorCode::Unsupported, message))
@@ -78,6 +86,113 @@ impl Executor<'_> {
         self.done += 1;
         Ok(())
     }
+}
+
+impl Executor<'_> {
+    /// A link that hangs on the ENI and is born in the pod. First the namespace gets its id, so that whoever finds neither journal nor
+    /// path of the pod still finds the link. It is born under a name of its own: the kernel looks the name up in the host namespace as
+    /// well, and there the node has its `eth0`.
+    fn create_in_pod(&mut self, vlan_id: Option<u16>) -> Result<()> {
+        let name = &self.desired.names.pod_end;
+        let birth_name = hanging::birth_name(&self.desired.alias);
+        let object = format!("link {name}");
+        let lower = self.parts.index(Device::Eni)?;
+        let pod = self.pod.as_mut().ok_or_else(|| {
+            let message = "making it needs a look into the pod";
+            Error::new(ErrorCode::Unsupported, message).about(object.clone())
+        })?;
+        let create = message::create_hanging(&Hanging {
+            name: &birth_name,
+            lower,
+            mtu: self.desired.mtu,
+            vlan_id,
+            netns: Some(pod.netns.as_fd()),
+        });
+        let mut answers = self
+            .host
+            .batch(vec![
+                plain(message::name_netns(pod.netns.as_fd())),
+                Request {
+                    message: create,
+                    flags: NLM_F_CREATE | NLM_F_EXCL,
+                },
+            ])?
+            .into_iter();
+        if let Some(Err(refusal)) = answers.next().map(|answer| answer.result)
+            && refusal.errno != EEXIST
+        {
+            return Err(refusal.error("RTM_NEWNSID").about(object));
+        }
+        if let Some(Err(refusal)) = answers.next().map(|answer| answer.result) {
+            return Err(refusal.error("RTM_NEWLINK").about(object));
+        }
+        let link = observe::link_by_name(&mut pod.socket, &birth_name)?
+            .ok_or_else(|| Error::new(ErrorCode::Kernel, "vanished at once").about(object.clone()))?;
+        let change = LinkChange {
+            name: Some(name.clone()),
+            alias: Some(self.desired.alias.clone()),
+            ..LinkChange::default()
+        };
+        let renamed = pod.socket.request(message::set_link(link.index, change), 0)?;
+        renamed
+            .result
+            .map_err(|refusal| refusal.error("RTM_SETLINK name").about(object))?;
+        self.parts.put(Device::PodEnd, end_of(&link));
+        self.done += 1;
+        Ok(())
+    }
+
+    /// Pods of one ENI are made side by side: another may have been quicker.
+    fn create_host_slave(&mut self) -> Result<()> {
+        let wanted = self.desired.host.links.iter().find(|link| link.device == Device::HostSlave);
+        let alias = wanted.and_then(|link| link.alias.clone()).unwrap_or_default();
+        let name = &self.desired.names.host_end;
+        let object = format!("link {name}");
+        let lower = self.parts.index(Device::Eni)?;
+        let create = message::create_hanging(&Hanging {
+            name,
+            lower,
+            mtu: self.desired.mtu,
+            vlan_id: None,
+            netns: None,
+        });
+        let mut answers = self
+            .host
+            .batch(vec![
+                Request {
+                    message: create,
+                    flags: NLM_F_CREATE | NLM_F_EXCL,
+                },
+                plain(message::get_link_by_name(name)),
+            ])?
+            .into_iter();
+        let made = answers.next().map_or(Ok(()), |answer| answer.result);
+        let link = answers
+            .next()
+            .map(|answer| observe::one_link(answer, name))
+            .transpose()?
+            .flatten();
+        let link = match (made, link) {
+            (Err(refusal), _) if refusal.errno != EEXIST => return Err(refusal.error("RTM_NEWLINK").about(object)),
+            (_, Some(link)) if link.kind.as_deref() == Some("ipvlan") && link.peer_index == Some(lower) => link,
+            (_, link) => {
+                let message = if link.is_some() {
+                    "is in the way and not ours"
+                } else {
+                    "vanished at once"
+                };
+                return Err(Error::new(ErrorCode::InterfaceExists, message).about(object));
+            }
+        };
+        self.host.batch(vec![plain(message::mark(link.index, &alias))])?;
+        self.parts.put(Device::HostSlave, end_of(&link));
+        self.done += 1;
+        Ok(())
+    }
+}
+
+fn plain(message: RouteNetlinkMessage) -> Request {
+    Request { message, flags: 0 }
 }
 
 /// A locally administered unicast address.

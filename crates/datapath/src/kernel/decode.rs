@@ -17,6 +17,7 @@ pub fn link(payload: &[u8]) -> Option<ObservedLink> {
         index: u32_at(payload, 4)?,
         up: flags & IFF_UP != 0,
         loopback: flags & IFF_LOOPBACK != 0,
+        arp: flags & IFF_NOARP == 0,
         ..ObservedLink::default()
     };
     for (kind, value) in attributes(payload, 16) {
@@ -32,9 +33,11 @@ pub fn link(payload: &[u8]) -> Option<ObservedLink> {
             IFLA_IFALIAS => link.alias = Some(text(value)),
             IFLA_GROUP => link.group = u32_at(value, 0)?,
             IFLA_LINKINFO => {
-                link.kind = attributes(value, 0)
-                    .find(|(kind, _)| *kind == IFLA_INFO_KIND)
-                    .map(|(_, kind)| text(kind))
+                let find = |wanted| attributes(value, 0).find(|(kind, _)| *kind == wanted).map(|(_, value)| value);
+                link.kind = find(IFLA_INFO_KIND).map(text);
+                if link.kind.as_deref() == Some("vlan") {
+                    link.vlan_id = find(IFLA_INFO_DATA).and_then(vlan_id);
+                }
             }
             IFLA_PROP_LIST => {
                 let names = attributes(value, 0).filter(|(kind, _)| *kind == IFLA_ALT_IFNAME);
@@ -49,6 +52,17 @@ pub fn link(payload: &[u8]) -> Option<ObservedLink> {
         }
     }
     Some(link)
+}
+
+fn vlan_id(data: &[u8]) -> Option<u16> {
+    let (_, id) = attributes(data, 0).find(|(kind, _)| *kind == IFLA_VLAN_ID)?;
+    u16_at(id, 0)
+}
+
+/// The id of a namespace in an `RTM_NEWNSID`; nothing for one that has none.
+pub fn netns_id(payload: &[u8]) -> Option<i32> {
+    let (_, id) = attributes(payload, 4).find(|(kind, _)| *kind == NETNSA_NSID)?;
+    i32_of_array(id, 0).filter(|id| *id >= 0)
 }
 
 fn link_sysctls(spec: &[u8]) -> LinkSysctls {

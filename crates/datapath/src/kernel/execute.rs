@@ -373,6 +373,7 @@ fn request(step: &Step, parts: &Parts) -> Result<Request> {
             mtu,
             up,
             alias,
+            arp,
             ..
         } => {
             let change = LinkChange {
@@ -380,12 +381,17 @@ fn request(step: &Step, parts: &Parts) -> Result<Request> {
                 mtu: *mtu,
                 up: up.then_some(true),
                 alias: alias.clone(),
+                arp: *arp,
                 group: None,
             };
             (message::set_link(parts.index(*device)?, change), 0)
         }
         Step::AddAddress(_, address) => (
-            message::add_address(parts.index(address.device)?, address.prefix),
+            message::add_address(
+                parts.index(address.device)?,
+                address.prefix,
+                address.device == Device::HostSlave,
+            ),
             NLM_F_CREATE | NLM_F_EXCL,
         ),
         Step::PutRoute(_, route) => {

@@ -6,15 +6,16 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use netlink_packet_core::DefaultNla;
 use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressMessage, AddressScope};
 use netlink_packet_route::link::{
-    AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoData, InfoKind, InfoNetkit, InfoVeth, LinkAttribute, LinkExtentMask,
-    LinkFlags, LinkInfo, LinkMessage, LinkXdp, NetkitMode, Prop,
+    AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoData, InfoIpVlan, InfoKind, InfoNetkit, InfoVeth, InfoVlan, IpVlanMode,
+    LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage, LinkXdp, NetkitMode, NetkitScrub, Prop,
 };
 use netlink_packet_route::neighbour::{NeighbourAttribute, NeighbourMessage, NeighbourState};
+use netlink_packet_route::nsid::{NsidAttribute, NsidMessage};
 use netlink_packet_route::route::{RouteAttribute, RouteFlags, RouteMessage, RouteScope, RouteType};
 use netlink_packet_route::rule::{RuleAction as KernelAction, RuleAttribute, RuleMessage};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 
-use super::uapi::NDA_IFINDEX;
+use super::uapi::{IFA_TARGET_NETNSID, NDA_IFINDEX};
 use crate::object::{Family, Mac, Prefix, Route, RouteKind, Rule, RuleAction, Scope};
 
 /// `RTM_GETLINK` of one link by name; statistics are left out.
@@ -56,7 +57,9 @@ pub struct Pair<'a> {
 
 /// `RTM_NEWLINK` of a pair. Both MACs are given: neighbours can be written without reading them back, and udev leaves them alone.
 ///
-/// netkit: L3 mode, and both directions pass while no program is attached. Its policy cannot be changed later; a program decides then.
+/// netkit: L3 mode. Both directions pass while no program is attached. The node's mark and priority reach the pod's programs; a kernel
+/// older than 6.13 that has no such switch does not know the attribute and ignores it. The pod's own are always wiped: they would mean
+/// something to the node's rules.
 pub fn create_pair(pair: &Pair<'_>) -> RouteNetlinkMessage {
     let end = |name: &str, mac: Option<Mac>| {
         let mut attributes = vec![LinkAttribute::IfName(name.to_owned()), LinkAttribute::Mtu(pair.mtu)];
@@ -77,6 +80,7 @@ pub fn create_pair(pair: &Pair<'_>) -> RouteNetlinkMessage {
             LinkInfo::Kind(InfoKind::Netkit),
             LinkInfo::Data(InfoData::Netkit(vec![
                 InfoNetkit::Mode(NetkitMode::L3),
+                InfoNetkit::Scrub(NetkitScrub::None),
                 InfoNetkit::Peer(peer),
             ])),
         ],
@@ -85,12 +89,96 @@ pub fn create_pair(pair: &Pair<'_>) -> RouteNetlinkMessage {
     RouteNetlinkMessage::NewLink(host)
 }
 
+/// A link that hangs on another, about to be made.
+pub struct Hanging<'a> {
+    pub name: &'a str,
+    pub lower: u32,
+    pub mtu: u32,
+    /// The VLAN id of an 802.1Q link; none: an IPvlan slave in L2 mode.
+    pub vlan_id: Option<u16>,
+    /// Where it is born; none: in the socket's namespace, up and without ARP.
+    pub netns: Option<BorrowedFd<'a>>,
+}
+
+/// `RTM_NEWLINK` of a link that hangs on another.
+pub fn create_hanging(link: &Hanging<'_>) -> RouteNetlinkMessage {
+    let mut message = LinkMessage::default();
+    if link.netns.is_none() {
+        message.header.flags = LinkFlags::Up | LinkFlags::Noarp;
+        message.header.change_mask = message.header.flags;
+    }
+    let attributes = &mut message.attributes;
+    attributes.push(LinkAttribute::IfName(link.name.to_owned()));
+    attributes.push(LinkAttribute::Link(link.lower));
+    attributes.push(LinkAttribute::Mtu(link.mtu));
+    attributes.extend(link.netns.map(|netns| LinkAttribute::NetNsFd(netns.as_raw_fd())));
+    let info = match link.vlan_id {
+        Some(id) => [
+            LinkInfo::Kind(InfoKind::Vlan),
+            LinkInfo::Data(InfoData::Vlan(vec![InfoVlan::Id(id)])),
+        ],
+        None => [
+            LinkInfo::Kind(InfoKind::IpVlan),
+            LinkInfo::Data(InfoData::IpVlan(vec![InfoIpVlan::Mode(IpVlanMode::L2)])),
+        ],
+    };
+    attributes.push(LinkAttribute::LinkInfo(info.to_vec()));
+    RouteNetlinkMessage::NewLink(message)
+}
+
+/// `RTM_DELLINK` by index, in the socket's namespace or in one with this id in it.
+pub fn delete_link(index: u32, netns: Option<i32>) -> RouteNetlinkMessage {
+    let mut message = LinkMessage::default();
+    message.header.index = index;
+    message.attributes.extend(netns.map(LinkAttribute::IfNetnsId));
+    RouteNetlinkMessage::DelLink(message)
+}
+
+/// `RTM_NEWNSID`: gives a namespace an id in the socket's own, the first free one; it stays until the namespace dies.
+pub fn name_netns(netns: BorrowedFd<'_>) -> RouteNetlinkMessage {
+    let mut message = NsidMessage::default();
+    message.attributes.push(NsidAttribute::Fd(netns.as_raw_fd() as u32));
+    message.attributes.push(NsidAttribute::Id(-1));
+    RouteNetlinkMessage::NewNsId(message)
+}
+
+/// `RTM_GETNSID` of one namespace.
+pub fn get_netns_id(netns: BorrowedFd<'_>) -> RouteNetlinkMessage {
+    let mut message = NsidMessage::default();
+    message.attributes.push(NsidAttribute::Fd(netns.as_raw_fd() as u32));
+    RouteNetlinkMessage::GetNsId(message)
+}
+
+/// `RTM_GETNSID` of all namespaces that have an id in the socket's own.
+pub fn list_netns_ids() -> RouteNetlinkMessage {
+    RouteNetlinkMessage::GetNsId(NsidMessage::default())
+}
+
+/// `RTM_GETLINK` of all links of the namespace with this id.
+pub fn list_links_in(netns: i32) -> RouteNetlinkMessage {
+    let mut message = get_link();
+    message.attributes.push(LinkAttribute::IfNetnsId(netns));
+    RouteNetlinkMessage::GetLink(message)
+}
+
+/// `RTM_GETADDR` of one link of the namespace with this id, both families.
+pub fn list_addresses_in(netns: i32, family: Family, index: u32) -> RouteNetlinkMessage {
+    let mut message = AddressMessage::default();
+    message.header.family = address_family(family);
+    message.header.index = index;
+    let netns = DefaultNla::new(IFA_TARGET_NETNSID, netns.to_ne_bytes().to_vec());
+    message.attributes.push(AddressAttribute::Other(netns));
+    RouteNetlinkMessage::GetAddress(message)
+}
+
 /// New properties of a link; what is none stays.
 #[derive(Clone, Debug, Default)]
 pub struct LinkChange {
     pub name: Option<String>,
     pub mtu: Option<u32>,
     pub up: Option<bool>,
+    /// Whether it asks for MACs.
+    pub arp: Option<bool>,
     pub alias: Option<String>,
     pub group: Option<u32>,
 }
@@ -106,22 +194,36 @@ pub fn set_link(index: u32, change: LinkChange) -> RouteNetlinkMessage {
 /// address. Nobody speaks to it (the pod's next hop is a permanent neighbour), and a thousand of them are two thousand routes that the
 /// kernel walks whenever a link goes up or down.
 pub fn mark_by_name(name: &str, alias: &str) -> RouteNetlinkMessage {
+    let mut message = quiet(alias);
+    message.attributes.push(LinkAttribute::IfName(name.to_owned()));
+    RouteNetlinkMessage::SetLink(message)
+}
+
+/// `RTM_SETLINK` of a link that nobody speaks to by IPv6: the alias that marks it, and no link-local address.
+pub fn mark(index: u32, alias: &str) -> RouteNetlinkMessage {
+    let mut message = quiet(alias);
+    message.header.index = index;
+    RouteNetlinkMessage::SetLink(message)
+}
+
+fn quiet(alias: &str) -> LinkMessage {
     let change = LinkChange {
         alias: Some(alias.to_owned()),
         ..LinkChange::default()
     };
     let mut message = change_message(change);
-    message.attributes.push(LinkAttribute::IfName(name.to_owned()));
     let quiet = AfSpecUnspec::Inet6(vec![AfSpecInet6::AddrGenMode(In6AddrGenMode::None)]);
     message.attributes.push(LinkAttribute::AfSpecUnspec(vec![quiet]));
-    RouteNetlinkMessage::SetLink(message)
+    message
 }
 
 fn change_message(change: LinkChange) -> LinkMessage {
     let mut message = LinkMessage::default();
-    if let Some(up) = change.up {
-        message.header.change_mask = LinkFlags::Up;
-        message.header.flags = if up { LinkFlags::Up } else { LinkFlags::empty() };
+    for (flag, on) in [(LinkFlags::Up, change.up), (LinkFlags::Noarp, change.arp.map(|arp| !arp))] {
+        if let Some(on) = on {
+            message.header.change_mask |= flag;
+            message.header.flags |= if on { flag } else { LinkFlags::empty() };
+        }
     }
     message.attributes.extend(change.name.map(LinkAttribute::IfName));
     message.attributes.extend(change.mtu.map(LinkAttribute::Mtu));
@@ -193,19 +295,22 @@ pub fn list_addresses(family: Family, index: u32) -> RouteNetlinkMessage {
 }
 
 /// `RTM_NEWADDR`. IPv6 without duplicate detection (the VPC hands addresses out, and the node's own stands on several ENIs), and
-/// without the prefix route that would only repeat what the local table says.
-pub fn add_address(index: u32, prefix: Prefix) -> RouteNetlinkMessage {
+/// without the prefix route: a connected route that a mode wants it makes itself. `here` keeps the address to its link, out of the choice of
+/// sources elsewhere (IPv4).
+pub fn add_address(index: u32, prefix: Prefix, here: bool) -> RouteNetlinkMessage {
     let mut message = AddressMessage::default();
     message.header.family = address_family(prefix.family());
     message.header.prefix_len = prefix.length;
     message.header.index = index;
-    message.header.scope = AddressScope::Universe;
+    message.header.scope = if here { AddressScope::Host } else { AddressScope::Universe };
     message.attributes.push(AddressAttribute::Local(prefix.address));
     message.attributes.push(AddressAttribute::Address(prefix.address));
-    if prefix.family() == Family::V6 {
-        message
+    match prefix.family() {
+        Family::V6 => message
             .attributes
-            .push(AddressAttribute::Flags(AddressFlags::Nodad | AddressFlags::Noprefixroute));
+            .push(AddressAttribute::Flags(AddressFlags::Nodad | AddressFlags::Noprefixroute)),
+        Family::V4 if !prefix.is_host() => message.attributes.push(AddressAttribute::Flags(AddressFlags::Noprefixroute)),
+        Family::V4 => {}
     }
     RouteNetlinkMessage::NewAddress(message)
 }

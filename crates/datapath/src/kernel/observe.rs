@@ -2,21 +2,26 @@
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
+use std::os::fd::BorrowedFd;
 
 use super::decode;
 use super::message;
 use super::queueing;
 use super::socket::{Answer, Request, Socket};
 use super::sysctl::SysctlTree;
-use super::uapi::{RTM_NEWADDR, RTM_NEWLINK, RTM_NEWNEIGH, RTM_NEWROUTE, RTM_NEWRULE};
+use super::uapi::{RTM_NEWADDR, RTM_NEWLINK, RTM_NEWNEIGH, RTM_NEWNSID, RTM_NEWROUTE, RTM_NEWRULE};
+use crate::attachment::ALIAS_PREFIX;
 use crate::desired::DesiredState;
 use crate::error::Result;
 use crate::ledger::Selectors;
-use crate::object::{Address, Attach, Device, Family, Neighbour, PROTOCOL, Prefix, Qdisc, Route, Rule, SysctlScope, TABLE_MAIN};
+use crate::object::{
+    Address, Attach, DISPLACED_PREFIX, Device, Family, Neighbour, PROTOCOL, Prefix, Qdisc, Route, Rule, SysctlScope, TABLE_MAIN,
+};
 use crate::observed::{Observed, ObservedLink};
 
 const ENODEV: i32 = 19;
 const ENXIO: i32 = 6;
+const EINVAL: i32 = 22;
 
 /// The link with this name, if there is one.
 pub fn link_by_name(socket: &mut Socket, name: &str) -> Result<Option<ObservedLink>> {
@@ -50,6 +55,66 @@ fn entry<T>(kind: u16, parse: fn(&[u8]) -> Option<T>) -> impl Fn(u16, &[u8]) -> 
 /// All links.
 pub fn links(socket: &mut Socket) -> Result<Vec<ObservedLink>> {
     socket.dump("RTM_GETLINK", &message::list_links(), entry(RTM_NEWLINK, decode::link))
+}
+
+/// The id that a namespace has in the socket's own, if it has one.
+pub fn netns_id(socket: &mut Socket, netns: BorrowedFd<'_>) -> Result<Option<i32>> {
+    let answer = socket.request(message::get_netns_id(netns), 0)?;
+    let replies = answer.replies.iter().filter(|reply| reply.kind == RTM_NEWNSID);
+    Ok(replies.map(|reply| decode::netns_id(&reply.payload)).next().flatten())
+}
+
+/// Links of the namespace with this id; none if it has gone.
+pub fn links_in(socket: &mut Socket, netns: i32) -> Result<Vec<ObservedLink>> {
+    let listed = socket.dump(
+        "RTM_GETLINK",
+        &message::list_links_in(netns),
+        entry(RTM_NEWLINK, decode::link),
+    );
+    match listed {
+        Err(error) if error.errno == Some(EINVAL) => Ok(Vec::new()),
+        other => other,
+    }
+}
+
+/// Addresses of one link of the namespace with this id; none if it has gone.
+pub fn addresses_in(socket: &mut Socket, netns: i32, index: u32) -> Result<Vec<Address>> {
+    let mut found = Vec::new();
+    for family in [Family::V4, Family::V6] {
+        let listed = socket.dump(
+            "RTM_GETADDR",
+            &message::list_addresses_in(netns, family, index),
+            entry(RTM_NEWADDR, decode::address),
+        );
+        match listed {
+            Err(error) if error.errno == Some(EINVAL) => {}
+            other => found.extend(other?),
+        }
+    }
+    Ok(found)
+}
+
+/// Links of ours that hang on an ENI, in all namespaces that have an id in this one, with that id.
+pub fn hanging_links(socket: &mut Socket) -> Result<Vec<(i32, ObservedLink)>> {
+    let ids = socket.dump(
+        "RTM_GETNSID",
+        &message::list_netns_ids(),
+        entry(RTM_NEWNSID, decode::netns_id),
+    )?;
+    let mut found = Vec::new();
+    for netns in ids {
+        let hanging = links_in(socket, netns)?.into_iter().filter(is_hanging);
+        found.extend(hanging.map(|link| (netns, link)));
+    }
+    Ok(found)
+}
+
+/// True if the link carries our mark, or still its name of birth, and hangs on one of another namespace.
+pub fn is_hanging(link: &ObservedLink) -> bool {
+    let marked = link.alias.as_deref().is_some_and(|alias| alias.starts_with(ALIAS_PREFIX));
+    (marked || link.alias.is_none() && link.name.starts_with(DISPLACED_PREFIX))
+        && link.peer_elsewhere
+        && matches!(link.kind.as_deref(), Some("ipvlan" | "vlan"))
 }
 
 /// Addresses of one family on one link (0: on all).
@@ -207,6 +272,7 @@ pub fn observe_host(socket: &mut Socket, desired: &DesiredState, rules: Vec<Rule
     seen.rules = relevant_rules(desired, rules);
     let eni = seen.links.get(&Device::Eni).map(|link| link.index);
     let host_end = seen.links.get(&Device::HostEnd).map(|link| link.index);
+    let host_slave = seen.links.get(&Device::HostSlave).map(|link| link.index);
     for family in families(desired) {
         if let Some(eni) = eni {
             seen.addresses.extend(addresses(socket, family, eni)?);
@@ -222,8 +288,11 @@ pub fn observe_host(socket: &mut Socket, desired: &DesiredState, rules: Vec<Rule
                 seen.routes.extend(routes(socket, family, Some(table), device)?);
             }
         }
-        if let Some(host_end) = host_end {
-            seen.routes.extend(routes(socket, family, Some(TABLE_MAIN), Some(host_end))?);
+        if let Some(host_slave) = host_slave {
+            seen.addresses.extend(addresses(socket, family, host_slave)?);
+        }
+        for index in host_end.into_iter().chain(host_slave) {
+            seen.routes.extend(routes(socket, family, Some(TABLE_MAIN), Some(index))?);
         }
     }
     if let Some(host_end) = host_end {

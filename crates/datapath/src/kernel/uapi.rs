@@ -28,12 +28,14 @@ pub const RTM_NEWQDISC: u16 = 36;
 pub const RTM_DELQDISC: u16 = 37;
 pub const RTM_NEWTFILTER: u16 = 44;
 pub const RTM_NEWNETCONF: u16 = 80;
+pub const RTM_NEWNSID: u16 = 88;
 
 pub const AF_INET: u8 = 2;
 pub const AF_INET6: u8 = 10;
 
 pub const IFF_UP: u32 = 1;
 pub const IFF_LOOPBACK: u32 = 8;
+pub const IFF_NOARP: u32 = 0x80;
 pub const IF_OPER_UP: u8 = 6;
 pub const IFLA_ADDRESS: u16 = 1;
 pub const IFLA_IFNAME: u16 = 3;
@@ -74,6 +76,8 @@ pub const CONF6_ACCEPT_DAD: usize = 27;
 pub const IFA_F_TENTATIVE: u8 = 0x40;
 pub const IFA_ADDRESS: u16 = 1;
 pub const IFA_LOCAL: u16 = 2;
+pub const IFA_TARGET_NETNSID: u16 = 10;
+pub const NETNSA_NSID: u16 = 1;
 
 pub const RTA_DST: u16 = 1;
 pub const RTA_SRC: u16 = 2;

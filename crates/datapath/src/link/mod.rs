@@ -4,6 +4,7 @@
 //! Each form says four things: what its steps make (`kernel/create.rs`, [`Form::makes`]), how its links are found (`find`), what an
 //! attach clears out of its way first (`prepare`), and which of its links the answer of an attach names ([`Form::host_device`]).
 
+pub mod hanging;
 pub mod moved;
 pub mod pair;
 
@@ -67,7 +68,8 @@ impl Form {
     pub fn makes(self, device: Device) -> bool {
         match self {
             Self::Pair(_) => device == Device::HostEnd,
-            Self::Slave | Self::Vlan(_) => device == Device::PodEnd,
+            Self::Slave => matches!(device, Device::PodEnd | Device::HostSlave),
+            Self::Vlan(_) => device == Device::PodEnd,
             Self::Moved => device == Device::HostEnd,
         }
     }
@@ -81,7 +83,8 @@ impl Form {
     pub fn host_device(self) -> Device {
         match self {
             Self::Pair(_) | Self::Moved => Device::HostEnd,
-            Self::Slave | Self::Vlan(_) => Device::Eni,
+            Self::Slave => Device::HostSlave,
+            Self::Vlan(_) => Device::Eni,
         }
     }
 
@@ -125,12 +128,17 @@ pub struct Progress {
 
 /// Finds the links of an attachment; changes nothing. `search` among all links where a look by name and index finds none.
 pub fn find(context: &mut Context<'_>, attachment: &Attachment, pod: Option<&mut Pod>, search: bool) -> Result<Found> {
-    let mut found = match Form::of(attachment) {
-        Form::Pair(kind) => pair::find(context, attachment, kind, pod, search)?,
-        Form::Moved => return moved::find(context, attachment, pod, search),
-        Form::Slave | Form::Vlan(_) => return Err(unknown(attachment)),
-    };
+    if Form::of(attachment) == Form::Moved {
+        return moved::find(context, attachment, pod, search);
+    }
     let eni = context.shared.find_eni(&mut context.worker.socket, attachment.eni_mac)?;
+    let mut found = match (Form::of(attachment), &eni) {
+        (Form::Pair(kind), _) => pair::find(context, attachment, kind, pod, search)?,
+        (Form::Slave | Form::Vlan(_), Some(eni)) => hanging::find(context, attachment, eni, pod, search)?,
+        // The kernel takes with an ENI what hangs on it.
+        (Form::Slave | Form::Vlan(_), None) => Found::default(),
+        (Form::Moved, _) => return Err(unknown(attachment)),
+    };
     found.host.extend(eni.map(|eni| (Device::Eni, eni)));
     Ok(found)
 }
@@ -146,7 +154,8 @@ pub fn prepare(context: &mut Context<'_>, attachment: &Attachment, pod: &mut Pod
     };
     let mut found = match Form::of(attachment) {
         Form::Pair(kind) => pair::prepare(context, attachment, kind, pod, progress)?,
-        Form::Slave | Form::Vlan(_) | Form::Moved => return Err(unknown(attachment)),
+        Form::Slave | Form::Vlan(_) => hanging::prepare(context, attachment, &eni, pod, progress)?,
+        Form::Moved => return Err(unknown(attachment)),
     };
     found.host.insert(Device::Eni, eni);
     Ok(found)

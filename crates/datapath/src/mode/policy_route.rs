@@ -48,6 +48,7 @@ pub fn desired_state(attachment: &Attachment, facts: &HostFacts) -> DesiredState
         name: None,
         mtu: Mtu::AtLeast(attachment.mtu),
         alias: None,
+        arp: None,
     });
     host.links.push(end(Device::HostEnd, &attachment.host_if_name, attachment));
     pod.links.push(end(Device::PodEnd, &attachment.if_name, attachment));
@@ -76,6 +77,7 @@ pub(super) fn end(device: Device, name: &str, attachment: &Attachment) -> Link {
         name: Some(name.to_owned()),
         mtu: Mtu::Exactly(attachment.mtu),
         alias: Some(attachment.alias()),
+        arp: None,
     }
 }
 
@@ -240,18 +242,23 @@ fn pod_leg(pod: &mut NamespaceState, leg: &Leg, attachment: &Attachment) {
         pod.routes.push(default);
     }
     if attachment.multi_network {
-        let table = interface_table(&attachment.if_name);
-        pod.routes.push(Route { table, ..default });
-        pod.rules.push(Rule {
-            output: IfName::new(&attachment.if_name),
-            ..rule(leg.family, PRIORITY_TO_POD, None, None, table)
-        });
-        let from = Some(Prefix::host(leg.pod));
-        pod.rules.push(rule(leg.family, PRIORITY_TO_POD, from, None, table));
+        own_table(pod, leg, default, attachment);
     }
     let extra = attachment.extra_routes.iter().filter(|extra| extra.family() == leg.family);
     pod.routes
         .extend(extra.map(|extra| route(*extra, Some(next_hop), Device::PodEnd)));
+}
+
+/// A pod with several interfaces: what is bound to this one, by source or by device, leaves through it.
+pub(super) fn own_table(pod: &mut NamespaceState, leg: &Leg, default: Route, attachment: &Attachment) {
+    let table = interface_table(&attachment.if_name);
+    pod.routes.push(Route { table, ..default });
+    pod.rules.push(Rule {
+        output: IfName::new(&attachment.if_name),
+        ..rule(leg.family, PRIORITY_TO_POD, None, None, table)
+    });
+    let from = Some(Prefix::host(leg.pod));
+    pod.rules.push(rule(leg.family, PRIORITY_TO_POD, from, None, table));
 }
 
 /// The table in a pod for what its interface sends: `eth1` has 2001. Terway's number, 1000 and the interface's index, is not known before

@@ -10,7 +10,7 @@ use super::{
 /// The names behind the devices of one attachment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Names {
-    /// Name of the host end.
+    /// Name of the host end or of the host's slave; of the ENI where there is neither.
     pub host_end: String,
     /// Name of the pod end.
     pub pod_end: String,
@@ -24,7 +24,7 @@ impl Names {
     /// The name of a device.
     pub fn device(&self, device: Device) -> String {
         match device {
-            Device::HostEnd => self.host_end.clone(),
+            Device::HostEnd | Device::HostSlave => self.host_end.clone(),
             Device::PodEnd => self.pod_end.clone(),
             Device::Eni => self.eni.clone(),
             Device::Uplink => self.uplink.clone().unwrap_or_else(|| "(no uplink)".to_owned()),

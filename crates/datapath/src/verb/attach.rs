@@ -267,7 +267,7 @@ impl Attach<'_, '_> {
                 host = host.filter(|_| link.is_some_and(|link| !link.operational));
             }
             let pod = observe::link_by_index(&mut self.pod.socket, pod)?.ok_or_else(|| vanished("the pod end"))?;
-            let ready = host.is_none() && pod.operational && self.is_ipv6_ready(parts, came_up.eni)?;
+            let ready = host.is_none() && pod.operational && self.is_ipv6_ready(parts, came_up)?;
             if ready || Instant::now() > deadline {
                 return Ok(pod);
             }
@@ -277,21 +277,25 @@ impl Attach<'_, '_> {
 
     /// Both are left to work items (`addrconf_dad_start`) even without duplicate detection: the local route of the pod's address, and
     /// the ENI's link-local address, without which the kernel asks for no neighbour and the first packet waits for a second.
-    fn is_ipv6_ready(&mut self, parts: &Parts, eni_came_up: bool) -> Result<bool> {
+    fn is_ipv6_ready(&mut self, parts: &Parts, came_up: CameUp) -> Result<bool> {
         let Some(ipv6) = self.attachment.ipv6 else { return Ok(true) };
         let route = observe::matching_route(&mut self.pod.socket, ipv6.address.into())?;
         if !route.is_some_and(|route| route.kind == RouteKind::Other(RTN_LOCAL)) {
             return Ok(false);
         }
-        let Some((eni, _)) = parts.end(Device::Eni) else {
-            return Ok(true);
+        // Who asks for neighbours: the ENI, wherever it is, or the pod's link that hangs on it.
+        let (asking, came_up) = match self.form.hangs_on_eni() {
+            true => (parts.end(Device::PodEnd), came_up.pod_end),
+            false => (parts.end(Device::Eni), came_up.eni),
         };
-        let socket = match self.form {
-            Form::Moved => &mut self.pod.socket,
-            _ => &mut self.context.worker.socket,
+        let in_pod = self.form.hangs_on_eni() || self.form == Form::Moved;
+        let Some((index, _)) = asking else { return Ok(true) };
+        let socket = match in_pod {
+            true => &mut self.pod.socket,
+            false => &mut self.context.worker.socket,
         };
-        let link_local = observe::link_local(socket, eni)?;
-        Ok(link_local == LinkLocal::Ready || link_local == LinkLocal::Missing && !eni_came_up)
+        let link_local = observe::link_local(socket, index)?;
+        Ok(link_local == LinkLocal::Ready || link_local == LinkLocal::Missing && !came_up)
     }
 }
 

@@ -7,15 +7,15 @@ use std::sync::atomic::Ordering;
 
 use netlink_packet_route::RouteNetlinkMessage;
 
-use super::detach::{Removal, remove_all, remove_rule, retire};
+use super::detach::{Removal, remove_all, remove_hanging, remove_rule, retire};
 use super::release;
 use crate::attachment::{ALIAS_PREFIX, Mode};
 use crate::error::{Error, Result};
 use crate::kernel::execute::Failpoint;
 use crate::kernel::message;
 use crate::kernel::observe;
-use crate::link::moved;
 use crate::link::pair::is_moved_eni;
+use crate::link::{hanging, moved};
 use crate::mode::policy_route;
 use crate::object::{Device, Family, GROUP_RETIRED, PROTOCOL, Route, Rule, TABLE_MAIN, eni_table};
 use crate::observed::ObservedLink;
@@ -33,13 +33,16 @@ pub struct Collected {
 
 /// Removes what belongs to nobody.
 pub fn collect(context: &mut Context<'_>) -> Collected {
+    let mut collected = Collected::default();
     // Looking into every namespace takes its time; whether one of them is nobody's is judged when nobody makes anything.
     let looks = context.shared.strays.swap(false, Ordering::Relaxed);
     let strays = if looks { moved::strays(context) } else { Vec::new() };
+    let hanging = observe::hanging_links(&mut context.worker.socket)
+        .map_err(|error| collected.failures.push(error))
+        .unwrap_or_default();
     let _alone = context.shared.alone();
-    let mut collected = Collected::default();
     let restored = release::collect(context, strays, &mut collected.failures);
-    let (removals, retired) = match find(context) {
+    let (removals, retired) = match find(context, &hanging) {
         Ok(found) => found,
         Err(error) => {
             collected.failures.push(error);
@@ -73,7 +76,7 @@ pub fn collect(context: &mut Context<'_>) -> Collected {
 fn unmask(context: &mut Context<'_>, collected: &mut Collected) {
     let masked = |address: &IpAddr, registry: &Registry| {
         let owner = registry.owner(address).and_then(|id| registry.get(id));
-        owner.is_some_and(|guarded| guarded.attachment.mode == Mode::Exclusive)
+        owner.is_some_and(|guarded| guarded.attachment.mode.masquerades())
     };
     let shared = context.shared;
     let gone = shared
@@ -88,7 +91,7 @@ fn unmask(context: &mut Context<'_>, collected: &mut Collected) {
 }
 
 /// What to remove, and how many devices the batch deleter will find. Everything is listed first, then the registry is asked: what an attachment made stands behind its admission.
-fn find(context: &mut Context<'_>) -> Result<(Vec<Removal>, usize)> {
+fn find(context: &mut Context<'_>, hanging: &[(i32, ObservedLink)]) -> Result<(Vec<Removal>, usize)> {
     let socket = &mut context.worker.socket;
     let links = observe::links(socket)?;
     let (mut rules, mut routes) = (Vec::new(), Vec::new());
@@ -118,8 +121,31 @@ fn find(context: &mut Context<'_>) -> Result<(Vec<Removal>, usize)> {
         .partition(|rule| rule.from.is_some() && rule.action.table().is_none());
     removals.extend(jumps.into_iter().chain(others).map(remove_rule));
     removals.extend(lost_links.iter().flat_map(|link| retire(link)));
+    let lost_hanging = |link: &ObservedLink| hanging::id_of(link).is_some_and(|id| registry.get(id).is_none());
+    let lost_in_pods = hanging.iter().filter(|(_, link)| lost_hanging(link));
+    removals.extend(lost_in_pods.map(|(netns, link)| remove_hanging(*netns, link)));
+    removals.extend(links.iter().filter(|link| is_lost_slave(link, &registry)).map(remove_slave));
     let retired = links.iter().filter(|link| link.group == GROUP_RETIRED).count();
     Ok((removals, retired + lost.len()))
+}
+
+/// True for the host's slave of an ENI without IPvlan pods.
+fn is_lost_slave(link: &ObservedLink, registry: &Registry) -> bool {
+    let needed = |guarded: &crate::registry::Guarded| {
+        let attachment = &guarded.attachment;
+        attachment.mode == Mode::Ipvlan && link.alias.as_deref() == Some(hanging::eni_alias(attachment.eni_mac).as_str())
+    };
+    let marked = (link.alias.as_deref()).is_some_and(|alias| alias.starts_with(hanging::ENI_ALIAS_PREFIX));
+    marked && !registry.all().any(needed)
+}
+
+/// At once: the next slave of the ENI takes the same name and address.
+fn remove_slave(link: &ObservedLink) -> Removal {
+    Removal {
+        object: format!("link {}", link.name),
+        request: message::delete_link(link.index, None),
+        name: "RTM_DELLINK",
+    }
 }
 
 /// The id of a living host end with our mark.

@@ -6,13 +6,12 @@ use std::net::IpAddr;
 use netlink_packet_route::RouteNetlinkMessage;
 
 use super::release::release;
-use crate::attachment::Mode;
 use crate::error::{Error, Result};
 use crate::kernel::execute::{BATCH, Failpoint};
 use crate::kernel::message::{self, LinkChange};
 use crate::kernel::observe;
 use crate::kernel::socket::Request;
-use crate::link::pair;
+use crate::link::{hanging, pair};
 use crate::mode::source_tree::PRIORITY_END;
 use crate::object::{
     Device, Family, GROUP_RETIRED, PRIORITY_FROM_POD, PRIORITY_TO_POD, PROTOCOL, Prefix, Route, Rule, TABLE_MAIN, displaced_name,
@@ -56,29 +55,25 @@ pub(super) struct Removal {
 
 /// Removes everything that is marked with the target's id. The target is not guarded any more.
 ///
-/// An ENI that stands in the pod goes home first: nothing must keep it there.
+/// An ENI that stands in the pod goes home first: nothing must keep it there. A link that hangs on an ENI goes last: its driver would
+/// deliver to it what still comes for the pod.
 pub fn detach(context: &mut Context<'_>, target: &Target, guarded: Option<&Guarded>, mut failpoint: Failpoint) -> Detached {
     let mut detached = Detached::default();
-    let released = release(context, target, guarded, &mut failpoint).unwrap_or_else(|error| {
-        detached.failures.push(error);
-        false
-    });
+    let mut failed = |error| detached.failures.push(error);
+    let released = release(context, target, guarded, &mut failpoint)
+        .map_err(&mut failed)
+        .unwrap_or_default();
     let host_end = guarded.and_then(|guarded| guarded.host_end).map(|(index, _)| index);
-    let link = match find(context, target, host_end) {
-        Ok(link) => link,
-        Err(error) => {
-            detached.failures.push(error);
-            None
-        }
+    let link = find(context, target, host_end).map_err(&mut failed).unwrap_or_default();
+    let hanging = match &link {
+        Some(_) => Vec::new(),
+        None => hanging::links_of(context, &target.id, netns_of(target, guarded))
+            .map_err(&mut failed)
+            .unwrap_or_default(),
     };
-    let addresses = match own_addresses(context, target, link.as_ref()) {
-        Ok(addresses) => addresses,
-        Err(error) => {
-            detached.failures.push(error);
-            Vec::new()
-        }
-    };
-    let mut removals = Vec::new();
+    let Owned { addresses, mut removals } = own_addresses(context, target, guarded, link.as_ref())
+        .map_err(&mut failed)
+        .unwrap_or_default();
     match routes_from(context, &addresses) {
         Ok(routes) => removals.extend(routes.iter().map(remove_route_from)),
         Err(error) => detached.failures.push(error),
@@ -91,6 +86,7 @@ pub fn detach(context: &mut Context<'_>, target: &Target, guarded: Option<&Guard
         removals.splice(0..0, addresses.iter().map(|address| remove_route(*address, link)));
         removals.extend(retire(link));
     }
+    removals.extend(hanging.iter().map(|(netns, link)| remove_hanging(*netns, link)));
     let masked = match unmask(context, guarded, &addresses) {
         Ok(masked) => masked,
         Err(error) => {
@@ -108,14 +104,26 @@ pub fn detach(context: &mut Context<'_>, target: &Target, guarded: Option<&Guard
     detached
 }
 
-/// Takes the addresses out of what is masqueraded. Only a pod with an ENI of its own has any there.
+/// Takes the addresses out of what is masqueraded.
 fn unmask(context: &mut Context<'_>, guarded: Option<&Guarded>, addresses: &[IpAddr]) -> Result<bool> {
-    if addresses.is_empty() || guarded.is_some_and(|guarded| guarded.attachment.mode != Mode::Exclusive) {
+    if addresses.is_empty() || guarded.is_some_and(|guarded| !guarded.attachment.mode.masquerades()) {
         return Ok(false);
     }
     let masquerade = &context.shared.masquerade;
     let gone = masquerade.remove(&context.worker.home, |address| addresses.contains(address))?;
     Ok(!gone.is_empty())
+}
+
+fn netns_of<'a>(target: &'a Target, guarded: Option<&'a Guarded>) -> Option<&'a str> {
+    let known = guarded.map(|guarded| guarded.attachment.netns.as_str());
+    target.netns.as_deref().or(known)
+}
+
+/// Addresses of a target, and what removes their routes through slaves that pods share.
+#[derive(Default)]
+struct Owned {
+    addresses: Vec<IpAddr>,
+    removals: Vec<Removal>,
 }
 
 fn find(context: &mut Context<'_>, target: &Target, host_end: Option<u32>) -> Result<Option<ObservedLink>> {
@@ -131,7 +139,12 @@ fn find(context: &mut Context<'_>, target: &Target, host_end: Option<u32>) -> Re
 
 /// The target's addresses, with those that its routes show, without those that another attachment has now: one that is guarded, or
 /// one whose link, marked with another id, has the address's route.
-fn own_addresses(context: &mut Context<'_>, target: &Target, link: Option<&ObservedLink>) -> Result<Vec<IpAddr>> {
+fn own_addresses(
+    context: &mut Context<'_>,
+    target: &Target,
+    guarded: Option<&Guarded>,
+    link: Option<&ObservedLink>,
+) -> Result<Owned> {
     let socket = &mut context.worker.socket;
     let mut addresses = target.addresses.clone();
     // Addresses that are known need no list of routes, which costs more with every pod.
@@ -153,8 +166,9 @@ fn own_addresses(context: &mut Context<'_>, target: &Target, link: Option<&Obser
             .owner(address)
             .is_none_or(|owner| owner == target.id)
     });
-    let mut own = Vec::new();
+    let mut own = Owned::default();
     for address in addresses {
+        let socket = &mut context.worker.socket;
         let route = observe::matching_route(socket, address)?;
         let through = route.filter(|route| route.destination == Prefix::host(address) && route.protocol == PROTOCOL);
         let other = match through.and_then(|route| route.device) {
@@ -162,9 +176,18 @@ fn own_addresses(context: &mut Context<'_>, target: &Target, link: Option<&Obser
             _ => None,
         };
         let alias = crate::attachment::alias_of(&target.id);
-        if other.is_none_or(|other| other.alias.as_deref() == Some(&alias)) {
-            own.push(address);
+        match other {
+            Some(slave) if hanging::is_host_slave(&slave) => {
+                // The route names no pod. One that was guarded a moment ago had the address; otherwise the pods' links tell who has it.
+                if guarded.is_none() && hanging::is_held_by_another(context, &alias, address)? {
+                    continue;
+                }
+                own.removals.push(remove_route(address, &slave));
+            }
+            Some(other) if other.alias.as_deref() != Some(&alias) => continue,
+            _ => {}
         }
+        own.addresses.push(address);
     }
     Ok(own)
 }
@@ -244,6 +267,15 @@ fn blank_route(destination: Prefix) -> Route {
         scope: Scope::Other(255),
         metric: 0,
         protocol: PROTOCOL,
+    }
+}
+
+/// Deletes a link that hangs on an ENI, at once: its address or VLAN id stands on one link only.
+pub(super) fn remove_hanging(netns: i32, link: &ObservedLink) -> Removal {
+    Removal {
+        object: format!("link {}", link.name),
+        request: message::delete_link(link.index, Some(netns)),
+        name: "RTM_DELLINK",
     }
 }
 

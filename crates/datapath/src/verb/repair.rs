@@ -63,8 +63,11 @@ fn mend(context: &mut Context<'_>, attachment: &Arc<Attachment>, pods: bool, rep
         }
         return Err(Error::new(ErrorCode::EniNotFound, "the ENI is gone from the node").about(object));
     };
-    let there =
-        |wanted: &[Link], links: &HashMap<Device, ObservedLink>| wanted.iter().all(|link| links.contains_key(&link.device));
+    // The slave that pods share is made without a look into any of them.
+    let there = |wanted: &[Link], links: &HashMap<Device, ObservedLink>| {
+        let mut own = wanted.iter().filter(|link| link.device != Device::HostSlave);
+        own.all(|link| links.contains_key(&link.device))
+    };
     let whole = there(&desired.host.links, &found.host) && (pod.is_none() || there(&desired.pod.links, &found.pod));
     let host = view::see_host(context, &desired, found.host, RuleSource::Ledger)?;
     let seen_pod = pod.as_mut().map(|pod| view::see_pod(&desired, pod, found.pod)).transpose()?;

@@ -5,13 +5,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::view;
-use crate::attachment::{Attachment, Mode};
+use crate::attachment::Attachment;
 use crate::desired::DesiredState;
 use crate::diff::diff;
 use crate::error::Result;
 use crate::kernel::sysctl::SysctlTree;
 use crate::kernel::{observe, queueing};
-use crate::link::{Form, Found, pair};
+use crate::link::{Form, Found, hanging, pair};
 use crate::object::{Address, Device, Family, Neighbour, Prefix, Qdisc, Route, Rule};
 use crate::observed::{Observed, ObservedLink};
 use crate::shared::{Context, pick_eni};
@@ -33,7 +33,7 @@ struct Snapshot {
 /// Ids of the attachments whose host side differs from what is wanted.
 pub fn scan(context: &mut Context<'_>, attachments: &[Arc<Attachment>]) -> Result<Vec<String>> {
     let mut snapshot = Snapshot::take(context)?;
-    if attachments.iter().any(|attachment| attachment.mode == Mode::Exclusive) {
+    if attachments.iter().any(|attachment| attachment.mode.masquerades()) {
         snapshot.masquerade = context.shared.masquerade.addresses(&context.worker.home)?;
     }
     let with_ipv6 = attachments.iter().find(|attachment| attachment.ipv6.is_some());
@@ -143,6 +143,11 @@ impl Snapshot {
 
     /// The links of the host namespace that an attachment needs, as far as they are there.
     fn find(&self, attachment: &Attachment, uplink: Option<&ObservedLink>) -> Found {
+        let eni = pick_eni(&self.links, attachment.eni_mac);
+        let slave = eni.filter(|_| Form::of(attachment) == Form::Slave).and_then(|eni| {
+            let name = hanging::host_slave_name(eni.index);
+            (self.links.iter()).find(|link| link.name == name && link.peer_index == Some(eni.index))
+        });
         let marked = |alias: &str| self.by_alias.get(alias).and_then(|place| self.links.get(*place));
         let eni = pick_eni(&self.links, attachment.eni_mac);
         if Form::of(attachment) == Form::Moved {
@@ -152,6 +157,7 @@ impl Snapshot {
             (Device::Eni, eni),
             (Device::HostEnd, marked(&attachment.alias())),
             (Device::Uplink, uplink),
+            (Device::HostSlave, slave.filter(|link| hanging::is_host_slave(link))),
         ];
         let there = parts.into_iter().filter_map(|(device, link)| Some((device, link?.clone())));
         Found {

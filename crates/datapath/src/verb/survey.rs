@@ -8,17 +8,17 @@ use crate::attachment::ALIAS_PREFIX;
 use crate::error::Result;
 use crate::kernel::execute::Pod;
 use crate::kernel::observe;
-use crate::link::moved;
 use crate::link::pair::is_moved_eni;
+use crate::link::{hanging, moved};
 use crate::object::{Device, Family, GROUP_RETIRED, PROTOCOL, TABLE_MAIN};
 use crate::shared::Context;
 
-/// A living host end with our mark, or an ENI with our marks in a pod.
+/// A living link with our mark: a host end, a pod's link that hangs on an ENI, or an ENI in a pod.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SurveyedLink {
     /// Id of its attachment.
     pub id: String,
-    /// Name of the link; empty for an ENI in a pod that has no link on the host.
+    /// Name of the link of the host namespace that an attach would name; empty for an ENI in a pod that has none there.
     pub host_if_name: String,
     /// Addresses routed to it.
     pub addresses: Vec<IpAddr>,
@@ -62,6 +62,54 @@ pub fn survey(context: &mut Context<'_>) -> Result<Vec<SurveyedLink>> {
                 addresses: addresses_of(&mut stray.pod, stray.link.index)?,
             });
         }
+    }
+    found.extend(hanging(context)?);
+    Ok(found)
+}
+
+/// Pods' links that hang on an ENI of this namespace. A pod may put more addresses on its link; those of a slave that nothing is routed to
+/// are not believed.
+fn hanging(context: &mut Context<'_>) -> Result<Vec<SurveyedLink>> {
+    let socket = &mut context.worker.socket;
+    let mut found = Vec::new();
+    for (netns, link) in observe::hanging_links(socket)? {
+        let lower = link
+            .peer_index
+            .map(|index| observe::link_by_index(socket, index))
+            .transpose()?
+            .flatten();
+        let (Some(id), Some(eni)) = (hanging::id_of(&link), lower) else {
+            continue;
+        };
+        let held = observe::addresses_in(socket, netns, link.index)?
+            .into_iter()
+            .map(|held| held.prefix.address);
+        let mut addresses: Vec<IpAddr> = held.filter(is_global).collect();
+        let is_slave = link.kind.as_deref() == Some("ipvlan");
+        let host_if_name = if is_slave {
+            hanging::host_slave_name(eni.index)
+        } else {
+            eni.name
+        };
+        if is_slave {
+            let slave = observe::link_by_name(socket, &host_if_name)?;
+            let device = slave.map(|slave| Device::Index(slave.index));
+            let mut routed = Vec::new();
+            for address in addresses {
+                let route = observe::matching_route(socket, address)?;
+                routed.extend(
+                    route
+                        .filter(|route| route.device == device && route.destination.is_host())
+                        .map(|_| address),
+                );
+            }
+            addresses = routed;
+        }
+        found.push(SurveyedLink {
+            id: id.to_owned(),
+            host_if_name,
+            addresses,
+        });
     }
     Ok(found)
 }

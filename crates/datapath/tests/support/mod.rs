@@ -10,8 +10,10 @@
 pub mod calls;
 pub mod exclusive;
 pub mod lab;
+pub mod modes;
 pub mod namespace;
 pub mod probe;
+pub mod scenario;
 pub mod stream;
 pub mod vpc;
 
