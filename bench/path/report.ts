@@ -34,7 +34,7 @@ export function markdown(result: PathResult): string {
 
 Measured ${machine.measuredAt} at ${machine.commit.slice(0, 12)}${machine.dirty ? " with local changes" : ""} on ${machine.cpus} × ${machine.cpu}, kernel ${machine.kernel}.
 
-Client and server share one processor, which is busy all the time: a rate is the inverse of what the path costs. ${options.rounds} rounds, in turns.
+Client and server share one processor, which is busy all the time: a rate is the inverse of what the path costs. ${options.rounds} rounds, in turns (${options.streamRounds} of streams).
 *host*: node to node. *floor*: the hops of a pod's path with the least that policy routing needs, one rule and one table. *forwarding*: the same hops
 without any rule. *pods*: the pods that were made last. Ratios of round trips and connections are of their median times.
 

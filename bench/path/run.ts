@@ -10,12 +10,22 @@ export interface PathOptions extends RoundOptions {
   readonly daemonArgs: readonly string[];
 }
 
-export const fullOptions: PathOptions = { rounds: 20, ms: 400, streamMs: 1000, kinds, fewPods: 10, manyPods: 1000, daemonArgs: [] };
+export const fullOptions: PathOptions = {
+  rounds: 30,
+  ms: 150,
+  streamRounds: 6,
+  streamMs: 1000,
+  kinds,
+  fewPods: 10,
+  manyPods: 1000,
+  daemonArgs: [],
+};
 
 /** Enough to see that everything runs and that the result has its form; its figures say nothing. */
 export const smokeOptions: PathOptions = {
   rounds: 1,
   ms: 50,
+  streamRounds: 1,
   streamMs: 1000,
   kinds: ["rr", "crr", "udp", "stream1"],
   fewPods: 2,

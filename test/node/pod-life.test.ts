@@ -156,7 +156,7 @@ describe.each(runtimes)("a pod's life under %s", (runtime) => {
     await startDaemon();
     expect(await reaches(pod)).toBe(true);
     expect(await leases()).toEqual([`${pod.sandboxId}/eth0`]);
-    expect((await on.mapping()).mismatches).toEqual([]);
+    await until("cloud, journal and kernel agree", 10_000, async () => (await on.mapping()).mismatches.length === 0);
   });
 
   test("a pod deleted while the daemon is away is released when it is back", async () => {
