@@ -3,8 +3,9 @@
 use terway_datapath::attachment::{self, Draft, DraftFamily};
 use terway_datapath::capability::KernelCapabilities;
 use terway_datapath::diff;
-use terway_datapath::error::{Error, Result};
-use terway_datapath::{Attached, Collected, Detached, HostAddresses, SurveyedLink, Target};
+use terway_datapath::error::{Error, ErrorCode, Result};
+use terway_datapath::symmetric;
+use terway_datapath::{Attached, Collected, Detached, Entrance, HostAddresses, SurveyedLink, Target};
 
 use crate::input;
 use crate::output;
@@ -231,4 +232,60 @@ impl From<KernelCapabilities> for output::KernelCapabilities {
             features: features.collect(),
         }
     }
+}
+
+impl From<Result<Option<Entrance>>> for output::SymmetricRoutingOutcome {
+    fn from(from: Result<Option<Entrance>>) -> Self {
+        let entrance = |from: Entrance| output::Entrance {
+            interface: from.interface,
+            families: from.families.iter().map(|family| family.name().to_owned()).collect(),
+        };
+        match from {
+            Ok(found) => Self {
+                value: found.map(entrance),
+                error: None,
+            },
+            Err(error) => Self {
+                value: None,
+                error: Some(error.into()),
+            },
+        }
+    }
+}
+
+/// What is absent, and a zero, has the default. The rest of the check is the datapath's.
+pub fn symmetric_config(from: input::SymmetricRouting) -> Result<symmetric::Config> {
+    let number = |field: &str, number: Option<f64>, default: u32| match number {
+        None | Some(0.0) => Ok(default),
+        Some(number) if number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&number) => Ok(number as u32),
+        Some(number) => Err(Error {
+            object: Some(field.to_owned()),
+            ..Error::new(
+                ErrorCode::InvalidAttachment,
+                format!("symmetric routing: {field} {number} must be a whole number of 32 bits"),
+            )
+        }),
+    };
+    let default = symmetric::Config::default();
+    Ok(symmetric::Config {
+        mark: number("mark", from.mark, default.mark)?,
+        mask: number("mask", from.mask, default.mask)?,
+        table: number("table_id", from.table_id, default.table)?,
+        priority: number("rule_priority", from.rule_priority, default.priority)?,
+        interface: from.interface.filter(|name| !name.is_empty()),
+        comment: from.comment.filter(|comment| !comment.is_empty()).unwrap_or(default.comment),
+        backend: match from.backend.as_deref() {
+            None | Some("iptables") => symmetric::Backend::Iptables,
+            Some("nftables") => symmetric::Backend::Nftables,
+            Some(other) => {
+                return Err(Error {
+                    object: Some("backend".into()),
+                    ..Error::new(
+                        ErrorCode::InvalidAttachment,
+                        format!("symmetric routing: backend {other:?} must be iptables or nftables"),
+                    )
+                });
+            }
+        },
+    })
 }

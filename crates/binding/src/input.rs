@@ -66,3 +66,16 @@ pub struct RepairOptions {
     pub scan_interval_ms: f64,
     pub pods: bool,
 }
+
+/// Symmetric routing; what is absent has Terway's default.
+#[napi(object, object_to_js = false)]
+pub struct SymmetricRouting {
+    pub interface: Option<String>,
+    pub mark: Option<f64>,
+    pub mask: Option<f64>,
+    pub table_id: Option<f64>,
+    pub rule_priority: Option<f64>,
+    pub comment: Option<String>,
+    #[napi(ts_type = "'iptables' | 'nftables'")]
+    pub backend: Option<String>,
+}

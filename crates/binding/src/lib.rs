@@ -13,10 +13,10 @@ use napi_derive::napi;
 use terway_datapath::Datapath;
 use terway_datapath::attachment;
 
-use input::{Attachment, DetachTarget, RepairOptions};
+use input::{Attachment, DetachTarget, RepairOptions, SymmetricRouting};
 use output::{
     AttachOutcome, CheckOutcome, CollectResult, DatapathStatus, DetachResult, HostAddresses, KernelCapabilities, Repair,
-    SurveyOutcome,
+    SurveyOutcome, SymmetricRoutingOutcome,
 };
 use promise::promise;
 
@@ -98,6 +98,18 @@ impl NativeDatapath {
     #[napi(catch_unwind, ts_return_type = "Promise<CollectResult>")]
     pub fn collect<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         promise(env, |reply| self.inner.collect(reply.map(CollectResult::from)))
+    }
+
+    /// Symmetric routing on with this configuration, or off.
+    #[napi(catch_unwind, ts_return_type = "Promise<SymmetricRoutingOutcome>")]
+    pub fn symmetric_routing<'env>(&self, env: &'env Env, config: Option<SymmetricRouting>) -> napi::Result<Object<'env>> {
+        promise(env, |reply| {
+            let reply = reply.map(SymmetricRoutingOutcome::from);
+            match config.map(convert::symmetric_config).transpose() {
+                Ok(config) => self.inner.symmetric_routing(config, reply),
+                Err(error) => reply.send(Err(error)),
+            }
+        })
     }
 
     /// The node's own addresses. Rejects if the node has no default route.

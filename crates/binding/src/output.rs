@@ -124,3 +124,18 @@ pub struct KernelCapabilities {
     pub release: String,
     pub features: Vec<KernelFeature>,
 }
+
+/// Where connections that symmetric routing answers come in.
+#[napi(object, object_from_js = false)]
+pub struct Entrance {
+    pub interface: String,
+    #[napi(ts_type = "Array<'ipv4' | 'ipv6'>")]
+    pub families: Vec<String>,
+}
+
+/// Either the entrance (none: switched off) or the failure.
+#[napi(object, object_from_js = false)]
+pub struct SymmetricRoutingOutcome {
+    pub value: Option<Entrance>,
+    pub error: Option<DatapathError>,
+}

@@ -142,6 +142,10 @@ fn of_route(route: &Route, removed: bool, registry: &Registry) -> Concern {
             None => registry.all().find(on_device).map_or(Concern::Nobody, one),
         };
     }
+    // The table of symmetric routing, which is there without any pod, too.
+    if removed && route.protocol == PROTOCOL && route.table < TABLE_SOURCES && route.destination.is_default() {
+        return Concern::All;
+    }
     let shared = route.table > 1000 && route.destination.is_default() && !registry.is_empty();
     // A foreign route that goes away was none of ours; one that comes may have taken a place of ours.
     if shared && (!removed || route.protocol == PROTOCOL) {
@@ -160,7 +164,8 @@ fn of_rule(rule: &Rule, registry: &Registry) -> Concern {
             .owner(&prefix.address)
             .and_then(|id| registry.get(id))
             .map_or(Concern::Nobody, one),
-        None if registry.is_empty() => Concern::Nobody,
+        // Symmetric routing has a rule too, and may have it before the first pod.
+        None if registry.is_empty() && !rule.foreign_form => Concern::Nobody,
         None => Concern::All,
     }
 }

@@ -19,15 +19,21 @@ use crate::registry::Guarded;
 use crate::repairer::{Repair, Repairer};
 use crate::reply::Reply;
 use crate::shared::{Context, Shared};
+use crate::symmetric;
+use crate::verb;
 use crate::verb::attach::{self, Attached, Outcome};
 use crate::verb::check;
 use crate::verb::collect::{self, Collected};
 use crate::verb::detach::{self, Detached, Target};
 use crate::verb::host::{self, HostAddresses};
 use crate::verb::survey::{self, SurveyedLink};
+use crate::verb::symmetric::Entrance;
 
 /// Kernel work is serialised by the kernel's own lock; a few threads fill the gaps between the locked parts.
 const THREADS: usize = 6;
+
+/// Its changes run one after another; no attachment has this id.
+pub(crate) const LANE_SYMMETRIC: &str = "";
 
 /// One attach on its way.
 struct Call {
@@ -165,6 +171,13 @@ impl Datapath {
     pub fn collect(&self, reply: Reply<Collected>) {
         self.run(None, move |inner, worker| {
             reply.send(collect::collect(&mut inner.context(worker)))
+        });
+    }
+
+    /// Switches symmetric routing on with this configuration, or off; whatever an earlier configuration or process left goes. Repair keeps it.
+    pub fn symmetric_routing(&self, config: Option<symmetric::Config>, reply: Reply<Result<Option<Entrance>>>) {
+        self.run(Some(LANE_SYMMETRIC), move |inner, worker| {
+            reply.send(verb::symmetric::configure(&mut inner.context(worker), config))
         });
     }
 

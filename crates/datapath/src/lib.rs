@@ -25,6 +25,7 @@ mod registry;
 mod repairer;
 mod reply;
 mod shared;
+pub mod symmetric;
 mod verb;
 
 pub use datapath::{Datapath, Status};
@@ -36,3 +37,4 @@ pub use verb::collect::Collected;
 pub use verb::detach::{Detached, Target};
 pub use verb::host::HostAddresses;
 pub use verb::survey::SurveyedLink;
+pub use verb::symmetric::Entrance;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::attachment::Attachment;
 use crate::concern::{Concern, concern};
-use crate::datapath::Inner;
+use crate::datapath::{Inner, LANE_SYMMETRIC};
 use crate::diff::Drift;
 use crate::error::{Error, Result};
 use crate::kernel::monitor::{Monitor, News};
@@ -17,6 +17,7 @@ use crate::kernel::uapi::REPAIR_GROUPS;
 use crate::kernel::waker::Waker;
 use crate::verb::repair::{Repaired, pod_agrees, repair};
 use crate::verb::scan::scan;
+use crate::verb::symmetric;
 
 /// Foreign tools change several things at once; one look after they are done is enough.
 const SETTLE: Duration = Duration::from_millis(60);
@@ -192,6 +193,10 @@ impl Desk {
 
     /// Looks at the host's side of all at once, and mends those that differ; a scan looks into the pods of the others as well.
     fn look_at_all(self: &Arc<Self>, trigger: Trigger) {
+        self.inner.run(Some(LANE_SYMMETRIC), |inner, worker| {
+            // What fails now fails again at the next scan; nothing of a pod depends on it.
+            drop(symmetric::repair(&mut inner.context(worker)));
+        });
         let desk = Arc::clone(self);
         self.inner.run(None, move |inner, worker| {
             let attachments = desk.settled();

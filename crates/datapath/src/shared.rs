@@ -17,6 +17,7 @@ use crate::observed::ObservedLink;
 use crate::pool::Worker;
 use crate::reaper::Reaper;
 use crate::registry::Registry;
+use crate::verb::symmetric::Symmetric;
 
 /// See the module.
 pub struct Shared {
@@ -40,6 +41,8 @@ pub struct Shared {
     pub strays: AtomicBool,
     /// Collection must not remove what an attach has just found to be there.
     making: RwLock<()>,
+    /// Symmetric routing.
+    symmetric: Mutex<Symmetric>,
     /// Port ids of our sockets: notifications that carry one are of our own making.
     pub own_ports: Mutex<HashSet<u32>>,
 }
@@ -69,6 +72,7 @@ impl Shared {
             masquerade: Masquerade::default(),
             strays: AtomicBool::new(true),
             making: RwLock::default(),
+            symmetric: Mutex::default(),
             own_ports,
         })
     }
@@ -86,6 +90,11 @@ impl Shared {
     /// The registry, locked; never hold it over a call into the kernel.
     pub fn registry(&self) -> MutexGuard<'_, Registry> {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Symmetric routing; held while it is made.
+    pub fn symmetric(&self) -> MutexGuard<'_, Symmetric> {
+        self.symmetric.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Held while an attachment is made or repaired.

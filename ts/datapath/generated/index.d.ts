@@ -19,6 +19,8 @@ export declare class NativeDatapath {
   survey(): Promise<SurveyOutcome>
   /** Removes what belongs to no guarded attachment. */
   collect(): Promise<CollectResult>
+  /** Symmetric routing on with this configuration, or off. */
+  symmetricRouting(config?: SymmetricRouting | undefined | null): Promise<SymmetricRoutingOutcome>
   /** The node's own addresses. Rejects if the node has no default route. */
   hostAddresses(): Promise<HostAddresses>
   /** Repairs on notifications and every `scanIntervalMs`. The callback does not keep the process alive. Throws if netlink is not to be had. */
@@ -133,6 +135,12 @@ export interface Drift {
   detail?: string
 }
 
+/** Where connections that symmetric routing answers come in. */
+export interface Entrance {
+  interface: string
+  families: Array<'ipv4' | 'ipv6'>
+}
+
 /** One address family of a pod interface. */
 export interface FamilyAddress {
   address: string
@@ -185,5 +193,22 @@ export interface SurveyedLink {
 /** Either the links or the failure. */
 export interface SurveyOutcome {
   value?: Array<SurveyedLink>
+  error?: DatapathError
+}
+
+/** Symmetric routing; what is absent has Terway's default. */
+export interface SymmetricRouting {
+  interface?: string
+  mark?: number
+  mask?: number
+  tableId?: number
+  rulePriority?: number
+  comment?: string
+  backend?: 'iptables' | 'nftables'
+}
+
+/** Either the entrance (none: switched off) or the failure. */
+export interface SymmetricRoutingOutcome {
+  value?: Entrance
   error?: DatapathError
 }

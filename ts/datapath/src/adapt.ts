@@ -18,6 +18,10 @@ export function adapt(native: Addon.NativeDatapath): Datapath {
     collect: () => native.collect(),
     startRepair: (options, onRepair) => native.startRepair(options, onRepair),
     status: () => native.status(),
+    symmetricRouting: async (config) => {
+      const { value, error } = await native.symmetricRouting(config);
+      return error === undefined ? { ok: true, value } : { ok: false, error };
+    },
     hostAddresses: () => native.hostAddresses(),
     close: (deadlineMs) => native.close(deadlineMs),
   };

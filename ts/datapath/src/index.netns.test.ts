@@ -58,6 +58,12 @@ describe.skipIf(missing !== "")("the native datapath through Node", () => {
     }
   });
 
+  it("switches symmetric routing on and off", () => {
+    expect(answers.symmetric).toEqual({ ok: true, value: { interface: "eth0", families: ["ipv4"] } });
+    expect(answers.symmetricRefused).toMatchObject({ ok: false, error: { code: "invalid_attachment", object: "table_id" } });
+    expect(answers.symmetricOff).toEqual({ ok: true });
+  });
+
   it("gives expected failures as values", () => {
     expect(answers.invalid).toMatchObject({ ok: false, error: { code: "invalid_attachment", object: "mtu" } });
     expect(answers.noEni).toMatchObject({

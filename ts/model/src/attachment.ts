@@ -1,6 +1,7 @@
 /** The border between deciding (TypeScript) and doing (Rust): plain data, mirrored by the structs of `crates/binding`. */
 
 import type { KernelCapabilities } from "./kernel-capabilities.ts";
+import type { SymmetricRouting, SymmetricRoutingEntrance } from "./symmetric-routing.ts";
 
 /** One address family of a pod interface. */
 export interface FamilyAddress {
@@ -192,6 +193,11 @@ export interface Datapath {
   /** Repairs on netlink notifications and every `scanIntervalMs`; `pods: false` leaves pod namespaces alone. */
   startRepair(options: { scanIntervalMs: number; pods: boolean }, onRepair: (repair: Repair) => void): void;
   status(): DatapathStatus;
+  /**
+   * Switches symmetric routing on with this configuration, or off (`null`), and removes what an earlier configuration or process left; repair keeps it.
+   * The answer is where connections come in, nothing when off. Call it also when it is off, so that nothing stays of an earlier configuration.
+   */
+  symmetricRouting(config: SymmetricRouting | null): Promise<Outcome<SymmetricRoutingEntrance | undefined>>;
   /** The node's own primary addresses: those of the interface that carries the default route. */
   hostAddresses(): Promise<{ ipv4?: string; ipv6?: string; mtu: number; ifName: string }>;
   /** Stops the threads; waits until the delete backlog is empty, at most `deadlineMs`. Kernel state stays. */

@@ -24,5 +24,6 @@ export * from "./node-mode-table.ts";
 export * from "./pod-annotations.ts";
 export * from "./pod-eni.ts";
 export * from "./secret.ts";
+export * from "./symmetric-routing.ts";
 export * from "./system.ts";
 export * from "./time.ts";

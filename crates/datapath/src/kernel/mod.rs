@@ -12,6 +12,7 @@ pub mod nftables;
 pub mod observe;
 pub mod probe;
 pub mod procfs;
+pub mod program;
 pub mod queueing;
 pub mod raw;
 pub mod rename;

@@ -103,6 +103,7 @@ pub const FRA_TUN_ID: u16 = 12;
 pub const FRA_SUPPRESS_IFGROUP: u16 = 13;
 pub const FRA_SUPPRESS_PREFIXLEN: u16 = 14;
 pub const FRA_TABLE: u16 = 15;
+pub const FRA_FWMASK: u16 = 16;
 pub const FRA_OIFNAME: u16 = 17;
 pub const FRA_L3MDEV: u16 = 19;
 pub const FRA_UID_RANGE: u16 = 20;

@@ -17,7 +17,7 @@ use crate::kernel::observe;
 use crate::link::pair::is_moved_eni;
 use crate::link::{hanging, moved};
 use crate::mode::policy_route;
-use crate::object::{Device, Family, GROUP_RETIRED, PROTOCOL, Route, Rule, TABLE_MAIN, eni_table};
+use crate::object::{Device, Family, GROUP_RETIRED, PROTOCOL, Route, Rule, TABLE_MAIN, TABLE_SOURCES, eni_table};
 use crate::observed::ObservedLink;
 use crate::registry::Registry;
 use crate::shared::{Context, pick_eni};
@@ -199,7 +199,8 @@ fn route_has_owner(route: &Route, registry: &Registry, tables: &HashSet<u32>) ->
         return registry.owner(&source.address).is_some();
     }
     if route.table != TABLE_MAIN {
-        return tables.contains(&route.table);
+        // Lower ones are symmetric routing's own business.
+        return route.table < TABLE_SOURCES || tables.contains(&route.table);
     }
     let is_gateway = |guarded: &crate::registry::Guarded| {
         guarded

@@ -10,4 +10,5 @@ pub mod release;
 pub mod repair;
 pub mod scan;
 pub mod survey;
+pub mod symmetric;
 pub mod view;
