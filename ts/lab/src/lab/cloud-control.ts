@@ -27,6 +27,11 @@ export class CloudControl {
     return requestJson(this.#socket, "POST", `/v1/${name}`, input);
   }
 
+  /** A call of the OpenAPI by a second actor: no key, policy, throttling or faults. */
+  call(action: string, parameters: Readonly<Record<string, string>>): Promise<unknown> {
+    return requestJson(this.#socket, "POST", "/v1/call", { action, parameters });
+  }
+
   async state(): Promise<z.infer<typeof stateSchema>> {
     return stateSchema.parse(await requestJson(this.#socket, "GET", "/v1/state"));
   }

@@ -41,5 +41,8 @@ export interface EniPlan {
   readonly ipv4Count?: number;
   readonly ipv6Count?: number;
   /** Only of a trunk. */
-  readonly members?: readonly Omit<EniPlan, "kind" | "members">[];
+  readonly members?: readonly MemberPlan[];
 }
+
+/** What is left out is as on the trunk. */
+export type MemberPlan = Omit<EniPlan, "kind" | "members">;

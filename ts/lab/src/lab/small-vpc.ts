@@ -11,7 +11,7 @@ import { sweep } from "../host/sweep.ts";
 import { configurePrimaryInterface } from "../node/primary-interface.ts";
 import { until } from "../node/until.ts";
 import { makeGroups } from "./make-groups.ts";
-import type { EniPlan, SmallVpcPlan, VSwitchPlan } from "./small-vpc-plan.ts";
+import type { EniPlan, MemberPlan, SmallVpcPlan, VSwitchPlan } from "./small-vpc-plan.ts";
 
 /** An ENI of the VPC with the names under which the plan asked for it. */
 export interface BuiltEni {
@@ -94,7 +94,7 @@ export class SmallVpc {
       });
       this.#enis.set(name, primaryEniId);
       await this.#configurePrimary(name);
-      for (const eni of enis) await this.attach(name, { vSwitch, groups: own, ...eni });
+      for (const eni of enis) await this.attach(name, eni);
     }
   }
 
@@ -113,9 +113,13 @@ export class SmallVpc {
     });
   }
 
-  /** Creates an ENI and attaches it to the instance; a trunk gets its members. The instance's stack does not know its addresses. */
+  /**
+   * Creates an ENI and attaches it to the instance; a trunk gets its members. What the plan leaves out is as on the primary ENI. The instance's stack does not know
+   * the addresses.
+   */
   async attach(instance: string, plan: EniPlan): Promise<BuiltEni> {
-    const { name, kind = "secondary", vSwitch = "a", groups = ["default"], ipv4Count = 1, members = [] } = plan;
+    const primary = this.#record(instance);
+    const { name, kind = "secondary", vSwitch = primary.vSwitchId, groups = primary.securityGroupIds, ipv4Count = 1, members = [] } = plan;
     const ipv6Count = plan.ipv6Count ?? (this.#vSwitch(vSwitch).ipv6Cidr === undefined ? 0 : 1);
     const eniId = await this.#createEni(vSwitch, groups, ipv4Count, ipv6Count, kind === "trunk" ? "Trunk" : "Secondary");
     this.#enis.set(name, eniId);
@@ -124,8 +128,11 @@ export class SmallVpc {
     return this.eni(name);
   }
 
-  async #attachMember(instance: string, trunkId: string, plan: Omit<EniPlan, "kind" | "members">): Promise<void> {
-    const { name, vSwitch = "a", groups = ["default"], ipv4Count = 1 } = plan;
+  async #attachMember(
+    instance: string,
+    trunkId: string,
+    { name, vSwitch, groups, ipv4Count = 1, ...plan }: MemberPlan & Required<Pick<MemberPlan, "vSwitch" | "groups">>,
+  ): Promise<void> {
     const ipv6Count = plan.ipv6Count ?? (this.#vSwitch(vSwitch).ipv6Cidr === undefined ? 0 : 1);
     const eniId = await this.#createEni(vSwitch, groups, ipv4Count, ipv6Count, "Secondary");
     this.#enis.set(name, eniId);
