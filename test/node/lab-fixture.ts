@@ -57,6 +57,36 @@ export function useBareNode(): () => { lab: Lab; node: LabNode; daemon: ProcessR
   };
 }
 
+/** Two nodes in two zones, each with containerd and terwayd, and a host elsewhere in the VPC; the nodes carry these labels. */
+export function useTwoNodes(labels: Readonly<Record<string, string>>): () => { lab: Lab; nodes: readonly [ClusterNode, ClusterNode] } {
+  const id = nextId();
+  let fixture: { lab: Lab; nodes: readonly [ClusterNode, ClusterNode] } | undefined;
+  beforeAll(async () => {
+    const runtime = containerRuntime("debian");
+    const missing = await missingFiles(runtime);
+    if (missing.length > 0) throw new Error(`missing: ${missing.join(", ")}; npm run bootstrap installs them`);
+    const lab = await Lab.create(id, defaultPlan());
+    const [first, second] = await Promise.all(lab.world.nodes.map((machine) => ClusterNode.start(lab, machine, runtime)));
+    if (first === undefined || second === undefined) throw new Error("the lab has no two machines");
+    fixture = { lab, nodes: [first, second] };
+    for (const on of fixture.nodes) {
+      await on.install(terwaydConfig(lab.world, on.machine, { min: 0, max: 2 }));
+      await on.label(labels);
+      await on.startDaemon({}, ["--cool-down", "1"]);
+      await on.warm(30_000);
+      await lab.serve(on.name, on.machine.netns);
+    }
+  });
+  afterAll(async () => {
+    for (const on of fixture?.nodes ?? []) on.containerd.cri.close();
+    expect(await sweep(id)).toEqual([]);
+  });
+  return () => {
+    if (fixture === undefined) throw new Error("the lab is not there");
+    return fixture;
+  };
+}
+
 /**
  * One node with a container runtime and terwayd in a lab of its own, and a host elsewhere in the VPC; made before the tests of the calling file or
  * block, removed after them, with the proof that nothing is left.

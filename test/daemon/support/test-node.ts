@@ -86,7 +86,7 @@ export class TestNode {
     const { elsewhere: _, ...rest } = plan;
     const lab = await Lab.create(id, { ...rest, nodes: plan.nodes.slice(0, 1), delays: "fast" });
     const node = new TestNode(lab, id, await mkdtemp(join(tmpdir(), `terway-${id}-`)));
-    for (const name of ["run", "state", "net.d", "eni"]) await mkdir(join(node.directory, name));
+    for (const name of ["run", "state", "net.d", "eni", "objects"]) await mkdir(join(node.directory, name));
     await node.writeConf(conf);
     return node;
   }
@@ -121,6 +121,12 @@ export class TestNode {
     await writeFile(join(this.directory, "eni/eni_conf"), JSON.stringify(conf));
   }
 
+  /** Labels of the node's Kubernetes object, which the daemon reads when it starts. */
+  async label(labels: Readonly<Record<string, string>>): Promise<void> {
+    const object = { apiVersion: "v1", kind: "Node", metadata: { name: this.id, labels } };
+    await writeFile(join(this.directory, "objects/node.json"), JSON.stringify(object));
+  }
+
   /** Starts a daemon; by default resolves when the pool is warm and the conflist is written. */
   async start(options: StartOptions = {}): Promise<Daemon> {
     const { directory } = this;
@@ -128,7 +134,7 @@ export class TestNode {
       join(repositoryRoot, "dist/terwayd"),
       ...["--config", join(directory, "eni/eni_conf"), "--cni-conf", join(directory, "eni/10-terway.conf")],
       ...["--cni-conf-dir", join(directory, "net.d"), "--run-dir", join(directory, "run"), "--state-dir", join(directory, "state")],
-      ...["--node-name", this.id, "--cool-down", "1", ...(options.args ?? [])],
+      ...["--objects", join(directory, "objects"), "--node-name", this.id, "--cool-down", "1", ...(options.args ?? [])],
     ]);
     const env = {
       ...process.env,

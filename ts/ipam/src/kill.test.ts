@@ -108,7 +108,8 @@ async function recover({ kind, directory, cloud }: Life): Promise<void> {
     }
     // The runtime retries what was not answered: everybody has an address in the end, each another one.
     for (const name of ["a", "b", "c", "d"]) {
-      const answer = await pool.allocate(sandbox(name), { deadlineMs: 240_000 });
+      // Minutes of real time, as in daemon-process.ts.
+      const answer = await pool.allocate(sandbox(name), { deadlineMs: 60_000_000 });
       if (!answer.ok) throw new Error(answer.failure.message);
       const address = answer.lease.ipv4?.address ?? "";
       expect([undefined, name], `I1: ${address}`).toContain(given.get(address));

@@ -47,9 +47,10 @@ export class Replenisher {
 
   /** A configuration in which no ENI can ever be created is a problem of its own: no call is refused, so nothing else would tell. */
   private checkVSwitches(): void {
-    const { identity, problems } = this.context;
+    const { identity, problems, inventory } = this.context;
     const ids = this.vSwitchIds();
-    if (ids.some((id) => this.isHere(id))) {
+    // Without a slot none is to be created, and before the bounds are known nothing can be said.
+    if (inventory.config.maxEnis === 0 || ids.some((id) => this.isHere(id))) {
       problems.clear("zone");
       return;
     }

@@ -76,7 +76,8 @@ function eniView(inventory: Inventory, eni: KnownEni): PoolEniView {
   const addresses = [...eni.ipv4, ...eni.ipv6].map((address) =>
     addressView(inventory, eni.id, address, shownAs[inventory.stateOf(eni, address, operations)]),
   );
-  return { ...shell(eni), ours: true, addresses };
+  const isLeaving = operations.some((operation) => operation.kind === "remove");
+  return { ...shell(eni), ...(isLeaving && { status: "Detaching" }), ours: true, addresses };
 }
 
 function shell({ id, mac, type, status, vSwitchId }: KnownEni) {

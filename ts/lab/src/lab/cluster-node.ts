@@ -1,3 +1,4 @@
+import { mkdir, writeFile } from "node:fs/promises";
 import { type Mapping, mappingSchema } from "@terway/model";
 import type { ProcessRecord } from "../host/process.ts";
 import { requestJson } from "../host/unix-http.ts";
@@ -12,6 +13,9 @@ import type { Machine, World } from "./world.ts";
 
 /** Path of the daemon's socket on the node. */
 export const daemonSocket = "/run/eni/terway.socket";
+
+/** Where the node's daemon finds Kubernetes objects. */
+const objectDirectory = "/etc/eni/objects";
 
 /** A node as a cluster has it: a machine with a container runtime and terwayd. */
 export class ClusterNode {
@@ -39,8 +43,16 @@ export class ClusterNode {
     await installTerway(this.node, config);
   }
 
-  async startDaemon(env: Readonly<Record<string, string>> = {}): Promise<ProcessRecord> {
-    this.daemon = await startTerwayd(this.node, { env });
+  /** Labels of the node's Kubernetes object, which a daemon reads when it starts. */
+  async label(labels: Readonly<Record<string, string>>): Promise<void> {
+    await mkdir(this.node.path(objectDirectory), { recursive: true });
+    const object = { apiVersion: "v1", kind: "Node", metadata: { name: this.name, labels } };
+    await writeFile(this.node.path(`${objectDirectory}/node.json`), JSON.stringify(object));
+  }
+
+  async startDaemon(env: Readonly<Record<string, string>> = {}, args: readonly string[] = []): Promise<ProcessRecord> {
+    await mkdir(this.node.path(objectDirectory), { recursive: true });
+    this.daemon = await startTerwayd(this.node, { env, args: ["--objects", objectDirectory, ...args] });
     return this.daemon;
   }
 
