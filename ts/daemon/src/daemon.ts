@@ -10,7 +10,9 @@ import { openDebugSocket } from "./debug-socket.ts";
 import { EventLog } from "./events.ts";
 import { openFailpoint } from "./failpoint.ts";
 import type { Flags } from "./flags.ts";
+import { GivenLeases } from "./given-leases.ts";
 import { healthRoutes } from "./health.ts";
+import { openHoldings } from "./holdings.ts";
 import { askIdentity, believe, learnIdentity } from "./identity.ts";
 import { type InstanceFacts, readFacts } from "./instance.ts";
 import type { InstanceLink } from "./instance-link.ts";
@@ -83,6 +85,8 @@ export async function runDaemon(options: DaemonOptions, stop: AbortSignal): Prom
     onCall: ({ action, durationMs, errorCode }) => metrics.metadata(action, errorCode !== undefined, durationMs),
   });
 
+  const { given, problems: unreadable } = await GivenLeases.open(join(flags.stateDir, "given"));
+  for (const problem of unreadable) log.warn(problem);
   let pool: AddressPool | undefined;
   let link: InstanceLink | undefined;
   let choice: ModeChoice | undefined;
@@ -101,14 +105,13 @@ export async function runDaemon(options: DaemonOptions, stop: AbortSignal): Prom
     metrics,
     events,
     pods,
-    get pool() {
-      return pool ?? unopened;
-    },
+    pool: openHoldings(() => pool ?? unopened, given),
     datapath,
     flight: new SingleFlight(),
     hostNames: new SingleFlight(),
     network: () => ({ ...uplink.network(), serviceCidrs: conf.serviceCidrs, extraRoutes: conf.extraRoutes }),
     modes: () => choice?.modes,
+    enis: (signal) => metadata.enis(signal),
     unready: () => (link === undefined ? metadataFailure : link.unready()),
     failpoint,
   };
@@ -140,7 +143,7 @@ export async function runDaemon(options: DaemonOptions, stop: AbortSignal): Prom
       ...{ stateDir, eniConf: conf, cniConf: options.cniConf, log, events },
       labels: await pods.nodeLabels(),
       kernel: await probeOnce(datapath, stateDir, bootId.current),
-      leases: opened.pool.leases(),
+      leases: node.pool.leases(),
     });
     choice = decided;
     const virtualType = virtualTypeName(decided.modes);

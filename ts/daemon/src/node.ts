@@ -1,6 +1,7 @@
-import type { AddressPool, Clock, Datapath, EventSink, NodeModes } from "@terway/model";
+import type { Clock, Datapath, EventSink, MetadataEni, NodeModes } from "@terway/model";
 import type { NodeNetwork } from "./attachment.ts";
 import type { Deadline } from "./deadline.ts";
+import type { Holdings } from "./holdings.ts";
 import type { Logger } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import type { PluginConf } from "./plugin-conf.ts";
@@ -14,7 +15,7 @@ export interface Node {
   readonly metrics: Metrics;
   readonly events: EventSink;
   readonly pods: PodSource;
-  readonly pool: AddressPool;
+  readonly pool: Holdings;
   readonly datapath: Datapath;
   readonly flight: SingleFlight;
   /** Sandboxes of one pod share the name of the host end: their kernel work comes one after the other, in the order of their calls. */
@@ -23,6 +24,8 @@ export interface Node {
   network(): NodeNetwork;
   /** How pods are connected; undefined until it is decided, which needs the journal. */
   modes(): NodeModes | undefined;
+  /** ENIs of this instance as the metadata service shows them now. */
+  enis(signal: AbortSignal): Promise<readonly MetadataEni[]>;
   /** Why addresses cannot be managed at all yet, as a complete sentence: the instance or its limits are unknown. */
   unready(): string | undefined;
   /** Test hook: kills the process when the environment names this step. */

@@ -17,9 +17,16 @@ export interface Released {
 
 /**
  * Takes away what a lease stands for: journal, kernel, journal. Without a lease the kernel is cleaned by id alone, which touches nothing of
- * a newer sandbox (I7). Must run under the id's single flight.
+ * a newer sandbox (I7). Further interfaces that the same ADD made go first. Must run under the id's single flight.
  */
 export async function release(node: Node, id: string, hint: ReleaseHint = {}): Promise<Released> {
+  const failures: string[] = [];
+  for (const companion of node.pool.companions(id)) failures.push(...(await releaseOne(node, companion, {})).failures);
+  const { lease, failures: own } = await releaseOne(node, id, hint);
+  return { ...(lease === undefined ? {} : { lease }), failures: [...failures, ...own] };
+}
+
+async function releaseOne(node: Node, id: string, hint: ReleaseHint): Promise<Released> {
   const lease = await node.pool.beginRelease(id);
   node.failpoint("del.begun");
   const netns = lease?.sandbox.netns || hint.netns;

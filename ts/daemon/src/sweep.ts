@@ -13,7 +13,7 @@ export async function sweep(node: Node, signal: AbortSignal): Promise<void> {
       return;
     }
     for (const lease of node.pool.leases()) {
-      if (lease.state !== "releasing" || node.flight.busy(lease.id)) continue;
+      if (lease.state !== "releasing" || node.flight.busy(node.pool.ownerOf(lease.id))) continue;
       try {
         const { failures } = await node.flight.run(lease.id, "DEL", () => release(node, lease.id));
         if (failures.length > 0) node.log.warn({ id: lease.id, failures }, "still not removed");

@@ -4,6 +4,7 @@ import {
   type AttachResult,
   cniCode,
   type Lease,
+  type PodEni,
   type PodNetworkWishes,
   podNetworkWishes,
   type Sandbox,
@@ -16,8 +17,10 @@ import { allocationRefusal, datapathRefusal } from "../refusal.ts";
 import { release } from "../release.ts";
 import { buildResult, type CniResult } from "../result.ts";
 import { shapingOf } from "../wishes.ts";
+import { attachAgain, attachGiven } from "./add-given.ts";
 
-interface Attached {
+/** One interface, as it was wanted and as the kernel made it. */
+export interface Attached {
   readonly attachment: Attachment;
   readonly kernel: AttachResult;
 }
@@ -57,6 +60,7 @@ export async function add(node: Node, call: ContainerCall): Promise<CniResult> {
     const addresses = [attachment.ipv4?.address, attachment.ipv6?.address].filter((address) => address !== undefined).join(",");
     const ms = Math.round((node.clock.monotonicMs() - started) * 10) / 10;
     node.log.info({ verb: "ADD", id, pod: `${pod.namespace}/${pod.name}`, addresses, hostIfName: kernel.hostIfName, ms }, "attached");
+    for (const limit of kernel.unenforced) node.events.emit("VirtualModeChanged", subject, `not in force: ${limit}`);
     node.events.emit("AllocIPSucceed", subject, `Alloc IP ${addresses} took ${ms} ms`);
     return result;
   } catch (error) {
@@ -68,6 +72,9 @@ export async function add(node: Node, call: ContainerCall): Promise<CniResult> {
 async function attach(node: Node, call: ContainerCall, sandbox: Sandbox, wishes: PodNetworkWishes): Promise<Attached> {
   const id = leaseId(call);
   await clearTheWay(node, id, sandbox);
+  const podEni = await podEniOf(node, sandbox, node.pool.isGiven(id));
+  if (podEni !== undefined) return attachGiven(node, call, sandbox, podEni, wishes);
+  if (node.pool.isGiven(id)) return attachAgain(node, call);
   const started = node.clock.monotonicMs();
   const allocated = await node.pool.allocate(sandbox, {
     deadlineMs: call.deadline.stepMs(),
@@ -86,7 +93,6 @@ async function attach(node: Node, call: ContainerCall, sandbox: Sandbox, wishes:
   }
   node.failpoint("add.attached");
   node.metrics.addPhase("pool", leased - started);
-  for (const limit of outcome.value.unenforced) node.log.warn({ id }, `not in force: ${limit}`);
   node.metrics.addPhase("kernel", node.clock.monotonicMs() - leased);
   // Nothing depends on this record: without it, recovery attaches again, which changes nothing.
   if (lease.state !== "bound") node.pool.bound(id).catch((error: unknown) => node.log.warn({ id, error }, "bound record not written"));
@@ -109,6 +115,23 @@ function attachmentFor(node: Node, call: ContainerCall, lease: Lease, wishes: Po
     ...(conf.hostStackCidrs === undefined ? {} : { hostStackCidrs: conf.hostStackCidrs }),
     shaping: shapingOf(conf, wishes, modes, mode),
   });
+}
+
+/** The ENIs that were given to this pod alone. A pod that shall have some does not take an address of the pool meanwhile. */
+async function podEniOf(
+  node: Node,
+  { podNamespace: namespace, podName: name, podUid: uid, ifName }: Sandbox,
+  held: boolean,
+): Promise<PodEni | undefined> {
+  // Further interfaces that a runtime asks for by itself (Multus) come from the pool.
+  if (ifName !== "eth0") return undefined;
+  const identity = { namespace, name, ...(uid === undefined ? {} : { uid }) };
+  const podEni = await node.pods.podEni(identity);
+  if (podEni !== undefined || held) return podEni;
+  const annotation = "k8s.aliyun.com/pod-eni";
+  if ((await node.pods.pod(identity))?.metadata.annotations[annotation] !== "true") return undefined;
+  const message = `pod ${namespace}/${name} has annotation ${annotation}, but no PodENI yet; the control plane makes it`;
+  throw new CniError(cniCode.tryAgainLater, message);
 }
 
 /** What the pod's object asks for. Bad annotations do not keep a pod from running: it runs as without them, and an event says so. */

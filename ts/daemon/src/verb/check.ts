@@ -1,4 +1,4 @@
-import { canonicalAddress, cniCode, type Lease } from "@terway/model";
+import { type Attachment, canonicalAddress, cniCode, type Drift, type Lease, type Outcome } from "@terway/model";
 import { readAttachment } from "../attachment.ts";
 import { CniError } from "../failure.ts";
 import { type ContainerCall, leaseId, type Node } from "../node.ts";
@@ -20,7 +20,7 @@ export async function check(node: Node, call: ContainerCall): Promise<void> {
   const lost = missingFrom(call.conf.prevResult, lease);
   if (lost.length > 0) throw new CniError(cniCode.invalidConfig, `prevResult: ips: ${lost.join(", ")} of ${id} is missing`);
   const outcome = await call.deadline.race(
-    node.datapath.check(attachment),
+    checkAll(node, [attachment, ...companionsOf(node, id)]),
     () => new CniError(cniCode.tryAgainLater, `checking ${id} takes longer than the caller waits`),
   );
   if (!outcome.ok) throw datapathRefusal(outcome.error);
@@ -30,6 +30,24 @@ export async function check(node: Node, call: ContainerCall): Promise<void> {
     node.events.emit("ConfigCheck", { kind: "Pod", namespace, name }, refusal.message);
     throw refusal;
   }
+}
+
+/** Further interfaces of the pod that the same ADD made. */
+function companionsOf(node: Node, id: string): Attachment[] {
+  return node.pool.companions(id).flatMap((one) => {
+    const lease = node.pool.lease(one);
+    return (lease && readAttachment(lease)) ?? [];
+  });
+}
+
+async function checkAll(node: Node, attachments: readonly Attachment[]): Promise<Outcome<readonly Drift[]>> {
+  const drifts: Drift[] = [];
+  for (const attachment of attachments) {
+    const outcome = await node.datapath.check(attachment);
+    if (!outcome.ok) return outcome;
+    drifts.push(...outcome.value);
+  }
+  return { ok: true, value: drifts };
 }
 
 /** Addresses of the lease that the result does not show. Later plugins may add addresses, never take ours away. */

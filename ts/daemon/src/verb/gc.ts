@@ -12,7 +12,9 @@ import { release } from "../release.ts";
 export async function gc(node: Node, call: { readonly conf: PluginConf; readonly deadline: Deadline }): Promise<void> {
   const valid = call.conf.validAttachments;
   if (valid === undefined) throw new CniError(cniCode.invalidConfig, "network configuration: cni.dev/valid-attachments: is missing");
-  const stale = node.pool.leases().filter((lease) => !valid.has(lease.id) && !node.flight.busy(lease.id));
+  const stale = node.pool
+    .leases()
+    .filter((lease) => !valid.has(node.pool.ownerOf(lease.id)) && !node.flight.busy(node.pool.ownerOf(lease.id)));
   const problems: string[] = [];
   const work = async () => {
     for (const { id } of stale) {

@@ -10,6 +10,8 @@ export interface PodSpec {
   readonly uid?: string;
   /** Default true: one container with `lab-agent serve`; false: only the sandbox. */
   readonly container?: boolean;
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly portMappings?: readonly { readonly hostPort: number; readonly containerPort: number; readonly protocol: "TCP" | "UDP" }[];
 }
 
 export interface RunningPod {
@@ -59,6 +61,8 @@ function sandboxConfig(node: LabNode, spec: PodSpec, uid: string) {
     hostname: spec.name,
     logDirectory: `/var/log/pods/${spec.namespace}_${spec.name}_${uid}`,
     labels: { "io.kubernetes.pod.name": spec.name, "io.kubernetes.pod.namespace": spec.namespace, "io.kubernetes.pod.uid": uid },
+    ...(spec.annotations === undefined ? {} : { annotations: spec.annotations }),
+    ...(spec.portMappings === undefined ? {} : { portMappings: spec.portMappings }),
     linux: { cgroupParent: `${node.podCgroup}/${uid}`, securityContext: { namespaceOptions: podNamespaces } },
   };
 }
