@@ -44,7 +44,7 @@ impl Former {
 
     /// The alternative names that say so.
     pub fn marks(&self, mac: Mac) -> Vec<String> {
-        let mut marks = vec![format!("{}was.{}.{}.{}", prefix(mac), self.home, self.mtu, self.name)];
+        let mut marks = vec![self.was(mac)];
         let mut rest = self.alias.as_str();
         let mut number = 0;
         while !rest.is_empty() {
@@ -55,6 +55,11 @@ impl Former {
         }
         marks.extend(self.alternative_names.iter().filter_map(|name| removed_name(mac, name)));
         marks
+    }
+
+    /// The one that is always there.
+    pub fn was(&self, mac: Mac) -> String {
+        format!("{}was.{}.{}.{}", prefix(mac), self.home, self.mtu, self.name)
     }
 
     /// What the marks on a link say, and of which ENI: a pod may have changed the MAC that the link has now.

@@ -11,6 +11,10 @@ use crate::kernel::nftables::Nftables;
 
 /// One for each family.
 const RULES: usize = 2;
+/// The subsystem is not there: nfnetlink without nf_tables, or no nfnetlink at all.
+const EINVAL: i32 = 22;
+const EPROTONOSUPPORT: i32 = 93;
+const EOPNOTSUPP: i32 = 95;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -19,13 +23,14 @@ pub struct Masquerade(Mutex<Option<Nftables>>);
 impl Masquerade {
     /// The addresses that are masqueraded now; none if the table's rules are not complete.
     pub fn addresses(&self, home: &Netns) -> Result<Vec<IpAddr>> {
-        self.with(home, |nftables| {
+        let read = self.with(home, |nftables| {
             if nftables.rules()? == RULES {
                 nftables.addresses()
             } else {
                 Ok(Vec::new())
             }
-        })
+        });
+        none_without_nf_tables(read)
     }
 
     /// Masquerades these addresses too. A table that somebody has damaged is made anew, with what was in it.
@@ -44,7 +49,7 @@ impl Masquerade {
 
     /// Takes out those for which `goes` is true, and the table with the last. Returns what was taken out.
     pub fn remove(&self, home: &Netns, goes: impl Fn(&IpAddr) -> bool) -> Result<Vec<IpAddr>> {
-        self.with(home, |nftables| {
+        let removed = self.with(home, |nftables| {
             let (gone, kept): (Vec<IpAddr>, Vec<IpAddr>) = nftables.addresses()?.into_iter().partition(goes);
             if gone.is_empty() {
                 return Ok(gone);
@@ -55,7 +60,8 @@ impl Masquerade {
                 nftables.remove(&gone)?;
             }
             Ok(gone)
-        })
+        });
+        none_without_nf_tables(removed)
     }
 
     /// One at a time: whether the table goes with an address is decided here.
@@ -71,6 +77,14 @@ impl Masquerade {
             *open = Some(nftables);
         }
         result
+    }
+}
+
+/// A kernel without nf_tables masquerades nobody; only the wish to do so is an error there.
+fn none_without_nf_tables(result: Result<Vec<IpAddr>>) -> Result<Vec<IpAddr>> {
+    match result {
+        Err(error) if matches!(error.errno, Some(EINVAL | EPROTONOSUPPORT | EOPNOTSUPP)) => Ok(Vec::new()),
+        other => other,
     }
 }
 

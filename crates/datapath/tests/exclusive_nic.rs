@@ -289,9 +289,9 @@ fn exclusive_dual_hardware_thrown_back_onto_taken_names_finds_others() {
     let (pod, attachment) = exclusive(&guest.lab, 23, Stack::Dual);
     let datapath = Open::new(guest.host());
     datapath.attach(&attachment);
-    guest
-        .host()
-        .ips("link set ens6 name ens5\nlink property add dev ens5 altname enp0s5");
+    guest.host().ip("link set ens6 name ens5");
+    // Linux 5.10 keeps the names of a link that has moved away, and refuses.
+    drop(guest.host().try_ip("link property add dev ens5 altname enp0s5"));
     drop(pod);
     guest.wait_home();
     assert_eq!(datapath.detach(&attachment).failures, []);

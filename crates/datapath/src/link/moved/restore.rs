@@ -103,12 +103,11 @@ pub fn restore(socket: &mut Socket, link: &ObservedLink, failpoint: &mut Failpoi
     let marks: Vec<String> = link.alternative_names.iter().filter(|name| is_mark(name)).cloned().collect();
     if !marks.is_empty() {
         failpoint.pass()?;
-        ask(
-            socket,
-            link,
-            "RTM_DELLINKPROP",
-            message::alternative_names(index, &marks, false),
-        )?;
+        let request = message::alternative_names(index, &marks, false);
+        let removed = ask(socket, link, "RTM_DELLINKPROP", request);
+        // Collection may have found it at the same time.
+        let left = observe::link_by_index(socket, index)?.is_some_and(|link| Former::read(&link).is_some());
+        removed.or_else(|error| if left { Err(error) } else { Ok(()) })?;
     }
     let name = observe::link_by_index(socket, index)?.map_or(former.name, |link| link.name);
     Ok(Restored { name })

@@ -69,18 +69,12 @@ fn free_name(attachment: &Attachment, pod: &mut Pod) -> Result<()> {
 
 /// First what it was, then whose it is. An alias of ours without the former would make it a link to delete for whoever finds it.
 fn mark(socket: &mut Socket, attachment: &Attachment, (index, home): (u32, u64), progress: &mut Progress) -> Result<()> {
-    let vanished = || Error::new(ErrorCode::EniNotFound, "vanished").about(format!("link {}", attachment.eni_mac));
-    let link = observe::link_by_index(socket, index)?.ok_or_else(vanished)?;
+    let link = look(socket, attachment, index)?;
+    let mut written = None;
     if Former::read(&link).is_none() {
-        progress.failpoint.pass()?;
-        let marks = Former::of(&link, home).marks(attachment.eni_mac);
-        restore::ask(
-            socket,
-            &link,
-            "RTM_NEWLINKPROP",
-            message::alternative_names(index, &marks, true),
-        )?;
-        progress.steps += 1;
+        let former = Former::of(&link, home);
+        rename_also(socket, &link, former.marks(attachment.eni_mac), true, progress)?;
+        written = Some(former);
     }
     let alias = attachment.alias();
     if link.up || link.alias.as_ref() != Some(&alias) {
@@ -93,7 +87,45 @@ fn mark(socket: &mut Socket, attachment: &Attachment, (index, home): (u32, u64),
         restore::ask(socket, &link, "RTM_SETLINK", message::set_link(index, change))?;
         progress.steps += 1;
     }
+    match written {
+        Some(former) => follow_renames(socket, attachment, index, former, progress),
+        None => Ok(()),
+    }
+}
+
+/// What udev has called a new ENI until it moves is what it was.
+fn follow_renames(
+    socket: &mut Socket,
+    attachment: &Attachment,
+    index: u32,
+    mut former: Former,
+    progress: &mut Progress,
+) -> Result<()> {
+    for _ in 0..ATTEMPTS {
+        let link = look(socket, attachment, index)?;
+        if link.name == former.name {
+            break;
+        }
+        let stale = former.was(attachment.eni_mac);
+        former.name.clone_from(&link.name);
+        rename_also(socket, &link, vec![former.was(attachment.eni_mac)], true, progress)?;
+        rename_also(socket, &link, vec![stale], false, progress)?;
+    }
     Ok(())
+}
+
+/// Adds or removes alternative names.
+fn rename_also(socket: &mut Socket, link: &ObservedLink, names: Vec<String>, add: bool, progress: &mut Progress) -> Result<()> {
+    progress.failpoint.pass()?;
+    let what = if add { "RTM_NEWLINKPROP" } else { "RTM_DELLINKPROP" };
+    restore::ask(socket, link, what, message::alternative_names(link.index, &names, add))?;
+    progress.steps += 1;
+    Ok(())
+}
+
+fn look(socket: &mut Socket, attachment: &Attachment, index: u32) -> Result<ObservedLink> {
+    let vanished = || Error::new(ErrorCode::EniNotFound, "vanished").about(format!("link {}", attachment.eni_mac));
+    observe::link_by_index(socket, index)?.ok_or_else(vanished)
 }
 
 /// Alternative names that the pod knows already stay behind; the kernel would refuse the move.
@@ -114,12 +146,8 @@ fn give_way(socket: &mut Socket, attachment: &Attachment, index: u32, pod: &mut 
             let message = format!("is taken in {} and too long to be remembered", attachment.netns);
             return Err(Error::new(ErrorCode::InterfaceExists, message).about(object()));
         };
-        for (names, add) in [(mark, true), (name.clone(), false)] {
-            progress.failpoint.pass()?;
-            let request = message::alternative_names(index, &[names], add);
-            restore::ask(socket, &link, "RTM_NEWLINKPROP", request)?;
-            progress.steps += 1;
-        }
+        rename_also(socket, &link, vec![mark], true, progress)?;
+        rename_also(socket, &link, vec![name.clone()], false, progress)?;
     }
     Ok(())
 }
