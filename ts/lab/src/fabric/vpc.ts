@@ -10,6 +10,7 @@ import { Responder } from "./responder.ts";
 import { blackholeLines, neighbourLines, routeLines, type VpcPort } from "./routes.ts";
 import { SecurityGroups } from "./security-groups.ts";
 import { baseRuleset, sourceElements } from "./source-check.ts";
+import { routerSysctls, sessionSysctls } from "./sysctls.ts";
 import { TrunkPorts } from "./trunk-ports.ts";
 
 export interface VpcOptions {
@@ -97,7 +98,7 @@ export class VpcFabric implements FabricPort {
     try {
       await ipBatch(vpc, neighbourLines(port));
       // Before the first address: from then on packets pass the check of the source.
-      await this.#judge(this.#groups.plug(name, eni.securityGroupIds, []));
+      await this.#nft(this.#judged(this.#groups.plug(port.name, eni.securityGroupIds, [])));
       await this.#assign(eni.eniId, addresses);
     } catch (error) {
       // Half an ENI would pass for a whole one when the plug is tried again.
@@ -170,8 +171,7 @@ export class VpcFabric implements FabricPort {
     if (plugged.eni.trunk !== undefined) await this.#trunks.remove(plugged.name);
     // Routes and neighbours of the port go with it; only the set's elements have a life of their own.
     await deleteEniLink(this.netns.path, plugged.name);
-    await this.#nft(sourceElements("delete", plugged, [...plugged.addresses]));
-    await this.#judge(this.#groups.unplug(plugged.name));
+    await this.#nft(sourceElements("delete", plugged, [...plugged.addresses]) + this.#judged(this.#groups.unplug(plugged.name)));
     await this.#forgetSessions(plugged.addresses);
     this.#enis.delete(eniId);
   }
@@ -185,8 +185,7 @@ export class VpcFabric implements FabricPort {
     // An ENI that is not plugged gets its addresses with the plug.
     if (plugged === undefined) return;
     const added = addresses.filter((address) => !plugged.addresses.has(address));
-    await this.#judge(this.#groups.assign(plugged.name, added));
-    await this.#nft(sourceElements("add", plugged, added));
+    await this.#nft(this.#judged(this.#groups.assign(plugged.name, added)) + sourceElements("add", plugged, added));
     await ipBatch(this.netns.path, routeLines("replace", plugged, added));
     for (const address of added) plugged.addresses.add(address);
     await this.#responder.answerOn(plugged.name, ownAddresses(plugged));
@@ -198,8 +197,7 @@ export class VpcFabric implements FabricPort {
       if (plugged === undefined) return;
       const removed = addresses.filter((address) => plugged.addresses.has(address));
       await ipBatch(this.netns.path, routeLines("del", plugged, removed), { gone: "allowed" });
-      await this.#nft(sourceElements("delete", plugged, removed));
-      await this.#judge(this.#groups.unassign(plugged.name, removed));
+      await this.#nft(sourceElements("delete", plugged, removed) + this.#judged(this.#groups.unassign(plugged.name, removed)));
       await this.#forgetSessions(removed);
       for (const address of removed) plugged.addresses.delete(address);
       await this.#responder.answerOn(plugged.name, ownAddresses(plugged));
@@ -211,18 +209,18 @@ export class VpcFabric implements FabricPort {
     return this.#mutex.run(async () => {
       const plugged = this.#enis.get(eniId);
       if (plugged === undefined) return;
-      await this.#judge(this.#groups.regroup(plugged.name, securityGroupIds));
+      await this.#nft(this.#judged(this.#groups.regroup(plugged.name, securityGroupIds)));
       await this.#forgetSessions(plugged.addresses);
     });
   }
 
   /** Other rules count for new connections; one that is established goes on, as the groups are stateful. */
   putGroup(group: FabricGroup): Promise<void> {
-    return this.#mutex.run(() => this.#judge(this.#groups.put(group)));
+    return this.#mutex.run(() => this.#nft(this.#judged(this.#groups.put(group))));
   }
 
   removeGroup(groupId: string): Promise<void> {
-    return this.#mutex.run(() => this.#judge(this.#groups.remove(groupId)));
+    return this.#mutex.run(() => this.#nft(this.#judged(this.#groups.remove(groupId))));
   }
 
   /** Resolves when all that is under way is done, also what nobody called for: an interface shows in the machine before the VPC delivers to it. */
@@ -258,9 +256,9 @@ export class VpcFabric implements FabricPort {
     });
   }
 
-  /** Commands for the table of the groups, unless they are not enforced. */
-  async #judge(commands: string): Promise<void> {
-    if (this.#options.securityGroups !== false) await this.#nft(commands);
+  /** Commands for the table of the groups; none when they are not enforced. */
+  #judged(commands: string): string {
+    return this.#options.securityGroups === false ? "" : commands;
   }
 
   /** Connections from or to these addresses are new ones again. A delegated prefix stands for all its addresses. */
@@ -288,29 +286,3 @@ async function existingOrNew(name: string): Promise<NetNamespace> {
 export function portName(eniId: string): string {
   return `p-${eniId.replace(/[^A-Za-z0-9]/g, "").slice(-13)}`;
 }
-
-const routerSysctls = {
-  "net/ipv4/ip_forward": 1,
-  "net/ipv6/conf/all/forwarding": 1,
-  "net/ipv6/conf/default/forwarding": 1,
-  // The responder answers, and only the responder.
-  "net/ipv4/conf/default/arp_ignore": 8,
-  "net/ipv6/conf/default/addr_gen_mode": 1,
-  "net/ipv6/conf/default/accept_ra": 0,
-  "net/ipv4/conf/all/rp_filter": 0,
-  "net/ipv4/conf/default/rp_filter": 0,
-  "net/ipv4/conf/all/send_redirects": 0,
-  "net/ipv4/conf/default/send_redirects": 0,
-  "net/ipv4/conf/all/accept_redirects": 0,
-} as const;
-
-/** Known to the kernel once a rule asks for the state of connections. */
-const sessionSysctls = {
-  // How long a security group remembers an established connection. Source: alicloud-api.md 15.
-  "net/netfilter/nf_conntrack_tcp_timeout_established": 910,
-  // A closed connection is remembered only as long as its last packets may be under way: a bench makes more of them than the table has room for.
-  "net/netfilter/nf_conntrack_tcp_timeout_time_wait": 1,
-  "net/netfilter/nf_conntrack_tcp_timeout_close": 1,
-  // Packets of a connection that began before its addresses were here are judged, not called invalid.
-  "net/netfilter/nf_conntrack_tcp_be_liberal": 1,
-} as const;
