@@ -28,11 +28,12 @@ pub struct NativeDatapath {
 
 #[napi]
 impl NativeDatapath {
-    /// Opens the datapath of the network namespace the process is in. Throws if netlink is not to be had.
+    /// Opens the datapath of the network namespace the process is in; kernel programs are pinned under `bpffs`. Throws if netlink is not
+    /// to be had.
     #[napi(factory, catch_unwind)]
-    pub fn open() -> napi::Result<Self> {
+    pub fn open(bpffs: String) -> napi::Result<Self> {
         Ok(Self {
-            inner: std::sync::Arc::new(Datapath::open().map_err(promise::reason)?),
+            inner: std::sync::Arc::new(Datapath::open(bpffs.into()).map_err(promise::reason)?),
         })
     }
 

@@ -2,8 +2,9 @@
 
 use crate::attachment::{ALIAS_PREFIX, Attachment, Mode};
 use crate::kernel::uapi::*;
-use crate::kernel::{decode, queueing};
+use crate::kernel::{decode, filter, queueing};
 use crate::link::{Form, hanging};
+use crate::mode::eni::EniUse;
 use crate::object::{DISPLACED_PREFIX, Device, GROUP_RETIRED, PROTOCOL, Prefix, Route, Rule, TABLE_MAIN, TABLE_SOURCES};
 use crate::observed::ObservedLink;
 use crate::registry::{Guarded, Registry};
@@ -48,6 +49,7 @@ pub fn concern(kind: u16, payload: &[u8], registry: &Registry) -> Concern {
             owner.filter(there).map_or(Concern::Nobody, one)
         }),
         RTM_NEWQDISC | RTM_DELQDISC => queueing::decode(payload).map(|qdisc| of_qdisc(qdisc.device, registry)),
+        RTM_NEWTFILTER | RTM_DELTFILTER => filter::is_of_our_priority(payload).then(|| of_eni_traffic(registry)),
         RTM_NEWNETCONF => decode::is_sound_netconf(payload).map(|sound| if sound { Concern::Nobody } else { Concern::All }),
         _ => None,
     };
@@ -57,7 +59,16 @@ pub fn concern(kind: u16, payload: &[u8], registry: &Registry) -> Concern {
 /// Nobody changes the qdisc of a device of ours by accident, and it happens seldom: whoever has limits looks.
 fn of_qdisc(device: Device, registry: &Registry) -> Concern {
     let on_end = |guarded: &&Guarded| guarded.host_end.is_some_and(|(index, _)| device == Device::Index(index));
-    registry.all().find(on_end).map_or(Concern::Nobody, one)
+    registry.all().find(on_end).map_or_else(|| of_eni_traffic(registry), one)
+}
+
+/// Which device an ENI is the registry does not know: if any ENI has something, all are looked at.
+fn of_eni_traffic(registry: &Registry) -> Concern {
+    if registry.all().any(|guarded| EniUse::of(&guarded.attachment).any()) {
+        Concern::All
+    } else {
+        Concern::Nobody
+    }
 }
 
 fn one(guarded: &Guarded) -> Concern {

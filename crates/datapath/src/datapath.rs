@@ -1,6 +1,7 @@
 //! The datapath of this process. Calls queue work and answer through a [`Reply`]; nothing here blocks but `open` and `close`.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -68,10 +69,11 @@ pub struct Status {
 }
 
 impl Datapath {
-    /// Opens the datapath of the network namespace the calling thread is in.
-    pub fn open() -> Result<Self> {
+    /// Opens the datapath of the network namespace the calling thread is in. `bpffs` is the BPF file system, or a folder of it, in which
+    /// kernel programs and their maps are pinned; whoever opens another namespace's datapath gives it another folder.
+    pub fn open(bpffs: PathBuf) -> Result<Self> {
         let home = Arc::new(Netns::current()?);
-        let shared = Shared::new(&home)?;
+        let shared = Shared::new(&home, bpffs)?;
         let (pool, ports) = Pool::start(&home, THREADS)?;
         shared.add_own_ports(ports);
         Ok(Self {

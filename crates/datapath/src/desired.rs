@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 
 use crate::link::Form;
-use crate::object::{Address, Link, Names, Neighbour, Place, Qdisc, Route, Rule, Sysctl};
+use crate::mode::eni::EniUse;
+use crate::object::{Address, Filter, Link, Names, Neighbour, Place, Qdisc, Record, Route, Rule, Sysctl};
+use crate::programs::ProgramIds;
 
 /// The wanted objects of one network namespace, each list in the order in which it is made.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,10 +22,14 @@ pub struct NamespaceState {
     pub neighbours: Vec<Neighbour>,
     /// Sysctls.
     pub sysctls: Vec<Sysctl>,
-    /// Qdiscs.
+    /// Qdiscs; what hangs under another stands behind it.
     pub qdiscs: Vec<Qdisc>,
     /// Sources that leave the namespace with its own address (the host's alone).
     pub masquerade: Vec<IpAddr>,
+    /// Filters with kernel programs.
+    pub filters: Vec<Filter>,
+    /// What the programs read.
+    pub records: Vec<Record>,
 }
 
 /// The wanted state of one attachment in both namespaces.
@@ -54,12 +60,18 @@ impl DesiredState {
 }
 
 /// What a mode has to know of the node beyond the attachment.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HostFacts {
     /// Index of the ENI, in the host namespace or, if the mode moves it, in the pod.
     pub eni_index: u32,
     /// Its name.
     pub eni_name: String,
+    /// How many queues it sends through.
+    pub eni_queues: u32,
+    /// What all attachments of the ENI need of it; nothing if this one needs nothing.
+    pub eni_use: EniUse,
+    /// The kernel's numbers of the programs; zero where nobody needs them.
+    pub programs: ProgramIds,
     /// The device that got the node's IPv6 default route from a router advertisement, if one did.
     pub advertised_uplink: Option<String>,
     /// The kernel has IPv6 routes by source.

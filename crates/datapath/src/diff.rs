@@ -11,8 +11,8 @@ use crate::former::Former;
 use crate::link::Form;
 use crate::link::pair::is_moved_eni;
 use crate::object::{
-    Address, DISPLACED_PREFIX, Device, Link, LinkAddress, Mac, Names, Neighbour, PROTOCOL, Place, Prefix, Qdisc, Route, Rule,
-    Sysctl, SysctlScope, TABLE_MAIN,
+    Address, DISPLACED_PREFIX, Device, Filter, Link, LinkAddress, Mac, Names, Neighbour, PROTOCOL, Place, Prefix, Qdisc, Record,
+    RecordKey, Route, Rule, Sysctl, SysctlScope, TABLE_MAIN,
 };
 use crate::observed::{Observed, ObservedLink};
 
@@ -43,7 +43,7 @@ impl Problem {
 pub struct Drift {
     /// Where.
     pub place: Place,
-    /// `link`, `address`, `route`, `rule`, `neighbour`, `masquerade`, `sysctl` or `qdisc`.
+    /// `link`, `address`, `route`, `rule`, `neighbour`, `masquerade`, `sysctl`, `qdisc`, `filter` or `record`.
     pub kind: &'static str,
     /// The object as iproute2 would name it.
     pub object: String,
@@ -91,10 +91,20 @@ pub enum Step {
     PutNeighbour(Place, Neighbour),
     /// Make a qdisc, or change the options of ours.
     PutQdisc(Place, Qdisc),
+    /// Put a qdisc in the place of another one of ours.
+    ReplaceQdisc(Place, Qdisc),
     /// Remove a qdisc of ours.
     DeleteQdisc(Place, Qdisc),
     /// Let what comes from this address leave the node with the node's.
     Masquerade(IpAddr),
+    /// Make a filter, or give ours another program.
+    PutFilter(Filter),
+    /// Remove a filter of ours.
+    DeleteFilter(Filter),
+    /// Write a record of the programs.
+    PutRecord(Record),
+    /// Remove a record of the programs.
+    DeleteRecord(RecordKey),
 }
 
 impl Step {
@@ -102,6 +112,7 @@ impl Step {
     pub fn place(&self) -> Place {
         match self {
             Self::Create(_) | Self::Masquerade(_) => Place::Host,
+            Self::PutFilter(_) | Self::DeleteFilter(_) | Self::PutRecord(_) | Self::DeleteRecord(_) => Place::Host,
             Self::SetLink { place, .. }
             | Self::WriteSysctl(place, _)
             | Self::AddAddress(place, _)
@@ -111,13 +122,15 @@ impl Step {
             | Self::DeleteRule(place, _)
             | Self::PutNeighbour(place, _)
             | Self::PutQdisc(place, _)
+            | Self::ReplaceQdisc(place, _)
             | Self::DeleteQdisc(place, _) => *place,
         }
     }
 
     /// Steps run in this order: sysctls of the node; the pair; sysctls of its ends and their qdiscs before they come up (on a device that
     /// is up the kernel waits for packets on their way); the pod; the ENI and its table; the rules; and last what lets packets flow, the
-    /// host end and the route to the pod.
+    /// host end and the route to the pod. What tags, delays and classifies on the ENI is there before a pod can send anything: its qdiscs,
+    /// the records, and then the programs that read them.
     ///
     /// A link that hangs on the ENI cannot be made, or not come up, before the ENI is as it must be.
     pub(crate) fn phase(&self, form: Form) -> Phase {
@@ -129,8 +142,17 @@ impl Step {
             },
             Self::Create(_) => Phase::Birth,
             Self::WriteSysctl(Place::Pod, _) => Phase::PodSysctl,
-            Self::PutQdisc(Place::Pod, _) | Self::DeleteQdisc(Place::Pod, _) => Phase::PodQdisc,
-            Self::PutQdisc(Place::Host, _) | Self::DeleteQdisc(Place::Host, _) => Phase::HostQdisc,
+            Self::PutQdisc(place, qdisc) | Self::ReplaceQdisc(place, qdisc) | Self::DeleteQdisc(place, qdisc) => {
+                match (place, qdisc.device) {
+                    (Place::Pod, _) => Phase::PodQdisc,
+                    (Place::Host, Device::Eni) => Phase::EniQdisc,
+                    (Place::Host, _) => Phase::HostQdisc,
+                }
+            }
+            Self::PutRecord(_) => Phase::Record,
+            Self::PutFilter(_) => Phase::Filter,
+            Self::DeleteFilter(_) => Phase::FilterRemoval,
+            Self::DeleteRecord(_) => Phase::Removal,
             Self::SetLink { place: Place::Pod, .. } => Phase::PodLink,
             Self::AddAddress(Place::Pod, _) => Phase::PodAddress,
             Self::PutNeighbour(Place::Pod, _) => Phase::PodNeighbour,
@@ -160,7 +182,10 @@ impl Step {
             Self::PutRoute(_, route) | Self::DeleteRoute(_, route) => names.route(route),
             Self::AddRule(_, rule) | Self::DeleteRule(_, rule) => rule.to_string(),
             Self::PutNeighbour(_, neighbour) => names.neighbour(neighbour),
-            Self::PutQdisc(_, qdisc) | Self::DeleteQdisc(_, qdisc) => names.qdisc(qdisc),
+            Self::PutQdisc(_, qdisc) | Self::ReplaceQdisc(_, qdisc) | Self::DeleteQdisc(_, qdisc) => names.qdisc(qdisc),
+            Self::PutFilter(filter) | Self::DeleteFilter(filter) => names.filter(filter),
+            Self::PutRecord(record) => names.record(record.key()),
+            Self::DeleteRecord(key) => names.record(*key),
             Self::Masquerade(address) => format!("masquerade {address}"),
         }
     }
@@ -172,6 +197,9 @@ pub(crate) enum Phase {
     NodeSysctl,
     EniBefore,
     Birth,
+    EniQdisc,
+    Record,
+    Filter,
     LinkSysctl,
     HostQdisc,
     PodSysctl,
@@ -188,6 +216,7 @@ pub(crate) enum Phase {
     HostLink,
     HostNeighbour,
     HostRoute,
+    FilterRemoval,
     Removal,
 }
 
@@ -203,7 +232,7 @@ pub struct Difference {
 impl Difference {
     /// What is never mended because it is somebody else's, as a failure: it is said once, not at every look.
     pub(crate) fn left_alone(&self) -> Option<Error> {
-        let foreign = self.step.is_none() && self.drift.kind == "qdisc";
+        let foreign = self.step.is_none() && matches!(self.drift.kind, "qdisc" | "filter");
         let detail = self.drift.detail.as_deref().filter(|_| foreign)?;
         Some(Error::new(ErrorCode::Unsupported, detail).about(self.drift.object.as_str()))
     }

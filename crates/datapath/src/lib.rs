@@ -20,6 +20,7 @@ pub mod mode;
 pub mod object;
 pub mod observed;
 mod pool;
+pub mod programs;
 mod reaper;
 mod registry;
 mod repairer;

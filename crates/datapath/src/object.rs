@@ -3,12 +3,17 @@
 mod address;
 mod display;
 mod name;
+mod record;
 mod traffic;
 
 pub use address::{Family, Mac, Prefix};
 pub use display::Names;
 pub use name::IfName;
-pub use traffic::{Attach, Discipline, QDISC_HANDLE, Qdisc, TICK_NS};
+pub use record::{Record, RecordKey};
+pub use traffic::{
+    Attach, BAND_HANDLE, CLSACT_HANDLE, Direction, Discipline, FILTER_HANDLE, FILTER_PREFIX, FILTER_PRIORITY, FQ_HANDLE, Filter,
+    PRIO_HANDLE, QDISC_HANDLE, Qdisc, TICK_NS,
+};
 
 use std::net::IpAddr;
 

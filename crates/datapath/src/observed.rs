@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use crate::object::{Address, Device, Family, Mac, Neighbour, Qdisc, Route, Rule, SysctlKey, SysctlScope};
+use crate::object::{Address, Device, Family, Filter, Mac, Neighbour, Qdisc, Record, Route, Rule, SysctlKey, SysctlScope};
 
 /// The per-link sysctls the kernel sends along with a link; absent where the family is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,6 +57,8 @@ pub struct ObservedLink {
     pub peer_index: Option<u32>,
     /// The peer lives in another network namespace.
     pub peer_elsewhere: bool,
+    /// Queues that it sends through.
+    pub queues: u32,
     /// Kind of its root qdisc.
     pub root_qdisc: String,
     /// Index of the bridge or bond above it.
@@ -96,6 +98,10 @@ pub struct Observed {
     pub qdiscs: Vec<Qdisc>,
     /// Masqueraded sources.
     pub masquerade: Vec<IpAddr>,
+    /// What stands at the place of our filters.
+    pub filters: Vec<Filter>,
+    /// Records of the kernel programs.
+    pub records: Vec<Record>,
     /// Sysctls of `all` and `default`.
     pub sysctls: HashMap<SysctlKey, i32>,
 }

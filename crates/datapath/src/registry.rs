@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::attachment::Attachment;
 use crate::error::{Error, ErrorCode, Result};
+use crate::mode::eni::EniUse;
 use crate::object::Mac;
 
 /// One guarded attachment.
@@ -162,6 +163,12 @@ impl Registry {
     /// The id of the attachment that holds an address.
     pub fn owner(&self, address: &IpAddr) -> Option<&str> {
         self.addresses.get(address).map(String::as_str)
+    }
+
+    /// What all attachments of an ENI need of it.
+    pub fn eni_use(&self, mac: Mac) -> EniUse {
+        let of_eni = self.all().filter(|guarded| guarded.attachment.eni_mac == mac);
+        of_eni.fold(EniUse::default(), |needs, guarded| needs.and(EniUse::of(&guarded.attachment)))
     }
 
     /// True if attachment `id` is guarded and newer than `generation`.

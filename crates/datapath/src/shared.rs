@@ -1,6 +1,7 @@
 //! What the threads of one datapath share.
 
 use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -12,9 +13,11 @@ use crate::kernel::observe;
 use crate::kernel::socket::Socket;
 use crate::ledger::Ledger;
 use crate::masquerade::Masquerade;
-use crate::object::Mac;
+use crate::mode::eni::EniUse;
+use crate::object::{Mac, Record};
 use crate::observed::ObservedLink;
 use crate::pool::Worker;
+use crate::programs::{ProgramIds, ProgramStore};
 use crate::reaper::Reaper;
 use crate::registry::Registry;
 use crate::verb::symmetric::Symmetric;
@@ -39,6 +42,8 @@ pub struct Shared {
     pub masquerade: Masquerade,
     /// ENIs with our marks may be in namespaces that no attachment names.
     pub strays: AtomicBool,
+    /// The kernel programs.
+    pub programs: ProgramStore,
     /// Collection must not remove what an attach has just found to be there.
     making: RwLock<()>,
     /// Symmetric routing.
@@ -57,7 +62,7 @@ pub struct Context<'a> {
 
 impl Shared {
     /// Nothing guarded yet.
-    pub fn new(home: &Arc<Netns>) -> Result<Self> {
+    pub fn new(home: &Arc<Netns>, bpffs: PathBuf) -> Result<Self> {
         let reaper = Reaper::start(home)?;
         let own_ports = Mutex::new(HashSet::from([reaper.port]));
         let arrivals = Arrivals::new(home)?;
@@ -71,6 +76,7 @@ impl Shared {
             ledger: Ledger::open(home)?,
             masquerade: Masquerade::default(),
             strays: AtomicBool::new(true),
+            programs: ProgramStore::new(bpffs),
             making: RwLock::default(),
             symmetric: Mutex::default(),
             own_ports,
@@ -131,6 +137,20 @@ impl Shared {
             None => self.lock_enis().remove(&mac),
         };
         Ok(found)
+    }
+
+    /// The programs' numbers for who needs them. A kernel that has none gives zeros, which no filter has; attaching says why.
+    pub fn program_ids(&self, needs: EniUse) -> ProgramIds {
+        if needs.any() {
+            self.programs.open().unwrap_or_default()
+        } else {
+            ProgramIds::default()
+        }
+    }
+
+    /// The wanted records as they are now; none where there are no programs.
+    pub fn see_records(&self, wanted: &[Record]) -> Vec<Record> {
+        self.programs.records(wanted.iter().map(Record::key)).unwrap_or_default()
     }
 
     fn lock_enis(&self) -> MutexGuard<'_, HashMap<Mac, u32>> {

@@ -134,6 +134,7 @@ export class TestNode {
       join(repositoryRoot, "dist/terwayd"),
       ...["--config", join(directory, "eni/eni_conf"), "--cni-conf", join(directory, "eni/10-terway.conf")],
       ...["--cni-conf-dir", join(directory, "net.d"), "--run-dir", join(directory, "run"), "--state-dir", join(directory, "state")],
+      ...["--bpffs", join(directory, "bpf")],
       ...["--objects", join(directory, "objects"), "--node-name", this.id, "--cool-down", "1", ...(options.args ?? [])],
     ]);
     const env = {

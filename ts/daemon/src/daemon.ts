@@ -69,7 +69,7 @@ export async function runDaemon(options: DaemonOptions, stop: AbortSignal): Prom
   const background = new Background(stop);
   let conf = options.config.conf;
 
-  const datapath = openDatapath();
+  const datapath = openDatapath({ bpffs: flags.bpffs });
   const tooOld = refuseKernel(datapath.status().kernelRelease);
   if (tooOld !== undefined) throw new Error(tooOld);
   const objects = flags.objects === undefined ? undefined : new ObjectDirectory(flags.objects, flags.nodeName, log);

@@ -8,6 +8,7 @@ test("defaults are Terway's places", () => {
       config: "/etc/eni/eni_conf",
       runDir: "/var/run/eni",
       stateDir: "/var/lib/cni/terway",
+      bpffs: "/sys/fs/bpf",
       cniConfDir: "/etc/cni/net.d",
       nodeName: "node-1",
     },

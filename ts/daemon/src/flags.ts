@@ -9,6 +9,8 @@ export interface Flags {
   readonly cniConfDir: string;
   readonly runDir: string;
   readonly stateDir: string;
+  /** BPF file system, or a folder of it, for kernel programs. */
+  readonly bpffs: string;
   readonly nodeName: string;
   /** Directory of Kubernetes objects; absent: what the runtime says is all that is known of pods. */
   readonly objects?: string;
@@ -35,6 +37,7 @@ Usage: terwayd [flags]
   --cni-conf-dir DIR    where the runtime reads its conflist             (/etc/cni/net.d)
   --run-dir DIR         sockets and tombstones                           (/var/run/eni)
   --state-dir DIR       journal                                          (/var/lib/cni/terway)
+  --bpffs DIR           BPF file system for kernel programs              (/sys/fs/bpf)
   --node-name NAME      name of this node                                (NODE_NAME, else the host name)
   --objects DIR         Kubernetes objects (Pod, Node, PodENI) as JSON files, where no API server is
   --daemon-mode MODE    ENIMultiIP, the only one                         (ENIMultiIP)
@@ -58,6 +61,7 @@ const options = {
   "cni-conf-dir": { type: "string" },
   "run-dir": { type: "string" },
   "state-dir": { type: "string" },
+  bpffs: { type: "string" },
   "node-name": { type: "string" },
   objects: { type: "string" },
   "daemon-mode": { type: "string" },
@@ -107,6 +111,7 @@ export function readFlags(args: readonly string[], env: Readonly<Record<string, 
       cniConfDir: values["cni-conf-dir"] ?? "/etc/cni/net.d",
       runDir: values["run-dir"] ?? "/var/run/eni",
       stateDir: values["state-dir"] ?? "/var/lib/cni/terway",
+      bpffs: values.bpffs ?? "/sys/fs/bpf",
       nodeName: values["node-name"] || env.NODE_NAME || hostname(),
       ...(values.objects ? { objects: values.objects } : {}),
       ruleForm,

@@ -3,8 +3,11 @@
 
 /** The datapath of this process and its network namespace. */
 export declare class NativeDatapath {
-  /** Opens the datapath of the network namespace the process is in. Throws if netlink is not to be had. */
-  static open(): NativeDatapath
+  /**
+   * Opens the datapath of the network namespace the process is in; kernel programs are pinned under `bpffs`. Throws if netlink is not
+   * to be had.
+   */
+  static open(bpffs: string): NativeDatapath
   /** What the running kernel can do, found out by trying. Rejects if no network namespace can be made. */
   probe(): Promise<KernelCapabilities>
   /** Makes the kernel equal to the attachment. */

@@ -49,6 +49,7 @@ fn desired(rule_form: RuleForm) -> DesiredState {
             eni_name: "eth1".into(),
             advertised_uplink: uplink,
             source_routes: true,
+            ..HostFacts::default()
         },
     )
 }
@@ -148,6 +149,22 @@ impl Kernel {
                 qdiscs.retain(|seen| !rival(seen));
                 qdiscs.push(qdisc);
             }
+            Step::ReplaceQdisc(place, qdisc) => {
+                let qdiscs = &mut self.at(place).qdiscs;
+                qdiscs.retain(|seen| (seen.device, seen.attach) != (qdisc.device, qdisc.attach));
+                qdiscs.push(qdisc);
+            }
+            Step::PutFilter(filter) => {
+                let filters = &mut self.host.filters;
+                filters.retain(|seen| (seen.device, seen.direction) != (filter.device, filter.direction));
+                filters.push(filter);
+            }
+            Step::DeleteFilter(filter) => self.host.filters.retain(|seen| *seen != filter),
+            Step::PutRecord(record) => {
+                self.host.records.retain(|seen| seen.key() != record.key());
+                self.host.records.push(record);
+            }
+            Step::DeleteRecord(key) => self.host.records.retain(|seen| seen.key() != key),
             Step::DeleteQdisc(place, qdisc) => self.at(place).qdiscs.retain(|seen| *seen != qdisc),
             Step::Masquerade(address) => self.host.masquerade.push(address),
             Step::PutNeighbour(place, neighbour) => {

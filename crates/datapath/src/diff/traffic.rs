@@ -2,7 +2,7 @@
 
 use super::{Problem, Side, Step};
 use crate::desired::NamespaceState;
-use crate::object::{Device, Qdisc};
+use crate::object::{Device, Filter, Qdisc, Record};
 
 impl Side<'_> {
     pub(super) fn traffic(&mut self, wanted: &NamespaceState) {
@@ -10,6 +10,12 @@ impl Side<'_> {
             self.qdisc(qdisc);
         }
         self.unexpected_qdiscs(wanted);
+        for filter in &wanted.filters {
+            self.filter(filter);
+        }
+        for record in &wanted.records {
+            self.record(record);
+        }
     }
 
     fn qdisc(&mut self, wanted: &Qdisc) {
@@ -28,13 +34,50 @@ impl Side<'_> {
             return;
         }
         let detail = format!("{found}, want {}", self.names.qdisc_with_options(wanted));
-        if wanted.discipline.kind() != seen.discipline.kind() {
+        let same_kind = wanted.discipline.kind() == seen.discipline.kind();
+        if !same_kind && wanted.handle != seen.handle {
+            let replace = Step::ReplaceQdisc(self.place, wanted.clone());
+            return self.report("qdisc", object, Problem::Different, Some(detail), Some(replace));
+        }
+        if !same_kind {
             // The kernel changes options, not kinds.
             let delete = Step::DeleteQdisc(self.place, seen.clone());
             let object = self.names.qdisc(seen);
             self.report("qdisc", object, Problem::Unexpected, None, Some(delete));
         }
         self.report("qdisc", object, Problem::Different, Some(detail), Some(put));
+    }
+
+    fn filter(&mut self, wanted: &Filter) {
+        let in_place = |seen: &&Filter| seen.device == wanted.device && seen.direction == wanted.direction;
+        let object = self.names.filter(wanted);
+        let put = Some(Step::PutFilter(wanted.clone()));
+        match self.seen.filters.iter().find(in_place) {
+            None => self.report("filter", object, Problem::Missing, None, put),
+            Some(seen) if seen == wanted => {}
+            Some(seen) if seen.is_ours() => {
+                let detail = format!("runs program {}, want {}", seen.program, wanted.program);
+                self.report("filter", object, Problem::Different, Some(detail), put);
+            }
+            Some(seen) => {
+                let detail = format!(
+                    "found {}, which somebody else made and which stays; ours is not in force",
+                    self.names.filter(seen)
+                );
+                self.report("filter", object, Problem::Different, Some(detail), None);
+            }
+        }
+    }
+
+    fn record(&mut self, wanted: &Record) {
+        let seen = self.seen.records.iter().find(|seen| seen.key() == wanted.key());
+        let (problem, detail) = match seen {
+            Some(seen) if seen == wanted => return,
+            Some(seen) => (Problem::Different, Some(format!("{seen:?}, want {wanted:?}"))),
+            None => (Problem::Missing, None),
+        };
+        let object = self.names.record(wanted.key());
+        self.report("record", object, problem, detail, Some(Step::PutRecord(*wanted)));
     }
 
     /// Qdiscs of ours on the ends of the pair belong to this attachment alone. Those of the ENI are shared and left to collection.

@@ -25,6 +25,7 @@ pub fn link(payload: &[u8]) -> Option<ObservedLink> {
             IFLA_IFNAME => link.name = text(value),
             IFLA_ADDRESS => link.mac = Mac::from_bytes(value),
             IFLA_MTU => link.mtu = u32_at(value, 0)?,
+            IFLA_NUM_TX_QUEUES => link.queues = u32_at(value, 0)?,
             IFLA_QDISC => link.root_qdisc = text(value),
             IFLA_LINK => link.peer_index = u32_at(value, 0),
             IFLA_LINK_NETNSID => link.peer_elsewhere = true,

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use netlink_packet_route::RouteNetlinkMessage;
 
+use super::filter;
 use super::message::{self, LinkChange};
 use super::netns::Netns;
 use super::observe;
@@ -18,8 +19,9 @@ use crate::desired::DesiredState;
 use crate::diff::{Step, stands_beside};
 use crate::error::{Error, ErrorCode, Result};
 use crate::masquerade::Masquerade;
-use crate::object::{Device, Family, LinkAddress, Mac, Place, Prefix, Qdisc, Route, RouteKind, Scope, TABLE_MAIN};
+use crate::object::{Device, Family, Filter, LinkAddress, Mac, Place, Prefix, Qdisc, Route, RouteKind, Scope, TABLE_MAIN};
 use crate::observed::ObservedLink;
+use crate::programs::{ProgramStore, program_of};
 
 const ENOENT: i32 = 2;
 const ESRCH: i32 = 3;
@@ -137,6 +139,8 @@ pub struct Executor<'a> {
     pub desired: &'a DesiredState,
     /// Indices and MACs; those of a new link are filled in when it is made.
     pub parts: Parts,
+    /// For filters and records.
+    pub programs: &'a ProgramStore,
     /// For tests.
     pub failpoint: Failpoint,
     /// What happens after a failure: `false` stops, `true` goes on and collects.
@@ -152,8 +156,9 @@ impl Executor<'_> {
     pub fn run(&mut self, steps: &[Step]) -> Result<()> {
         let mut rest = steps;
         while let Some(first) = rest.first() {
-            let batchable =
-                |step: &&Step| kind(step) == kind(first) && kind(step) != Kind::Birth && step.place() == first.place();
+            let batchable = |step: &&Step| {
+                kind(step) == kind(first) && !matches!(kind(step), Kind::Birth | Kind::Filter) && step.place() == first.place()
+            };
             let most = if self.failpoint.armed() { 1 } else { BATCH };
             let length = rest.iter().take(most).take_while(batchable).count().max(1);
             let (now, later) = rest.split_at(length);
@@ -166,6 +171,8 @@ impl Executor<'_> {
                 Step::Create(device) => self.create(*device),
                 Step::WriteSysctl(place, _) => self.write_sysctls(*place, now),
                 Step::Masquerade(_) => self.masquerade(now),
+                Step::PutRecord(_) | Step::DeleteRecord(_) => self.write_records(now),
+                Step::PutFilter(filter) => self.put_filter(first, filter),
                 _ => self.netlink(first.place(), now),
             });
             match result {
@@ -239,6 +246,36 @@ impl Executor<'_> {
         first_failure.map_or(Ok(()), Err)
     }
 
+    fn write_records(&mut self, steps: &[Step]) -> Result<()> {
+        for step in steps {
+            let written = match step {
+                Step::PutRecord(record) => self.programs.put(record).map(|()| true),
+                Step::DeleteRecord(key) => self.programs.remove(*key),
+                _ => Ok(false),
+            };
+            self.done += u32::from(written.map_err(|error| error.about(step.object(&self.desired.names)))?);
+        }
+        Ok(())
+    }
+
+    fn put_filter(&mut self, step: &Step, filter: &Filter) -> Result<()> {
+        let index = self.parts.index(filter.device)?;
+        let name = program_of(filter.direction);
+        let message = self.programs.with(|programs| {
+            Ok(filter::put(
+                index,
+                filter.direction,
+                &filter.name,
+                programs.program(name).fd()?,
+            ))
+        })?;
+        let answer = self.host.request(message, NLM_F_CREATE)?;
+        if self.judge(step, answer)? {
+            self.done += 1;
+        }
+        Ok(())
+    }
+
     fn socket(&mut self, place: Place) -> Result<&mut Socket> {
         match place {
             Place::Host => Ok(self.host),
@@ -252,7 +289,10 @@ impl Executor<'_> {
         match (step, refusal.errno) {
             (Step::AddAddress(..) | Step::AddRule(..) | Step::PutRoute(..), EEXIST) => Ok(false),
             (Step::DeleteRoute(..) | Step::DeleteRule(..) | Step::DeleteQdisc(..), ENOENT | ESRCH | ENODEV) => Ok(false),
-            (Step::PutQdisc(_, qdisc), ENOENT) => Err(no_such_qdisc(qdisc, &refusal).about(step.object(&self.desired.names))),
+            (Step::DeleteFilter(_), ENOENT | ENODEV | EINVAL) => Ok(false),
+            (Step::PutQdisc(_, qdisc) | Step::ReplaceQdisc(_, qdisc), ENOENT) => {
+                Err(no_such_qdisc(qdisc, &refusal).about(step.object(&self.desired.names)))
+            }
             (Step::SetLink { name: Some(_), .. }, EBUSY) => self.rename_while_up(step),
             (Step::PutRoute(Place::Host, route), EINVAL) if needs_admission(route) => self.put_with_admission(step, route),
             _ => Err(refusal.error(request_name(step)).about(step.object(&self.desired.names))),
@@ -332,6 +372,8 @@ enum Kind {
     Birth,
     Sysctl,
     Masquerade,
+    Record,
+    Filter,
     Netlink,
 }
 
@@ -340,6 +382,8 @@ fn kind(step: &Step) -> Kind {
         Step::Create(_) => Kind::Birth,
         Step::WriteSysctl(..) => Kind::Sysctl,
         Step::Masquerade(_) => Kind::Masquerade,
+        Step::PutRecord(_) | Step::DeleteRecord(_) => Kind::Record,
+        Step::PutFilter(_) => Kind::Filter,
         _ => Kind::Netlink,
     }
 }
@@ -364,7 +408,12 @@ fn needs_admission(route: &Route) -> bool {
 fn request(step: &Step, parts: &Parts) -> Result<Request> {
     let device = |route: &Route| route.device.map(|device| parts.index(device)).transpose();
     let (message, flags) = match step {
-        Step::Create(_) | Step::WriteSysctl(..) | Step::Masquerade(_) => {
+        Step::Create(_)
+        | Step::WriteSysctl(..)
+        | Step::Masquerade(_)
+        | Step::PutRecord(_)
+        | Step::DeleteRecord(_)
+        | Step::PutFilter(_) => {
             return Err(Error::new(ErrorCode::Kernel, "not a single netlink request"));
         }
         Step::SetLink {
@@ -410,6 +459,8 @@ fn request(step: &Step, parts: &Parts) -> Result<Request> {
             let message = message::put_neighbour(parts.index(neighbour.device)?, neighbour.address, mac);
             (message, NLM_F_CREATE | NLM_F_REPLACE)
         }
+        Step::ReplaceQdisc(_, qdisc) => (queueing::put(parts.index(qdisc.device)?, qdisc), NLM_F_CREATE | NLM_F_REPLACE),
+        Step::DeleteFilter(filter) => (filter::delete(parts.index(filter.device)?, filter.direction), 0),
         Step::PutQdisc(_, qdisc) => (queueing::put(parts.index(qdisc.device)?, qdisc), NLM_F_CREATE),
         Step::DeleteQdisc(_, qdisc) => (queueing::delete(parts.index(qdisc.device)?, qdisc), 0),
     };
@@ -428,7 +479,10 @@ fn request_name(step: &Step) -> &'static str {
         Step::AddRule(..) => "RTM_NEWRULE",
         Step::DeleteRule(..) => "RTM_DELRULE",
         Step::PutNeighbour(..) => "RTM_NEWNEIGH",
-        Step::PutQdisc(..) => "RTM_NEWQDISC",
+        Step::PutQdisc(..) | Step::ReplaceQdisc(..) => "RTM_NEWQDISC",
+        Step::PutFilter(_) => "RTM_NEWTFILTER",
+        Step::DeleteFilter(_) => "RTM_DELTFILTER",
+        Step::PutRecord(_) | Step::DeleteRecord(_) => "bpf",
         Step::DeleteQdisc(..) => "RTM_DELQDISC",
     }
 }

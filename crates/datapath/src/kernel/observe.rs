@@ -6,16 +6,16 @@ use std::os::fd::BorrowedFd;
 
 use super::decode;
 use super::message;
-use super::queueing;
 use super::socket::{Answer, Request, Socket};
 use super::sysctl::SysctlTree;
+use super::traffic;
 use super::uapi::{RTM_NEWADDR, RTM_NEWLINK, RTM_NEWNEIGH, RTM_NEWNSID, RTM_NEWROUTE, RTM_NEWRULE};
 use crate::attachment::ALIAS_PREFIX;
 use crate::desired::DesiredState;
 use crate::error::Result;
 use crate::ledger::Selectors;
 use crate::object::{
-    Address, Attach, DISPLACED_PREFIX, Device, Family, Neighbour, PROTOCOL, Prefix, Qdisc, Route, Rule, SysctlScope, TABLE_MAIN,
+    Address, DISPLACED_PREFIX, Device, Family, Neighbour, PROTOCOL, Prefix, Route, Rule, SysctlScope, TABLE_MAIN,
 };
 use crate::observed::{Observed, ObservedLink};
 
@@ -303,28 +303,9 @@ pub fn observe_host(socket: &mut Socket, desired: &DesiredState, rules: Vec<Rule
             .filter(|neighbour| neighbour.device == Device::HostEnd);
         seen.neighbours.extend(wanted_neighbours(socket, host_end, wanted)?);
     }
-    see_qdiscs(socket, &desired.host.qdiscs, seen)?;
+    traffic::observe(socket, &desired.host, seen)?;
     name_devices(seen);
     Ok(())
-}
-
-/// Looks at the root qdiscs of devices where one is wanted or where the link shows a kind of ours; there is nothing to ask for others.
-fn see_qdiscs(socket: &mut Socket, wanted: &[Qdisc], seen: &mut Observed) -> Result<()> {
-    let interesting = |(device, link): &(&Device, &ObservedLink)| {
-        wanted.iter().any(|qdisc| qdisc.device == **device) || may_be_ours(**device, &link.root_qdisc)
-    };
-    let devices: Vec<u32> = (seen.links.iter().filter(interesting)).map(|(_, link)| link.index).collect();
-    for index in devices {
-        let mut places: Vec<Attach> = wanted.iter().map(|qdisc| qdisc.attach).collect();
-        places.push(Attach::Root);
-        seen.qdiscs.extend(queueing::observe(socket, index, places)?);
-    }
-    Ok(())
-}
-
-/// True if a root qdisc of this kind on this device may be one of ours that nobody wants any more.
-fn may_be_ours(device: Device, kind: &str) -> bool {
-    matches!((device, kind), (Device::HostEnd | Device::PodEnd, "tbf"))
 }
 
 /// Completes the pod's view; `seen.links` holds those of its links that are there.
@@ -347,7 +328,7 @@ pub fn observe_pod(socket: &mut Socket, desired: &DesiredState, seen: &mut Obser
             seen.rules.extend(rules(socket, family)?);
         }
     }
-    see_qdiscs(socket, &desired.pod.qdiscs, seen)?;
+    traffic::observe(socket, &desired.pod, seen)?;
     name_devices(seen);
     Ok(())
 }
@@ -398,4 +379,7 @@ pub fn name_devices(seen: &mut Observed) {
         .iter_mut()
         .for_each(|neighbour| neighbour.device = named(neighbour.device));
     seen.qdiscs.iter_mut().for_each(|qdisc| qdisc.device = named(qdisc.device));
+    seen.filters
+        .iter_mut()
+        .for_each(|filter| filter.device = named(filter.device));
 }

@@ -4,6 +4,7 @@ use netlink_packet_core::DefaultNla;
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::tc::{TcAttribute, TcMessage};
 
+use super::raw::Attributes;
 use super::socket::{Request, Socket};
 use super::uapi::RTM_NEWQDISC;
 use super::wire::{attributes, text, u32_at, u64_at};
@@ -15,6 +16,9 @@ const TCA_OPTIONS: u16 = 2;
 const TCA_TBF_PARMS: u16 = 1;
 const TCA_TBF_RATE64: u16 = 4;
 const TCA_TBF_BURST: u16 = 6;
+const TCA_FQ_FLOW_PLIMIT: u16 = 2;
+/// `struct tc_prio_qopt` of three bands with the default map.
+const PRIO: [u8; 20] = prio();
 /// With it the kernel computes times itself and needs no table.
 const TC_LINKLAYER_ETHERNET: u8 = 1;
 /// Before Linux 6.14 the answer to `RTM_GETQDISC` is a notification, and comes back to the asker only with this flag.
@@ -72,23 +76,26 @@ fn options(discipline: &Discipline) -> Vec<u8> {
             parameters.extend([0; 12]);
             parameters.extend(limit.to_ne_bytes());
             parameters.extend([0; 8]);
-            let mut options = attribute(TCA_TBF_PARMS, &parameters);
-            options.extend(attribute(TCA_TBF_BURST, &burst.to_ne_bytes()));
+            let options = Attributes::default()
+                .with(TCA_TBF_PARMS, &parameters)
+                .with(TCA_TBF_BURST, &burst.to_ne_bytes());
             if low_rate == u32::MAX {
-                options.extend(attribute(TCA_TBF_RATE64, &rate.to_ne_bytes()));
+                options.with(TCA_TBF_RATE64, &rate.to_ne_bytes()).into_bytes()
+            } else {
+                options.into_bytes()
             }
-            options
         }
-        Discipline::Other(_) => Vec::new(),
+        Discipline::Prio => PRIO.to_vec(),
+        Discipline::Fq { flow_limit } => Attributes::default()
+            .with(TCA_FQ_FLOW_PLIMIT, &flow_limit.to_ne_bytes())
+            .into_bytes(),
+        Discipline::Mq | Discipline::Clsact | Discipline::Other(_) => Vec::new(),
     }
 }
 
-fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
-    let mut bytes = ((value.len() + 4) as u16).to_ne_bytes().to_vec();
-    bytes.extend(kind.to_ne_bytes());
-    bytes.extend(value);
-    bytes.resize(super::wire::align(bytes.len()), 0);
-    bytes
+const fn prio() -> [u8; 20] {
+    let [a, b, c, d] = 3i32.to_ne_bytes();
+    [a, b, c, d, 1, 2, 2, 2, 1, 2, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1]
 }
 
 /// `RTM_NEWQDISC`, `RTM_DELQDISC`
@@ -112,6 +119,13 @@ pub fn decode(payload: &[u8]) -> Option<Qdisc> {
 fn discipline(kind: String, options: &[u8]) -> Discipline {
     match kind.as_str() {
         "tbf" => tbf(options).unwrap_or(Discipline::Other(kind)),
+        "prio" if options.starts_with(&PRIO) => Discipline::Prio,
+        "fq" => attributes(options, 0)
+            .find(|(kind, _)| *kind == TCA_FQ_FLOW_PLIMIT)
+            .and_then(|(_, limit)| u32_at(limit, 0))
+            .map_or(Discipline::Other(kind), |flow_limit| Discipline::Fq { flow_limit }),
+        "mq" => Discipline::Mq,
+        "clsact" => Discipline::Clsact,
         _ => Discipline::Other(kind),
     }
 }

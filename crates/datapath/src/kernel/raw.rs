@@ -67,6 +67,11 @@ impl Message {
 pub struct Attributes(Vec<u8>);
 
 impl Attributes {
+    /// As they stand in a message.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
+
     /// With an attribute.
     #[must_use]
     pub fn with(mut self, kind: u16, value: &[u8]) -> Self {

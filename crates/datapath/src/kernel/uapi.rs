@@ -27,6 +27,7 @@ pub const RTM_DELRULE: u16 = 33;
 pub const RTM_NEWQDISC: u16 = 36;
 pub const RTM_DELQDISC: u16 = 37;
 pub const RTM_NEWTFILTER: u16 = 44;
+pub const RTM_DELTFILTER: u16 = 45;
 pub const RTM_NEWNETCONF: u16 = 80;
 pub const RTM_NEWNSID: u16 = 88;
 

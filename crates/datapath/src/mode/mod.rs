@@ -1,5 +1,6 @@
 //! One pure function for each datapath mode: attachment and facts of the node in, wanted kernel state out.
 
+pub mod eni;
 pub mod exclusive;
 pub mod ipvlan;
 pub mod policy_route;
@@ -19,5 +20,6 @@ pub fn desired_state(attachment: &Attachment, facts: &HostFacts) -> DesiredState
         Mode::Exclusive => exclusive::desired_state(attachment, facts),
     };
     shaping::shape(&mut desired, attachment);
+    eni::serve(&mut desired.host, attachment, facts);
     desired
 }

@@ -82,18 +82,20 @@ pub(super) fn end(device: Device, name: &str, attachment: &Attachment) -> Link {
 }
 
 pub(super) fn legs(attachment: &Attachment) -> impl Iterator<Item = Leg> {
+    // The member's own gateway would be asked for without the member's tag; the trunk's is the same router.
+    let trunk = attachment.trunk;
     let ipv4 = attachment.ipv4.map(|ipv4| Leg {
         family: Family::V4,
         pod: ipv4.address.into(),
         prefix_length: ipv4.prefix_length,
-        gateway: ipv4.gateway.into(),
+        gateway: trunk.and_then(|trunk| trunk.gateway_ipv4).unwrap_or(ipv4.gateway).into(),
         host: attachment.host_ipv4.map(IpAddr::from),
     });
     let ipv6 = attachment.ipv6.map(|ipv6| Leg {
         family: Family::V6,
         pod: ipv6.address.into(),
         prefix_length: ipv6.prefix_length,
-        gateway: ipv6.gateway.into(),
+        gateway: trunk.and_then(|trunk| trunk.gateway_ipv6).unwrap_or(ipv6.gateway).into(),
         host: attachment.host_ipv6.map(IpAddr::from),
     });
     ipv4.into_iter().chain(ipv6)
@@ -201,6 +203,7 @@ pub fn shared_rules(attachment: &Attachment) -> Vec<Rule> {
         eni_name: String::new(),
         advertised_uplink: None,
         source_routes: true,
+        ..HostFacts::default()
     };
     let mut host = NamespaceState::default();
     if !matches!(attachment.mode, Mode::PolicyRoute | Mode::Netkit) {

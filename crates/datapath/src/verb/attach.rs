@@ -15,6 +15,7 @@ use crate::kernel::observe::{self, LinkLocal};
 use crate::kernel::uapi::RTN_LOCAL;
 use crate::link::{self, Form, Found, Progress};
 use crate::mode;
+use crate::mode::eni::EniUse;
 use crate::object::{Device, Link, Mac, RouteKind};
 use crate::observed::{Observed, ObservedLink};
 use crate::shared::Context;
@@ -77,6 +78,10 @@ pub fn attach(
     started: Instant,
     failpoint: Failpoint,
 ) -> Result<Outcome> {
+    // Refused before anything changes, with the kernel's reason.
+    if EniUse::of(attachment).any() {
+        context.shared.programs.open()?;
+    }
     let mut progress = Progress {
         failpoint,
         ..Progress::default()
@@ -128,7 +133,7 @@ impl Attach<'_, '_> {
         }
         let uplink = view::advertised_uplink(self.context, self.attachment, false)?;
         found.host.extend(uplink.map(|link| (Device::Uplink, link)));
-        let Some(desired) = view::desired(self.attachment, &found) else {
+        let Some(desired) = view::desired(self.context.shared, self.attachment, &found) else {
             return Ok(None);
         };
         let host = view::see_host(self.context, &desired, found.host, RuleSource::Ledger)?;
@@ -178,6 +183,7 @@ impl Attach<'_, '_> {
             pod: Some(&mut self.pod),
             desired: &view.desired,
             parts,
+            programs: &self.context.shared.programs,
             failpoint: self.progress.failpoint,
             go_on: false,
             done: 0,

@@ -28,7 +28,7 @@ pub fn check(context: &mut Context<'_>, attachment: &Attachment) -> Result<Vec<D
     let mut found = link::find(context, attachment, pod.as_mut(), true)?;
     let uplink = view::advertised_uplink(context, attachment, true)?;
     found.host.extend(uplink.map(|link| (Device::Uplink, link)));
-    let Some(desired) = view::desired(attachment, &found) else {
+    let Some(desired) = view::desired(context.shared, attachment, &found) else {
         drifts.push(view::missing_eni(attachment));
         return Ok(drifts);
     };

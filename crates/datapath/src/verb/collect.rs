@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use netlink_packet_route::RouteNetlinkMessage;
 
 use super::detach::{Removal, remove_all, remove_hanging, remove_rule, retire};
+use super::eni;
 use super::release;
 use crate::attachment::{ALIAS_PREFIX, Mode};
 use crate::error::{Error, Result};
@@ -54,6 +55,13 @@ pub fn collect(context: &mut Context<'_>) -> Collected {
     let mut failpoint = Failpoint::OFF;
     if let Err(error) = remove_all(context, removals, &mut collected.failures, &mut failpoint) {
         collected.failures.push(error);
+    }
+    match observe::links(&mut context.worker.socket) {
+        Ok(links) => {
+            let relieved = eni::collect(context, &links, &mut collected.failures);
+            collected.removed.extend(relieved);
+        }
+        Err(error) => collected.failures.push(error),
     }
     context.shared.reaper.announce(retired);
     collected.failures.extend(context.shared.reaper.take_error());

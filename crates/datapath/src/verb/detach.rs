@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use netlink_packet_route::RouteNetlinkMessage;
 
+use super::eni;
 use super::release::release;
 use crate::error::{Error, Result};
 use crate::kernel::execute::{BATCH, Failpoint};
@@ -14,7 +15,8 @@ use crate::kernel::socket::Request;
 use crate::link::{hanging, pair};
 use crate::mode::source_tree::PRIORITY_END;
 use crate::object::{
-    Device, Family, GROUP_RETIRED, PRIORITY_FROM_POD, PRIORITY_TO_POD, PROTOCOL, Prefix, Route, Rule, TABLE_MAIN, displaced_name,
+    Device, Family, GROUP_RETIRED, PRIORITY_FROM_POD, PRIORITY_TO_POD, PROTOCOL, Prefix, RecordKey, Route, Rule, TABLE_MAIN,
+    displaced_name,
 };
 use crate::observed::ObservedLink;
 use crate::registry::Guarded;
@@ -101,6 +103,11 @@ pub fn detach(context: &mut Context<'_>, target: &Target, guarded: Option<&Guard
     if link.is_some() {
         context.shared.reaper.retired(1);
     }
+    let forgotten = forget(context, guarded, &addresses, &mut failpoint).unwrap_or_else(|error| {
+        detached.failures.push(error);
+        false
+    });
+    detached.already_gone &= !forgotten;
     detached
 }
 
@@ -112,6 +119,24 @@ fn unmask(context: &mut Context<'_>, guarded: Option<&Guarded>, addresses: &[IpA
     let masquerade = &context.shared.masquerade;
     let gone = masquerade.remove(&context.worker.home, |address| addresses.contains(address))?;
     Ok(!gone.is_empty())
+}
+
+/// Removes what the kernel programs know of the addresses, now that nothing can be sent from them any more, and what the ENI had for them.
+fn forget(context: &mut Context<'_>, guarded: Option<&Guarded>, addresses: &[IpAddr], failpoint: &mut Failpoint) -> Result<bool> {
+    let mut forgotten = false;
+    for address in addresses {
+        if context.shared.programs.has(RecordKey::Endpoint(*address))? {
+            failpoint.pass()?;
+            forgotten |= context.shared.programs.remove(RecordKey::Endpoint(*address))?;
+        }
+    }
+    if let Some(guarded) = guarded {
+        let mut failures = eni::relieve(context, guarded, failpoint)?;
+        if let Some(first) = failures.drain(..).next() {
+            return Err(first);
+        }
+    }
+    Ok(forgotten)
 }
 
 fn netns_of<'a>(target: &'a Target, guarded: Option<&'a Guarded>) -> Option<&'a str> {

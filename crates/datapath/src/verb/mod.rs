@@ -5,6 +5,7 @@ pub mod check;
 pub mod collect;
 pub mod detach;
 pub mod displace;
+pub mod eni;
 pub mod host;
 pub mod release;
 pub mod repair;

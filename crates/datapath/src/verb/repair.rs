@@ -51,7 +51,7 @@ fn mend(context: &mut Context<'_>, attachment: &Arc<Attachment>, pods: bool, rep
     }
     let uplink = view::advertised_uplink(context, attachment, false)?;
     found.host.extend(uplink.map(|link| (Device::Uplink, link)));
-    let Some(desired) = view::desired(attachment, &found) else {
+    let Some(desired) = view::desired(context.shared, attachment, &found) else {
         let drift = view::missing_eni(attachment);
         let object = drift.object.clone();
         repaired.drifts.push(drift);
@@ -109,7 +109,7 @@ pub fn pod_agrees(context: &mut Context<'_>, attachment: &Attachment) -> Result<
         other => other?,
     };
     let found = link::find(context, attachment, Some(&mut pod), false)?;
-    let Some(desired) = view::desired(attachment, &found) else {
+    let Some(desired) = view::desired(context.shared, attachment, &found) else {
         return Ok(false);
     };
     let seen_pod = view::see_pod(&desired, &mut pod, found.pod)?;
@@ -150,6 +150,7 @@ fn execute(
         pod,
         desired,
         parts,
+        programs: &context.shared.programs,
         failpoint: Failpoint::OFF,
         go_on: true,
         done: 0,

@@ -10,11 +10,12 @@ use crate::desired::DesiredState;
 use crate::diff::diff;
 use crate::error::Result;
 use crate::kernel::sysctl::SysctlTree;
-use crate::kernel::{observe, queueing};
+use crate::kernel::{filter, observe, queueing};
 use crate::link::{Form, Found, hanging, pair};
-use crate::object::{Address, Device, Family, Neighbour, Prefix, Qdisc, Route, Rule};
+use crate::mode::eni::EniUse;
+use crate::object::{Address, Device, Family, Filter, Neighbour, Prefix, Qdisc, Route, Rule};
 use crate::observed::{Observed, ObservedLink};
-use crate::shared::{Context, pick_eni};
+use crate::shared::{Context, Shared, pick_eni};
 
 /// Everything of the host namespace, by what it is looked up.
 struct Snapshot {
@@ -28,11 +29,13 @@ struct Snapshot {
     rules: HashMap<(Option<Prefix>, Option<Prefix>), Vec<Rule>>,
     neighbours: HashMap<u32, Vec<Neighbour>>,
     qdiscs: HashMap<u32, Vec<Qdisc>>,
+    filters: HashMap<u32, Vec<Filter>>,
 }
 
 /// Ids of the attachments whose host side differs from what is wanted.
 pub fn scan(context: &mut Context<'_>, attachments: &[Arc<Attachment>]) -> Result<Vec<String>> {
     let mut snapshot = Snapshot::take(context)?;
+    snapshot.see_filters(context, attachments)?;
     if attachments.iter().any(|attachment| attachment.mode.masquerades()) {
         snapshot.masquerade = context.shared.masquerade.addresses(&context.worker.home)?;
     }
@@ -44,7 +47,7 @@ pub fn scan(context: &mut Context<'_>, attachments: &[Arc<Attachment>]) -> Resul
     let mut differing = Vec::new();
     for attachment in attachments {
         let uplink = uplink.as_ref().filter(|_| attachment.ipv6.is_some());
-        if !snapshot.agrees(attachment, uplink, &mut context.worker.sysctls)? {
+        if !snapshot.agrees(context.shared, attachment, uplink, &mut context.worker.sysctls)? {
             differing.push(attachment.id.clone());
         }
     }
@@ -73,6 +76,7 @@ impl Snapshot {
             rules: HashMap::new(),
             neighbours: HashMap::new(),
             qdiscs: HashMap::new(),
+            filters: HashMap::new(),
         };
         for (place, link) in snapshot.links.iter().enumerate() {
             if let Some(alias) = &link.alias
@@ -112,9 +116,28 @@ impl Snapshot {
         Ok(snapshot)
     }
 
-    fn agrees(&self, attachment: &Attachment, uplink: Option<&ObservedLink>, sysctls: &mut SysctlTree) -> Result<bool> {
+    /// Filters are listed device by device: only those of ENIs that should have some.
+    fn see_filters(&mut self, context: &mut Context<'_>, attachments: &[Arc<Attachment>]) -> Result<()> {
+        for attachment in attachments.iter().filter(|attachment| EniUse::of(attachment).any()) {
+            if let Some(eni) = pick_eni(&self.links, attachment.eni_mac)
+                && !self.filters.contains_key(&eni.index)
+            {
+                let filters = filter::observe(&mut context.worker.socket, eni.index)?;
+                self.filters.insert(eni.index, filters);
+            }
+        }
+        Ok(())
+    }
+
+    fn agrees(
+        &self,
+        shared: &Shared,
+        attachment: &Attachment,
+        uplink: Option<&ObservedLink>,
+        sysctls: &mut SysctlTree,
+    ) -> Result<bool> {
         let found = self.find(attachment, uplink);
-        let Some(desired) = view::desired(attachment, &found) else {
+        let Some(desired) = view::desired(shared, attachment, &found) else {
             return Ok(false);
         };
         let mut seen = Observed {
@@ -126,6 +149,7 @@ impl Snapshot {
             seen.addresses.extend(self.addresses.get(&index).into_iter().flatten());
             seen.routes.extend(self.routes.get(&index).into_iter().flatten());
             seen.neighbours.extend(self.neighbours.get(&index).into_iter().flatten());
+            seen.filters.extend(self.filters.get(&index).into_iter().flatten().cloned());
             seen.qdiscs.extend(self.qdiscs.get(&index).into_iter().flatten().cloned());
         }
         seen.masquerade.clone_from(&self.masquerade);
@@ -138,6 +162,7 @@ impl Snapshot {
         seen.rules = self.rules_for(&desired);
         observe::name_devices(&mut seen);
         observe::read_sysctls(sysctls, &desired, &mut seen)?;
+        seen.records = shared.see_records(&desired.host.records);
         Ok(diff(&desired, &seen, None).is_empty())
     }
 

@@ -12,9 +12,10 @@ use crate::kernel::socket::Socket;
 use crate::kernel::{observe, probe};
 use crate::link::{Form, Found};
 use crate::mode;
+use crate::mode::eni::EniUse;
 use crate::object::{Device, Family, Place, Prefix, Route, Rule, TABLE_SOURCES};
 use crate::observed::{Observed, ObservedLink};
-use crate::shared::Context;
+use crate::shared::{Context, Shared};
 
 /// The protocol number of routes learnt from router advertisements.
 const PROTOCOL_RA: u8 = 9;
@@ -74,9 +75,18 @@ pub fn advertised_uplink(context: &mut Context<'_>, attachment: &Attachment, fre
 }
 
 /// The wanted state of an attachment on its ENI, with the name that its host end has now. Nothing while the ENI is not there.
-pub fn desired(attachment: &Attachment, found: &Found) -> Option<DesiredState> {
+pub fn desired(shared: &Shared, attachment: &Attachment, found: &Found) -> Option<DesiredState> {
     let eni = found.eni()?;
+    let own_use = EniUse::of(attachment);
     let facts = HostFacts {
+        eni_queues: eni.queues,
+        // Not asked for by those who need nothing: it costs a walk over all attachments.
+        eni_use: if own_use.any() {
+            shared.registry().eni_use(attachment.eni_mac).and(own_use)
+        } else {
+            own_use
+        },
+        programs: shared.program_ids(own_use),
         eni_index: eni.index,
         eni_name: eni.name.clone(),
         source_routes: attachment.ipv6.is_some() && probe::has_source_routes(),
@@ -151,6 +161,7 @@ pub fn see_host(
     let (rules, routes) = policy(context, desired, source)?;
     seen.routes = routes;
     observe::observe_host(&mut context.worker.socket, desired, rules, &mut seen)?;
+    seen.records = context.shared.see_records(&desired.host.records);
     observe::read_sysctls(&mut context.worker.sysctls, desired, &mut seen)?;
     if !desired.host.masquerade.is_empty() {
         seen.masquerade = context.shared.masquerade.addresses(&context.worker.home)?;

@@ -15,7 +15,7 @@ pub struct Open(pub Datapath);
 
 impl Open {
     pub fn new(host: &Namespace) -> Self {
-        Self(host.run(|| Datapath::open().unwrap()))
+        Self(host.run(|| Datapath::open(host.bpffs().to_owned()).unwrap()))
     }
 
     pub fn try_attach(&self, attachment: &Attachment) -> Result<Attached> {

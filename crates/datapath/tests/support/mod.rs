@@ -15,6 +15,7 @@ pub mod namespace;
 pub mod probe;
 pub mod scenario;
 pub mod stream;
+pub mod trunk;
 pub mod vpc;
 
 /// Prints why and returns true if the test cannot run here.

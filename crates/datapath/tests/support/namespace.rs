@@ -2,15 +2,35 @@
 
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
+use rustix::mount::UnmountFlags;
 use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space};
 
 /// A namespace; gone when the last clone is dropped and nothing lives in it.
 #[derive(Clone)]
-pub struct Namespace(Arc<File>);
+pub struct Namespace(Arc<Inner>);
+
+struct Inner {
+    file: File,
+    /// Where its node's BPF file system is, if it is mounted.
+    bpffs: PathBuf,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if self.bpffs.exists() {
+            let _ = rustix::mount::unmount(&self.bpffs, UnmountFlags::DETACH);
+            drop(std::fs::remove_dir(&self.bpffs));
+        }
+    }
+}
+
+static NEXT: AtomicU32 = AtomicU32::new(0);
 
 impl Namespace {
     pub fn new() -> Self {
@@ -19,7 +39,7 @@ impl Namespace {
             // SAFETY: only the network namespace of this short-lived thread is changed; no files are unshared.
             unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWNET) }.unwrap();
             let file = File::open("/proc/thread-self/ns/net").unwrap();
-            Self(Arc::new(file))
+            Self::of(file)
         });
         let namespace = made.join().unwrap();
         namespace.ip("link set lo up");
@@ -28,19 +48,35 @@ impl Namespace {
 
     /// The one this process lives in.
     pub fn own() -> Self {
-        Self(Arc::new(File::open("/proc/self/ns/net").unwrap()))
+        Self::of(File::open("/proc/self/ns/net").unwrap())
+    }
+
+    fn of(file: File) -> Self {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let bpffs = std::env::temp_dir().join(format!("terway-datapath-{}-{number}", std::process::id()));
+        Self(Arc::new(Inner { file, bpffs }))
+    }
+
+    /// Where its datapath looks for a BPF file system.
+    pub fn bpffs(&self) -> &Path {
+        &self.0.bpffs
+    }
+
+    /// Mounts one there; its programs and records are this namespace's alone.
+    pub fn mount_bpffs(&self) {
+        terway_bpf::bpffs::ensure(&self.0.bpffs).unwrap();
     }
 
     /// A path by which this process can open it.
     pub fn path(&self) -> String {
-        format!("/proc/{}/fd/{}", std::process::id(), self.0.as_raw_fd())
+        format!("/proc/{}/fd/{}", std::process::id(), self.0.file.as_raw_fd())
     }
 
     /// Runs `work` on a thread inside.
     pub fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         thread::scope(|scope| {
             let inside = scope.spawn(|| {
-                move_into_link_name_space(self.0.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
+                move_into_link_name_space(self.0.file.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
                 work()
             });
             inside.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
@@ -49,10 +85,10 @@ impl Namespace {
 
     /// Runs a long-lived `work` on a thread inside.
     pub fn spawn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> thread::JoinHandle<T> {
-        let file = Arc::clone(&self.0);
+        let inner = Arc::clone(&self.0);
         thread::spawn(move || {
-            move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
-            drop(file);
+            move_into_link_name_space(inner.file.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
+            drop(inner);
             work()
         })
     }

@@ -57,5 +57,6 @@ fn damaged_messages_are_nothing() {
     for length in 0..16 {
         assert_eq!(decode(&vec![0; length]), None);
     }
-    assert_eq!(tbf(&attribute(TCA_TBF_PARMS, &[0; 35][..30])), None);
+    let short = Attributes::default().with(TCA_TBF_PARMS, &[0; 30]);
+    assert_eq!(tbf(&short.into_bytes()), None);
 }

@@ -47,6 +47,7 @@ fn render(attachment: &Attachment, eni_index: u32) -> String {
         eni_name: "eth0".into(),
         advertised_uplink: None,
         source_routes: true,
+        ..HostFacts::default()
     };
     let desired = desired_state(attachment, &facts);
     let names = &desired.names;
@@ -117,6 +118,7 @@ fn exclusive_v6_sets_both_links_of_the_pod() {
             eni_name: "eth0".into(),
             advertised_uplink: None,
             source_routes: true,
+            ..HostFacts::default()
         },
     );
     let sysctls: Vec<String> = (desired.pod.sysctls.iter())

@@ -44,6 +44,7 @@ fn facts() -> HostFacts {
         eni_name: "eth1".into(),
         advertised_uplink: None,
         source_routes: true,
+        ..HostFacts::default()
     }
 }
 

@@ -1,13 +1,14 @@
 //! Traffic control in the words of `tc`.
 
 use super::Names;
-use crate::object::{Attach, Discipline, Qdisc};
+use crate::object::{Attach, Direction, Discipline, FILTER_HANDLE, FILTER_PRIORITY, Filter, Qdisc, RecordKey};
 
 impl Names {
     /// `qdisc tbf 7472: dev eth0 root`
     pub fn qdisc(&self, qdisc: &Qdisc) -> String {
         let place = match qdisc.attach {
             Attach::Root => "root".to_owned(),
+            Attach::Clsact => "parent ffff:fff1".to_owned(),
             Attach::Under(class) => format!("parent {:x}:{:x}", class >> 16, class & 0xffff),
         };
         let kind = qdisc.discipline.kind();
@@ -23,7 +24,29 @@ impl Names {
         let object = self.qdisc(qdisc);
         match &qdisc.discipline {
             Discipline::Tbf { rate, burst, limit } => format!("{object} rate {rate}Bps burst {burst}b limit {limit}b"),
-            Discipline::Other(_) => object,
+            Discipline::Fq { flow_limit } => format!("{object} flow_limit {flow_limit}p"),
+            Discipline::Prio | Discipline::Mq | Discipline::Clsact | Discipline::Other(_) => object,
         }
+    }
+
+    /// `record endpoint 10.0.1.23`, `record eni eth1`
+    pub fn record(&self, key: RecordKey) -> String {
+        match key {
+            RecordKey::Endpoint(address) => format!("record endpoint {address}"),
+            RecordKey::Eni(_) => format!("record eni {}", self.eni),
+        }
+    }
+
+    /// `filter dev eth1 egress pref 29810 bpf handle 0x1 terway_eni_out`
+    pub fn filter(&self, filter: &Filter) -> String {
+        let direction = match filter.direction {
+            Direction::In => "ingress",
+            Direction::Out => "egress",
+        };
+        let device = self.device(filter.device);
+        format!(
+            "filter dev {device} {direction} pref {FILTER_PRIORITY} bpf handle {FILTER_HANDLE:#x} {}",
+            filter.name
+        )
     }
 }

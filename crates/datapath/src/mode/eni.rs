@@ -1,0 +1,181 @@
+//! What an ENI needs beyond routes: kernel programs on its hooks for tags, departure times and classes, and queueing disciplines that keep
+//! them. An ENI serves many pods, so this is made from what all of them need together, and goes with the last that needs it.
+
+use terway_bpf::{Class, Endpoint, EndpointFlags, Eni, EniFlags};
+
+use crate::attachment::{Attachment, BandwidthMode, Mode, Priority};
+use crate::desired::{HostFacts, NamespaceState};
+use crate::object::{
+    Attach, BAND_HANDLE, CLSACT_HANDLE, Device, Direction, Discipline, FILTER_PREFIX, FQ_HANDLE, Filter, PRIO_HANDLE,
+    QDISC_HANDLE, Qdisc, Record,
+};
+use crate::programs::{ProgramIds, program_of};
+
+/// Packets that one flow may have waiting in `fq`. Its default of 100 drops what a limited pod sends at once.
+const FLOW_LIMIT: u32 = 1000;
+/// Bands of `prio`.
+const BANDS: u32 = 3;
+/// Handles are made for so many queues; an ENI has at most 64.
+const QUEUES_MAX: u32 = 64;
+
+/// What attachments need of their ENI.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EniUse {
+    /// Tags of trunk members are pushed and popped by address.
+    pub tags: bool,
+    /// Departure times are kept.
+    pub departures: bool,
+    /// Packets have classes.
+    pub classes: bool,
+}
+
+impl EniUse {
+    /// What one attachment needs.
+    pub fn of(attachment: &Attachment) -> Self {
+        let shaping = &attachment.shaping;
+        // An ENI of one's own has nobody to be told from, and its pod's own qdisc.
+        if attachment.mode == Mode::Exclusive {
+            return Self::default();
+        }
+        Self {
+            tags: attachment.trunk.is_some() && attachment.mode != Mode::Vlan,
+            departures: shaping.mode == BandwidthMode::Edt && shaping.egress.is_some(),
+            classes: shaping.priority.is_some(),
+        }
+    }
+
+    /// Both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            tags: self.tags || other.tags,
+            departures: self.departures || other.departures,
+            classes: self.classes || other.classes,
+        }
+    }
+
+    /// Kernel programs are needed.
+    pub fn any(self) -> bool {
+        self != Self::default()
+    }
+}
+
+/// Adds what the attachment needs of its ENI, in the form that serves all attachments of it.
+pub fn serve(host: &mut NamespaceState, attachment: &Attachment, facts: &HostFacts) {
+    if !EniUse::of(attachment).any() {
+        return;
+    }
+    let value = endpoint(attachment, facts);
+    host.records
+        .extend(attachment.addresses().map(|address| Record::Endpoint(address, value)));
+    prepare(host, attachment.eni_mac.0, facts);
+}
+
+/// Adds what the ENI itself must have: its record, the hooks with the programs, and the qdiscs.
+pub fn prepare(host: &mut NamespaceState, mac: [u8; 6], facts: &HostFacts) {
+    let needs = facts.eni_use;
+    if !needs.any() {
+        return;
+    }
+    let flags = if needs.tags { EniFlags::TRUNK } else { 0 };
+    let value = Eni {
+        flags,
+        mac,
+        ..Eni::default()
+    };
+    host.records.push(Record::Eni(facts.eni_index, value));
+    host.qdiscs.push(Qdisc {
+        device: Device::Eni,
+        attach: Attach::Clsact,
+        handle: CLSACT_HANDLE,
+        discipline: Discipline::Clsact,
+    });
+    if needs.tags {
+        host.filters.push(filter(Direction::In, facts.programs));
+    }
+    host.filters.push(filter(Direction::Out, facts.programs));
+    host.qdiscs.extend(queues(needs, facts.eni_queues));
+}
+
+fn endpoint(attachment: &Attachment, facts: &HostFacts) -> Endpoint {
+    let shaping = &attachment.shaping;
+    let class = match shaping.priority {
+        None => Class::Unset,
+        Some(Priority::Guaranteed) => Class::Guaranteed,
+        Some(Priority::Burstable) => Class::Burstable,
+        Some(Priority::BestEffort) => Class::BestEffort,
+    };
+    let rate = shaping.egress.filter(|_| shaping.mode == BandwidthMode::Edt);
+    let flags = match attachment.mode {
+        Mode::Ipvlan => EndpointFlags::IPVLAN,
+        Mode::Vlan => EndpointFlags::VLAN_LINK,
+        Mode::PolicyRoute | Mode::Exclusive | Mode::Netkit => 0,
+    };
+    Endpoint {
+        // Generations are unique on a node; 0 is no number.
+        id: (attachment.generation % u64::from(u32::MAX)) as u32 + 1,
+        eni: facts.eni_index,
+        vlan: attachment.trunk.map_or(0, |trunk| trunk.vlan_id),
+        class: class as u8,
+        flags,
+        egress_rate: rate.unwrap_or(0),
+        ..Endpoint::default()
+    }
+}
+
+fn filter(direction: Direction, programs: ProgramIds) -> Filter {
+    Filter {
+        device: Device::Eni,
+        direction,
+        name: format!("{FILTER_PREFIX}{}", program_of(direction).as_str()),
+        program: match direction {
+            Direction::In => programs.eni_in,
+            Direction::Out => programs.eni_out,
+        },
+    }
+}
+
+/// The tree of qdiscs: on a device with several queues `mq` with one child for each, otherwise that child alone. With both classes and
+/// departure times each band of `prio` is an `fq`, so that neither replaces the other.
+pub fn queues(needs: EniUse, queues: u32) -> Vec<Qdisc> {
+    let mut tree = Vec::new();
+    if !needs.departures && !needs.classes {
+        return tree;
+    }
+    if queues <= 1 {
+        leaf(&mut tree, needs, Attach::Root, 0);
+        return tree;
+    }
+    tree.push(on_eni(Attach::Root, QDISC_HANDLE, Discipline::Mq));
+    for queue in 1..=queues.min(QUEUES_MAX) {
+        leaf(&mut tree, needs, Attach::Under(QDISC_HANDLE | queue), queue);
+    }
+    tree
+}
+
+fn leaf(tree: &mut Vec<Qdisc>, needs: EniUse, attach: Attach, queue: u32) {
+    let fq = Discipline::Fq { flow_limit: FLOW_LIMIT };
+    if !needs.classes {
+        return tree.push(on_eni(attach, FQ_HANDLE | queue << 16, fq));
+    }
+    let prio = PRIO_HANDLE | queue << 16;
+    tree.push(on_eni(attach, prio, Discipline::Prio));
+    if needs.departures {
+        for band in 1..=BANDS {
+            let handle = BAND_HANDLE | (queue * 4 + band - 1) << 16;
+            tree.push(on_eni(Attach::Under(prio | band), handle, fq.clone()));
+        }
+    }
+}
+
+fn on_eni(attach: Attach, handle: u32, discipline: Discipline) -> Qdisc {
+    Qdisc {
+        device: Device::Eni,
+        attach,
+        handle,
+        discipline,
+    }
+}
+
+#[cfg(test)]
+mod tests;

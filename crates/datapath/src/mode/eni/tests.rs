@@ -1,0 +1,73 @@
+use super::*;
+
+const NOTHING: EniUse = EniUse {
+    tags: false,
+    departures: false,
+    classes: false,
+};
+
+fn tree(needs: EniUse, count: u32) -> Vec<String> {
+    let place = |attach: Attach| match attach {
+        Attach::Root => "root".to_owned(),
+        Attach::Clsact => "clsact".to_owned(),
+        Attach::Under(class) => format!("{:x}:{:x}", class >> 16, class & 0xffff),
+    };
+    let line = |qdisc: &Qdisc| {
+        format!(
+            "{} {:x}: {}",
+            qdisc.discipline.kind(),
+            qdisc.handle >> 16,
+            place(qdisc.attach)
+        )
+    };
+    queues(needs, count).iter().map(line).collect()
+}
+
+#[test]
+fn departures_and_classes_do_not_replace_one_another() {
+    let departures = EniUse {
+        departures: true,
+        ..NOTHING
+    };
+    let classes = EniUse {
+        classes: true,
+        ..NOTHING
+    };
+    let both = departures.and(classes);
+    assert_eq!(tree(NOTHING, 4), [""; 0]);
+    assert_eq!(tree(departures, 1), ["fq 7600: root"]);
+    assert_eq!(tree(classes, 1), ["prio 7500: root"]);
+    assert_eq!(
+        tree(both, 1),
+        ["prio 7500: root", "fq 7700: 7500:1", "fq 7701: 7500:2", "fq 7702: 7500:3"]
+    );
+    assert_eq!(tree(departures, 2), ["mq 7472: root", "fq 7601: 7472:1", "fq 7602: 7472:2"]);
+    assert_eq!(
+        tree(both, 2),
+        [
+            "mq 7472: root",
+            "prio 7501: 7472:1",
+            "fq 7704: 7501:1",
+            "fq 7705: 7501:2",
+            "fq 7706: 7501:3",
+            "prio 7502: 7472:2",
+            "fq 7708: 7502:1",
+            "fq 7709: 7502:2",
+            "fq 770a: 7502:3",
+        ]
+    );
+}
+
+/// The kernel takes no two qdiscs of one handle on a device, and replaces one only by another handle.
+#[test]
+fn handles_are_ours_and_differ() {
+    let all = EniUse {
+        tags: true,
+        departures: true,
+        classes: true,
+    };
+    let mut handles = std::collections::HashSet::new();
+    for qdisc in queues(all, 1000) {
+        assert!(qdisc.is_ours() && handles.insert(qdisc.handle), "{qdisc:?}");
+    }
+}

@@ -1,0 +1,33 @@
+//! What the kernel programs read, as objects: wanted, seen, written and removed like everything else.
+
+use std::net::IpAddr;
+
+use terway_bpf::{Endpoint, Eni};
+
+/// One record of the programs' maps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Record {
+    /// How packets of a pod's address leave.
+    Endpoint(IpAddr, Endpoint),
+    /// An ENI that the programs work on, by interface index.
+    Eni(u32, Eni),
+}
+
+/// What a record is found by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RecordKey {
+    /// A pod's address.
+    Endpoint(IpAddr),
+    /// An interface index.
+    Eni(u32),
+}
+
+impl Record {
+    /// What it is found by.
+    pub fn key(&self) -> RecordKey {
+        match self {
+            Self::Endpoint(address, _) => RecordKey::Endpoint(*address),
+            Self::Eni(index, _) => RecordKey::Eni(*index),
+        }
+    }
+}

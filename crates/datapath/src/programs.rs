@@ -1,0 +1,151 @@
+//! The kernel programs of this node, opened when somebody first needs them. Their maps and pins are one set for each BPF file system, so
+//! that a later process finds what an earlier one wrote.
+
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use terway_bpf::{Address, ProgramName, Programs};
+
+use crate::error::{Error, ErrorCode, Result};
+use crate::object::{Direction, Record, RecordKey};
+
+/// Where the programs are pinned unless the opener says otherwise.
+pub const DEFAULT_ROOT: &str = terway_bpf::bpffs::DEFAULT;
+
+/// The kernel's numbers of the programs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ProgramIds {
+    /// `eni_in`
+    pub eni_in: u32,
+    /// `eni_out`
+    pub eni_out: u32,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct ProgramStore {
+    /// An earlier process has left its pins.
+    pinned: bool,
+    root: PathBuf,
+    opened: Mutex<Option<Programs>>,
+}
+
+impl ProgramStore {
+    /// Nothing is opened yet.
+    pub fn new(root: PathBuf) -> Self {
+        Self {
+            pinned: root.join("terway").exists(),
+            root,
+            opened: Mutex::default(),
+        }
+    }
+
+    /// Opens the programs if they are not. `Unsupported` with the reason where the kernel has none or refuses.
+    pub fn open(&self) -> Result<ProgramIds> {
+        self.with(|programs| {
+            Ok(ProgramIds {
+                eni_in: programs.program(ProgramName::EniIn).id(),
+                eni_out: programs.program(ProgramName::EniOut).id(),
+            })
+        })
+    }
+
+    /// Works with the programs.
+    pub fn with<T>(&self, work: impl FnOnce(&mut Programs) -> std::result::Result<T, terway_bpf::Error>) -> Result<T> {
+        let mut opened = self.lock();
+        let programs = match &mut *opened {
+            Some(programs) => programs,
+            none => none.insert(Programs::open(&self.root).map_err(|error| unusable(&error))?),
+        };
+        work(programs).map_err(|error| Error::new(ErrorCode::Kernel, error.to_string()))
+    }
+
+    /// The same, but only if this process or an earlier one has opened them: otherwise there is no record to look for.
+    pub fn with_existing<T>(
+        &self,
+        work: impl FnOnce(&mut Programs) -> std::result::Result<T, terway_bpf::Error>,
+    ) -> Result<Option<T>> {
+        if !self.pinned && self.lock().is_none() {
+            return Ok(None);
+        }
+        self.with(work).map(Some)
+    }
+
+    /// The records with these keys, those that are there.
+    pub fn records(&self, keys: impl IntoIterator<Item = RecordKey>) -> Result<Vec<Record>> {
+        let mut keys = keys.into_iter().peekable();
+        if keys.peek().is_none() {
+            return Ok(Vec::new());
+        }
+        self.with(|programs| {
+            let mut found = Vec::new();
+            for key in keys {
+                found.extend(match key {
+                    RecordKey::Endpoint(address) => programs
+                        .maps
+                        .endpoints
+                        .get(&Address::from(address))?
+                        .map(|value| Record::Endpoint(address, value)),
+                    RecordKey::Eni(index) => programs.maps.enis.get(&index)?.map(|value| Record::Eni(index, value)),
+                });
+            }
+            Ok(found)
+        })
+    }
+
+    /// True if there is a record with this key.
+    pub fn has(&self, key: RecordKey) -> Result<bool> {
+        let found = self.with_existing(|programs| match key {
+            RecordKey::Endpoint(address) => Ok(programs.maps.endpoints.get(&Address::from(address))?.is_some()),
+            RecordKey::Eni(index) => Ok(programs.maps.enis.get(&index)?.is_some()),
+        })?;
+        Ok(found.unwrap_or(false))
+    }
+
+    /// All records.
+    pub fn list(&self) -> Result<Vec<Record>> {
+        let all = self.with_existing(|programs| {
+            let endpoints = programs.maps.endpoints.list()?.into_iter();
+            let enis = programs.maps.enis.list()?.into_iter();
+            let endpoints = endpoints.map(|(address, value)| Record::Endpoint(address.into(), value));
+            Ok(endpoints
+                .chain(enis.map(|(index, value)| Record::Eni(index, value)))
+                .collect())
+        })?;
+        Ok(all.unwrap_or_default())
+    }
+
+    /// Writes a record.
+    pub fn put(&self, record: &Record) -> Result<()> {
+        self.with(|programs| match record {
+            Record::Endpoint(address, value) => programs.maps.endpoints.put(&Address::from(*address), value),
+            Record::Eni(index, value) => programs.maps.enis.put(index, value),
+        })
+    }
+
+    /// Removes a record: was it there?
+    pub fn remove(&self, key: RecordKey) -> Result<bool> {
+        let removed = self.with_existing(|programs| match key {
+            RecordKey::Endpoint(address) => programs.maps.endpoints.remove(&Address::from(address)),
+            RecordKey::Eni(index) => programs.maps.enis.remove(&index),
+        })?;
+        Ok(removed.unwrap_or(false))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Programs>> {
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The program of a hook.
+pub fn program_of(direction: Direction) -> ProgramName {
+    match direction {
+        Direction::In => ProgramName::EniIn,
+        Direction::Out => ProgramName::EniOut,
+    }
+}
+
+fn unusable(error: &terway_bpf::Error) -> Error {
+    let message = format!("kernel programs, which this attachment needs, cannot be used: {error}");
+    Error::new(ErrorCode::Unsupported, message)
+}
