@@ -2,11 +2,12 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { add } from "./add/bench.ts";
 import type { Bench } from "./bench.ts";
+import { instructions } from "./instructions/bench.ts";
 import { path } from "./path/bench.ts";
 import { policy } from "./policy/bench.ts";
 import { validate } from "./validate.ts";
 
-const benches: readonly Bench[] = [add, path, policy];
+const benches: readonly Bench[] = [add, path, instructions, policy];
 const help = `usage: npm run bench -- BENCH [--smoke] [--json FILE]
 
 ${benches.map(({ name, about }) => `  ${name.padEnd(9)} ${about} → bench/results/${name}.*`).join("\n")}

@@ -55,4 +55,10 @@ async function benchSmokes(): Promise<TestResult[]> {
 }
 
 /** Runs alone, after the lanes: its guests are emulated and take both processors for minutes. */
-export const last: Tier = { name: "vm", run: () => jsonProgram("guest", "node", ["test/vm/run.ts"], 40 * minute) };
+export const last: Tier = {
+  name: "vm",
+  run: async () => [
+    ...(await jsonProgram("guest", "node", ["test/vm/run.ts"], 40 * minute)),
+    ...(await jsonProgram("bench smoke", "node", ["bench/main.ts", "instructions", "--smoke"], 10 * minute)),
+  ],
+};

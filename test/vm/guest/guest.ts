@@ -19,6 +19,8 @@ export interface GuestSpec {
   /** Network cables: the MACs of the two virtio NICs at the ends of each. Both NICs are the guest's. */
   readonly cables?: readonly (readonly [string, string])[];
   readonly memoryMiB?: number;
+  /** One processor whose clock counts instructions, a nanosecond for each: what takes time in the guest is then the same on every machine. */
+  readonly countInstructions?: boolean;
   /** From the end of the boot. An emulated processor is 20 to 100 times slower than a real one. */
   readonly commandTimeoutMs: number;
   readonly bootTimeoutMs?: number;
@@ -68,7 +70,8 @@ async function boot(spec: GuestSpec): Promise<Boot> {
     const mounts = disks.map((disk, index): MountLine => ({ ...disk, device: `/dev/vd${String.fromCharCode(97 + index)}` }));
     const initramfs = await buildInitramfs(spec.kernel, folder, mounts, spec.command);
     const args = [
-      ...["-accel", "tcg,thread=single", "-cpu", "max", "-smp", "2", "-m", String(spec.memoryMiB ?? 1024)],
+      ...["-accel", "tcg,thread=single", "-cpu", "max", "-m", String(spec.memoryMiB ?? 1024)],
+      ...(spec.countInstructions ? ["-smp", "1", "-icount", "shift=0,sleep=off"] : ["-smp", "2"]),
       ...["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"],
       ...["-serial", `file:${kernelLog}`, "-serial", "stdio"],
       ...["-kernel", spec.kernel.image, "-initrd", initramfs],
