@@ -39,36 +39,42 @@ fn departures(stage: &Stage, skb: &SkBuff, count: usize) -> Vec<u64> {
         .collect()
 }
 
-/// Mean distance, which must be within 5 % of what the rate asks for.
+/// Never faster than the rate, and by the median within 5 % of it: a machine that stalls lets the clock fall behind, which is no fault.
 fn assert_distance(times: &[u64], expected: u64) {
-    let mean = (times[times.len() - 1] - times[0]) / (times.len() as u64 - 1);
-    assert!(mean.abs_diff(expected) <= expected / 20, "{mean} ns apart, not {expected}");
+    let mut distances: Vec<u64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    distances.sort_unstable();
+    let (least, median) = (distances[0], distances[distances.len() / 2]);
+    assert!(least >= expected - expected / 20, "{least} ns apart, less than {expected}");
+    assert!(
+        median.abs_diff(expected) <= expected / 20,
+        "{median} ns apart, not {expected}"
+    );
 }
 
 #[test]
 fn packets_of_both_families_share_the_rate() {
-    // 1 Mbit/s, 10 Mbit/s: slow enough for an emulated processor to be faster.
-    for rate in [125_000, 1_250_000] {
-        let stage = limited(rate, 0);
-        let count = if rate == 125_000 { 100 } else { 500 };
-        assert_distance(&departures(&stage, &SkBuff::default(), count), 1500 * SECOND / rate);
-        assert_eq!(stage.packets(Reason::OutHorizon), 0);
-    }
+    // 1 Mbit/s: an emulated processor too is faster than 12 ms a packet.
+    let rate = 125_000;
+    let stage = limited(rate, 0);
+    assert_distance(&departures(&stage, &SkBuff::default(), 60), 1500 * SECOND / rate);
+    assert_eq!(stage.packets(Reason::OutHorizon), 0);
 }
 
 #[test]
 fn a_large_segment_counts_as_its_packets_on_the_wire() {
-    // What the kernel makes of 30,000 bytes of payload in packets of 1448: each carries its headers.
-    let wire_len = 30_000 + 21 * 66;
-    let skb = SkBuff {
-        wire_len,
-        gso_segs: 21,
-        gso_size: 1448,
-        ..SkBuff::default()
-    };
-    let rate = 2_500_000;
-    let stage = limited(rate, 0);
-    assert_distance(&departures(&stage, &skb, 50), u64::from(wire_len) * SECOND / rate);
+    // 10 and 100 Mbit/s.
+    for (rate, segments) in [(1_250_000, 10_u32), (12_500_000, 42)] {
+        // What the kernel makes of a segment: each of its packets carries its headers.
+        let wire_len = segments * (1448 + 66);
+        let skb = SkBuff {
+            wire_len,
+            gso_segs: segments,
+            gso_size: 1448,
+            ..SkBuff::default()
+        };
+        let stage = limited(rate, 0);
+        assert_distance(&departures(&stage, &skb, 60), u64::from(wire_len) * SECOND / rate);
+    }
 }
 
 #[test]

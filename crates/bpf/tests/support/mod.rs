@@ -12,10 +12,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::mount::UnmountFlags;
 
+pub mod filter;
 #[path = "../../../datapath/tests/support/namespace.rs"]
 pub mod namespace;
 pub mod packet;
 pub mod stage;
+pub mod talk;
 
 /// Mounted at a directory that carries the process's id.
 pub struct Bpffs(PathBuf);
