@@ -1,3 +1,5 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import { inNetNamespace, run, until } from "@terway/lab";
 import { exclusiveModeLabel, type Mapping } from "@terway/model";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
@@ -189,6 +191,28 @@ describe("a node whose pods have whole ENIs", () => {
     expect((await node.mapping()).leases).toHaveLength(1);
     expect(await node.cni("CHECK", pod, { conf: { prevResult: added.output } })).toMatchObject({ exitCode: 0 });
   });
+
+  test.each([false, true])(
+    "a lost journal: the ENI of a pod is not given again (disable_host_peer: %s; I1, I4)",
+    async (disableHostPeer) => {
+      const pod = await node.pod();
+      running.push(pod);
+      await until("it has its ENI", 60_000, async () => {
+        const answer = await node.cni("ADD", pod, { conf: { disable_host_peer: disableHostPeer } });
+        return answer.exitCode === 0;
+      });
+      const { mac } = await eniOf(pod);
+      await daemon.stop("SIGKILL");
+      await rm(join(node.directory, "state/journal"));
+      daemon = await node.start();
+      const other = await start();
+      expect((await eniOf(other)).mac).not.toBe(mac);
+      for (const one of [pod, other]) expect(await node.pings(one, node.machine.primary.ipv4)).toBe(true);
+      // The runtime knows the sandbox still; its DEL brings the ENI back.
+      expect((await node.cni("DEL", pod)).exitCode).toBe(0);
+      expect((await macs(node.machine.netns)).has(mac)).toBe(true);
+    },
+  );
 
   test("terway-cli and metrics count ENIs, and cloud, journal and kernel agree", async () => {
     const pod = await start();

@@ -65,12 +65,16 @@ export class Inventory {
     return this.exclusive ? { ipv4: Math.min(1, ipv4PerEni), ipv6: Math.min(1, ipv6PerEni) } : { ipv4: ipv4PerEni, ipv6: ipv6PerEni };
   }
 
+  /** The most allocations the slots could ever hold. */
+  get capacity(): number {
+    const { ipv4, ipv6, maxEnis } = this.config;
+    const places = Math.min(ipv4 ? this.perEni.ipv4 : Number.POSITIVE_INFINITY, ipv6 ? this.perEni.ipv6 : Number.POSITIVE_INFINITY);
+    return Number.isFinite(places) ? places * Math.max(0, maxEnis - this.foreign.length) : 0;
+  }
+
   /** Allocations that the pool shall once have had, as far as the slots allow; 0 when it has, or need not. */
   get warmUpTarget(): number {
-    const { ipv4, ipv6, maxEnis, warmUpSize } = this.config;
-    const places = Math.min(ipv4 ? this.perEni.ipv4 : Number.POSITIVE_INFINITY, ipv6 ? this.perEni.ipv6 : Number.POSITIVE_INFINITY);
-    const capacity = places * Math.max(0, maxEnis - this.foreign.length);
-    return this.ledger.warmedUp ? 0 : Math.min(warmUpSize, Number.isFinite(capacity) ? capacity : 0);
+    return this.ledger.warmedUp ? 0 : Math.min(this.config.warmUpSize, this.capacity);
   }
 
   epochOf(eniId: string): number {

@@ -39,10 +39,6 @@ export function viewOf(inventory: Inventory, waiting: number, problems: readonly
   // A whole ENI counts once, by its first address: all of them are used, or rest, together.
   const counted = enis.filter((eni) => eni.ours).flatMap((eni) => (inventory.exclusive ? ofFamily(eni).slice(0, 1) : ofFamily(eni)));
   const count = (state: PoolAddressView["state"]) => counted.filter((address) => address.state === state).length;
-  const perEni = Math.min(
-    config.ipv4 ? inventory.perEni.ipv4 : Number.POSITIVE_INFINITY,
-    config.ipv6 ? inventory.perEni.ipv6 : Number.POSITIVE_INFINITY,
-  );
   return {
     exclusive: inventory.exclusive,
     enis,
@@ -52,7 +48,7 @@ export function viewOf(inventory: Inventory, waiting: number, problems: readonly
     free: inventory.free,
     cooling: count("cooling"),
     waiting,
-    capacity: Number.isFinite(perEni) ? perEni * Math.max(0, config.maxEnis - inventory.foreign.length) : 0,
+    capacity: inventory.capacity,
     problems,
   };
 }
