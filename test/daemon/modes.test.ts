@@ -3,6 +3,7 @@ import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { inNetNamespace, repositoryRoot, run } from "@terway/lab";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { z } from "zod";
 import { type Daemon, TestNode } from "./support/test-node.ts";
 
 let node: TestNode;
@@ -12,23 +13,21 @@ const cniConf = () => join(node.directory, "eni/10-terway.conf");
 
 beforeAll(async () => {
   node = await TestNode.create();
-  await mkdir(objects());
 });
 afterEach(async () => {
   await daemon?.stop();
   daemon = undefined;
   await node.writeConf();
   for (const path of [cniConf(), objects()]) await rm(path, { recursive: true, force: true });
-  await mkdir(objects());
+  await mkdir(objects(), { recursive: true });
 });
 afterAll(() => node?.destroy());
 
 const start = async () => {
-  daemon = await node.start({ args: ["--objects", objects()] });
+  daemon = await node.start();
   return daemon;
 };
 const put = (name: string, value: unknown) => writeFile(join(objects(), `${name}.json`), JSON.stringify(value));
-const putNode = (labels: Record<string, string>) => put("node", { apiVersion: "v1", kind: "Node", metadata: { name: node.id, labels } });
 const putPod = (name: string, annotations: Record<string, string>) =>
   put(name, { apiVersion: "v1", kind: "Pod", metadata: { namespace: "test", name, annotations } });
 const events = async () => (await node.cli("events")).stdout;
@@ -60,7 +59,7 @@ describe("what the node decides", () => {
     const pod = await node.pod();
     await node.add(pod);
     await daemon?.stop();
-    await putNode({ "k8s.aliyun.com/exclusive-mode-eni-type": "eniOnly" });
+    await node.label({ "k8s.aliyun.com/exclusive-mode-eni-type": "eniOnly" });
     await start();
     expect(await shown()).toMatch(/node_mode\s+shared/);
     expect(await events()).toContain("drain it, then restart terwayd");
@@ -75,7 +74,39 @@ describe("what the node decides", () => {
   });
 });
 
+const tokenBuckets = async (netns: string) => {
+  const { stdout } = await run(inNetNamespace(netns, ["tc", "-j", "qdisc", "show"]));
+  const qdiscs = z.array(z.object({ kind: z.string(), options: z.looseObject({ rate: z.number().optional() }) })).parse(JSON.parse(stdout));
+  return qdiscs.flatMap(({ kind, options }) => (kind === "tbf" ? [options.rate] : []));
+};
+
 describe("what a pod's annotations ask for", () => {
+  test("limits: the runtime's bits win over the annotation's bytes, direction by direction", async () => {
+    await start();
+    const pod = await node.pod("limited");
+    await putPod("limited", { "k8s.aliyun.com/ingress-bandwidth": "1M", "k8s.aliyun.com/egress-bandwidth": "1M" });
+    const added = await node.cni("ADD", pod, { conf: { runtimeConfig: { bandwidth: { egressRate: 80_000_000, egressBurst: 1 } } } });
+    expect(added.exitCode).toBe(0);
+    if (await kernelHas("tbf")) {
+      expect(await tokenBuckets(pod.netns)).toEqual([10_000_000]);
+      expect(await tokenBuckets(node.machine.netns)).toEqual([1024 ** 2]);
+    } else expect(await events()).toContain("not in force");
+    await node.end(pod);
+    expect(await tokenBuckets(node.machine.netns)).toEqual([]);
+  });
+
+  test("classes that the kernel lacks are told once for the node, and pods run", async () => {
+    await writeFile(cniConf(), JSON.stringify({ type: "terway", enable_network_priority: true }));
+    await start();
+    const prio = await kernelHas("prio");
+    expect((await events()).includes("enable_network_priority is not available")).toBe(!prio);
+    expect(await shown()).toMatch(new RegExp(`network_priority\\s+${prio}`));
+    const pod = await node.pod("classed");
+    await putPod("classed", { "k8s.aliyun.com/network-priority": "guaranteed" });
+    await node.add(pod);
+    await node.end(pod);
+  });
+
   test("a bad one is named in an event, and the pod runs", async () => {
     await start();
     const pod = await node.pod("annotated");

@@ -15,8 +15,7 @@ const objects = () => join(node.directory, "objects");
 
 beforeAll(async () => {
   node = await TestNode.create();
-  await mkdir(objects());
-  await node.start({ args: ["--objects", objects()] });
+  await node.start();
   [first, second] = [await attachEni(), await attachEni()];
 });
 afterEach(() => rm(objects(), { recursive: true }).then(() => mkdir(objects())));
@@ -75,13 +74,13 @@ test("two ENIs move into the pod with one ADD, carry packets, survive a crash of
   expect(routes).toMatch(/^default.* dev eth0/m);
   expect(routes).toMatch(/^203\.0\.113\.0\/24.* dev eth1/m);
 
-  // Without the objects: what is held is enough.
+  // Without the object: what is held is enough.
+  await rm(join(objects(), `${pod.name}.json`));
   await node.restart("SIGKILL");
   expect((await node.cni("ADD", pod)).output).toEqual(added.output);
   expect(await node.cni("CHECK", pod, { conf: { prevResult: added.output } })).toMatchObject({ exitCode: 0 });
   expect(await given()).toHaveLength(2);
 
-  await node.restart("SIGTERM", { args: ["--objects", objects()] });
   expect((await node.cni("DEL", pod)).exitCode).toBe(0);
   expect(await given()).toEqual([]);
   const outside = (await linksOf(node.machine.netns)).map(({ address }) => address);

@@ -15,7 +15,7 @@ describe("a chain with portmap and bandwidth of the containernetworking plugins"
   const fixture = useNode("debian", async (on) => {
     const plugins = [
       // The chained plugin shapes, so ours does not ask the runtime for the limits.
-      { type: "terway" },
+      { type: "terway", symmetric_routing: true },
       { type: "portmap", capabilities: { portMappings: true }, snat: true },
       { type: "bandwidth", capabilities: { bandwidth: true } },
     ];
@@ -30,8 +30,8 @@ describe("a chain with portmap and bandwidth of the containernetworking plugins"
   const fromPod = async (pod: RunningPod, one: Omit<Probe, "id">) =>
     (await probe(fixture().lab.agent, fixture().on.node.path(pod.netns), [{ id: "p", timeoutMs: 2_000, ...one }]))[0];
 
-  test("a hostPort of the node answers, from the node and from another pod of it, and goes with the pod", async () => {
-    const { on } = fixture();
+  test("a hostPort answers to the node, to another pod of it and, by symmetric routing, to the VPC; it goes with the pod", async () => {
+    const { on, lab } = fixture();
     const node = on.machine.primary.ipv4;
     const pod = await on.runPod({
       ...{ namespace: "default", name: "hostport" },
@@ -40,6 +40,9 @@ describe("a chain with portmap and bandwidth of the containernetworking plugins"
     const other = await on.runPod({ namespace: "default", name: "client" });
     expect(await fromNode({ proto: "tcp", addr: node, port: hostPort })).toMatchObject({ ok: true, server: { pod: "hostport" } });
     expect(await fromPod(other, { proto: "tcp", addr: node, port: hostPort })).toMatchObject({ ok: true, server: { pod: "hostport" } });
+    const { agent, world } = lab;
+    const [outcome] = await probe(agent, world.elsewhere?.netns ?? "", [{ id: "p", proto: "tcp", addr: node, port: hostPort }]);
+    expect(outcome).toMatchObject({ ok: true, server: { pod: "hostport", client: world.elsewhere?.primary.ipv4 } });
     await on.removePod(pod);
     expect(await fromNode({ proto: "tcp", addr: node, port: hostPort })).toMatchObject({ ok: false });
     await on.removePod(other);

@@ -154,9 +154,9 @@ export class TestNode {
   }
 
   /** Ends the daemon of the last start and starts another one. */
-  async restart(signal: NodeJS.Signals, options: StartOptions = {}): Promise<Daemon> {
+  async restart(signal: NodeJS.Signals): Promise<Daemon> {
     await this.#daemons.at(-1)?.stop(signal);
-    return this.start(options);
+    return this.start();
   }
 
   /** The daemon answers `/readyz` with 200. */

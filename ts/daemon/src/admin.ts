@@ -28,6 +28,7 @@ export interface AdminSources {
   facts(): InstanceFacts | undefined;
   /** Undefined until it is made. */
   choice(): ModeChoice | undefined;
+  symmetricRouting(): string;
 }
 
 type Entries = { key: string; value: string }[];
@@ -203,6 +204,7 @@ function resourcesOf(sources: AdminSources): Resource[] {
         trunk,
         bandwidth_mode: bandwidthMode,
         network_priority: networkPriority,
+        symmetric_routing: sources.symmetricRouting(),
       });
     },
     trace: () => {

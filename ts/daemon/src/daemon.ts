@@ -32,6 +32,7 @@ import { CniServer } from "./server.ts";
 import { SingleFlight } from "./single-flight.ts";
 import { publishSocket } from "./socket.ts";
 import { sweep } from "./sweep.ts";
+import { switchSymmetricRouting } from "./symmetric-routing.ts";
 import { Tombstones } from "./tombstones.ts";
 import { UnopenedPool } from "./unopened-pool.ts";
 import { untilAborted } from "./until-aborted.ts";
@@ -90,6 +91,7 @@ export async function runDaemon(options: DaemonOptions, stop: AbortSignal): Prom
   let pool: AddressPool | undefined;
   let link: InstanceLink | undefined;
   let choice: ModeChoice | undefined;
+  let symmetricRouting = "not switched yet";
   let published = false;
   let metadataFailure = "the instance metadata has not answered yet";
   const startedMs = clock.wallMs();
@@ -175,6 +177,7 @@ export async function runDaemon(options: DaemonOptions, stop: AbortSignal): Prom
     poolConfig: () => poolConfig,
     facts: () => link?.facts,
     choice: () => choice,
+    symmetricRouting: () => symmetricRouting,
   });
   healthRoutes(server.app, metrics.registry, () => {
     if (stop.aborted) return "stopping";
@@ -186,6 +189,15 @@ export async function runDaemon(options: DaemonOptions, stop: AbortSignal): Prom
   log.info({ socket, leases: node.pool.leases().length }, "listening");
 
   watchRepairs(node);
+  background.run("symmetric routing", (signal) =>
+    switchSymmetricRouting({
+      ...{ datapath, clock, log, events, signal },
+      wanted: options.cniConf.symmetricRouting,
+      onState: (state) => {
+        symmetricRouting = state;
+      },
+    }),
+  );
   if (objects !== undefined) background.run("the watch over the objects", (signal) => objects.watch(clock, signal));
   background.run("the sweep", (signal) => sweep(node, signal));
   background.run("the watch over the node's interface", (signal) => uplink.watch(clock, signal));

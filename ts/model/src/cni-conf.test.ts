@@ -40,14 +40,13 @@ describe("accepted", () => {
       ...base,
       eniip_virtual_type: "IPVlan",
       trunk_on: true,
-      symmetric_routing: true,
-      symmetric_routing_config: { interface: "eth0", mark: 16 },
+      cilium_enable_hubble: "true",
       runtimeConfig: { bandwidth: { ingressRate: 8_000_000 } },
       network_policy_provider: "ebpf",
     });
     expect(result.ok).toBe(true);
     expect(result.warnings.map((issue) => [issue.code, issue.path])).toEqual(
-      ["symmetric_routing", "symmetric_routing_config", "network_policy_provider"].map((path) => ["not_implemented", path]),
+      ["cilium_enable_hubble", "network_policy_provider"].map((path) => ["not_implemented", path]),
     );
   });
 
@@ -65,6 +64,16 @@ describe("accepted", () => {
         modeKeys: { trunking: true },
       },
     });
+  });
+
+  test("symmetric routing, with zeros for what is not chosen", () => {
+    const chosen = { interface: "eth0", mark: 0, table_id: 200, backend: "NFTables" };
+    expect(parseCniConf({ ...base, symmetric_routing: true, symmetric_routing_config: chosen })).toMatchObject({
+      warnings: [],
+      config: { symmetricRouting: { interface: "eth0", tableId: 200, backend: "nftables" } },
+    });
+    const off = parseCniConf({ ...base, symmetric_routing_config: chosen });
+    expect(off.ok && "symmetricRouting" in off.config).toBe(false);
   });
 
   test("an unknown key warns, and keys for other capabilities do not", () => {

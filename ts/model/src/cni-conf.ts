@@ -3,6 +3,7 @@ import { canonicalCidr, parseCidr } from "./address.ts";
 import { type ConfigIssue, issuesOf, unknownKeys } from "./config-issue.ts";
 import { choice, key, notImplemented } from "./config-key.ts";
 import { type ModeKeys, modeKeyShape, modeKeys } from "./mode-keys.ts";
+import type { SymmetricRouting } from "./symmetric-routing.ts";
 
 const text = z.string().optional();
 const flag = z.boolean().optional();
@@ -100,8 +101,9 @@ export const cniConfFileSchema = z.object({
   }),
   symmetric_routing: key(flag, {
     type: "boolean",
-    status: "planned",
-    meaning: "Answers leave the node by the interface where the question came in.",
+    status: "active",
+    meaning:
+      "Connections that come in through the node's own interface and go on to a pod (NodePort, hostPort) are answered there. What it made is removed when it is switched off.",
   }),
   symmetric_routing_config: key(
     z
@@ -109,13 +111,18 @@ export const cniConfFileSchema = z.object({
         interface: text,
         mark: z.int().min(0).optional(),
         mask: z.int().min(0).optional(),
-        table_id: z.int().min(1).optional(),
-        rule_priority: z.int().min(1).max(32_765).optional(),
+        table_id: z.int().min(0).optional(),
+        rule_priority: z.int().min(0).max(32_765).optional(),
         comment: text,
         backend: choice(["iptables", "nftables"]),
       })
       .optional(),
-    { type: "object", status: "planned", meaning: "Interface, mark, mask, table, priority and back end of that." },
+    {
+      type: "{interface, mark, mask, table_id, rule_priority, comment, backend: `iptables` or `nftables`}",
+      status: "active",
+      meaning:
+        "Absent or 0: the interface of the node's default route, mark and mask 0x10, table 100, priority 600, comment `terway-symmetric`, back end `iptables`.",
+    },
   ),
   debug: key(flag, { type: "boolean", status: "planned", meaning: "More log lines of the executable." }),
   veth_prefix: key(text, { type: "text", status: "ignored", inert: "cali", meaning: "Host interfaces are always named `cali…`." }),
@@ -143,6 +150,8 @@ export interface CniConf {
   /** Absent: as fits the mode. */
   readonly bandwidthMode?: "tc" | "edt";
   readonly enableNetworkPriority: boolean;
+  /** Absent: off. */
+  readonly symmetricRouting?: SymmetricRouting;
   /** What the runtime asks for this pod, in bit/s; a direction without limit is absent. */
   readonly bandwidth?: { readonly ingressBits?: number; readonly egressBits?: number };
   readonly prevResult?: Readonly<Record<string, unknown>>;
@@ -175,6 +184,7 @@ function normalize(file: CniConfFile): CniConf {
     vlanStripType: file.vlan_strip_type ?? "filter",
     ...(file.bandwidth_mode ? { bandwidthMode: file.bandwidth_mode } : {}),
     enableNetworkPriority: file.enable_network_priority ?? false,
+    ...(file.symmetric_routing === true ? { symmetricRouting: symmetricRoutingOf(file) } : {}),
     ...bandwidthOf(file),
     ...(file.prevResult ? { prevResult: file.prevResult } : {}),
     ...(valid ? { validAttachments: valid.map(({ containerID, ifname }) => ({ containerId: containerID, ifName: ifname })) } : {}),
@@ -186,4 +196,17 @@ function bandwidthOf({ runtimeConfig }: CniConfFile): Pick<CniConf, "bandwidth">
   const { ingressRate, egressRate } = runtimeConfig?.bandwidth ?? {};
   if (!ingressRate && !egressRate) return {};
   return { bandwidth: { ...(ingressRate ? { ingressBits: ingressRate } : {}), ...(egressRate ? { egressBits: egressRate } : {}) } };
+}
+
+function symmetricRoutingOf({ symmetric_routing_config: config = {} }: CniConfFile): SymmetricRouting {
+  const { interface: name, mark, mask, table_id: tableId, rule_priority: rulePriority, comment, backend } = config;
+  return {
+    ...(name ? { interface: name } : {}),
+    ...(mark ? { mark } : {}),
+    ...(mask ? { mask } : {}),
+    ...(tableId ? { tableId } : {}),
+    ...(rulePriority ? { rulePriority } : {}),
+    ...(comment ? { comment } : {}),
+    ...(backend ? { backend } : {}),
+  };
 }
