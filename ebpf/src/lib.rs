@@ -3,3 +3,20 @@
 
 pub mod frame;
 pub mod skb;
+
+/// What every object needs beside its programs: a licence that is compatible to the GPL, since several helpers are for such programs only, and a
+/// panic handler, which the verifier lets no program reach.
+#[macro_export]
+macro_rules! object {
+    () => {
+        #[cfg(target_arch = "bpf")]
+        #[panic_handler]
+        fn panic(_: &core::panic::PanicInfo) -> ! {
+            loop {}
+        }
+
+        #[unsafe(link_section = "license")]
+        #[unsafe(no_mangle)]
+        static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
+    };
+}

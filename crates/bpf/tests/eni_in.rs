@@ -1,7 +1,7 @@
 //! What a trunk lets in: a member's address is reached with the member's tag, by either family, and by nothing else.
 
 use support::packet::{Frame, PROVIDER_VLAN};
-use support::stage::{ENI, NODE, OTHER, POD, REMOTE, Stage};
+use support::stage::{ENI, NODE, OTHER, POD, REMOTE, Stage, record_for};
 use terway_bpf::{Endpoint, EndpointFlags, Eni, ProgramName, Reason, SkBuff, Verdict, VlanLink, VlanLinkKey};
 
 mod support;
@@ -190,20 +190,12 @@ fn a_vlan_links_frames_keep_their_tag() {
 #[test]
 fn an_address_of_another_eni_is_no_members_here() {
     let mut stage = stage();
-    let address = terway_bpf::Address::from(std::net::Ipv4Addr::new(10, 0, 0, 50));
-    stage
-        .programs
-        .maps
-        .endpoints
-        .put(
-            &address,
-            &Endpoint {
-                eni: 77,
-                vlan: VID,
-                ..Endpoint::default()
-            },
-        )
-        .unwrap();
+    let elsewhere = Endpoint {
+        eni: 77,
+        vlan: VID,
+        ..Endpoint::default()
+    };
+    record_for(&mut stage.programs, "10.0.0.50", elsewhere);
     let judged = stage.judged(|stage| stage.come_in(&Frame::udp(REMOTE[0], "10.0.0.50", 10).tag(VID)));
     assert_eq!(judged, (Verdict::DROP, vec![Reason::InTagMismatch]));
     let judged = stage.judged(|stage| stage.come_in(&Frame::udp(REMOTE[0], "10.0.0.50", 10)));

@@ -1,7 +1,7 @@
 //! What leaves an ENI: tag, priority and the way into the host's stack, by source address.
 
 use support::packet::Frame;
-use support::stage::{ENI, NODE, OTHER, POD, REMOTE, Stage};
+use support::stage::{ENI, NODE, OTHER, POD, REMOTE, Stage, record_for};
 use terway_bpf::{Class, Endpoint, EndpointFlags, Eni, EniFlags, ProgramName, Reason, SkBuff, Verdict, VlanLink, VlanLinkKey};
 
 mod support;
@@ -73,20 +73,12 @@ fn the_nodes_own_traffic_leaves_untouched() {
 #[test]
 fn a_pod_on_another_eni_is_not_tagged_here() {
     let mut stage = Stage::trunk();
-    let address = terway_bpf::Address::from(std::net::Ipv4Addr::new(10, 0, 0, 50));
-    stage
-        .programs
-        .maps
-        .endpoints
-        .put(
-            &address,
-            &Endpoint {
-                eni: 77,
-                vlan: VID,
-                ..Endpoint::default()
-            },
-        )
-        .unwrap();
+    let elsewhere = Endpoint {
+        eni: 77,
+        vlan: VID,
+        ..Endpoint::default()
+    };
+    record_for(&mut stage.programs, "10.0.0.50", elsewhere);
     let judged = stage.judged(|stage| stage.leave(&Frame::udp("10.0.0.50", REMOTE[0], 10)));
     assert_eq!(judged, (Verdict::CONTINUE, vec![Reason::OutForeign]));
 }

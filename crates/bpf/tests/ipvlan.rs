@@ -2,13 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::net::IpAddr;
-
 use support::Bpffs;
 use support::filter::{attach, mac};
 use support::namespace::Namespace;
+use support::stage::record_for;
 use support::talk::talks;
-use terway_bpf::{Address, Endpoint, EndpointFlags, Eni, Programs, Reason};
+use terway_bpf::{Endpoint, EndpointFlags, Eni, Programs, Reason};
 
 mod support;
 
@@ -50,19 +49,12 @@ fn services_are_reached_through_the_hosts_slave() {
     };
     programs.maps.enis.put(&ENI, &eni).unwrap();
     for address in ["10.0.0.7", "fd00::7"] {
-        let key = Address::from(address.parse::<IpAddr>().unwrap());
-        programs
-            .maps
-            .endpoints
-            .put(
-                &key,
-                &Endpoint {
-                    eni: ENI,
-                    flags: EndpointFlags::IPVLAN,
-                    ..Endpoint::default()
-                },
-            )
-            .unwrap();
+        let record = Endpoint {
+            eni: ENI,
+            flags: EndpointFlags::IPVLAN,
+            ..Endpoint::default()
+        };
+        record_for(&mut programs, address, record);
     }
     programs.maps.host_stack.put("172.16.0.0".parse().unwrap(), 16).unwrap();
     programs.maps.host_stack.put("fd16::".parse().unwrap(), 112).unwrap();

@@ -2,14 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use support::Bpffs;
 use support::filter::{attach, mac};
 use support::namespace::Namespace;
+use support::stage::record_for;
 use support::talk::talks;
-use terway_bpf::{Address, Endpoint, Eni, EniFlags, Programs, Reason};
+use terway_bpf::{Endpoint, Eni, EniFlags, Programs, Reason};
 
 mod support;
 
@@ -50,19 +51,15 @@ impl Wire {
                 )
                 .unwrap();
             for address in [format!("10.0.0.{member}"), format!("fd00::{member}")] {
-                let key = Address::from(address.parse::<IpAddr>().unwrap());
-                programs
-                    .maps
-                    .endpoints
-                    .put(
-                        &key,
-                        &Endpoint {
-                            eni,
-                            vlan,
-                            ..Endpoint::default()
-                        },
-                    )
-                    .unwrap();
+                record_for(
+                    &mut programs,
+                    &address,
+                    Endpoint {
+                        eni,
+                        vlan,
+                        ..Endpoint::default()
+                    },
+                );
             }
             attach(&bpffs, namespace, link);
             namespace.ip(&format!("link set {link} up"));

@@ -24,13 +24,4 @@ pub fn eni_out(ctx: TcContext) -> i32 {
     eni_out::run(&ctx)
 }
 
-#[cfg(target_arch = "bpf")]
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo) -> ! {
-    loop {}
-}
-
-/// Several helpers are for programs with a licence compatible to the GPL.
-#[unsafe(link_section = "license")]
-#[unsafe(no_mangle)]
-static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
+terway_ebpf::object!();

@@ -39,12 +39,7 @@ impl Stage {
     /// The record for both addresses of a pair.
     pub fn endpoint(&mut self, pair: [&str; 2], record: Endpoint) {
         for address in pair {
-            let address = Address::from(address.parse::<IpAddr>().unwrap());
-            self.programs
-                .maps
-                .endpoints
-                .put(&address, &Endpoint { eni: ENI, ..record })
-                .unwrap();
+            record_for(&mut self.programs, address, Endpoint { eni: ENI, ..record });
         }
     }
 
@@ -74,4 +69,10 @@ impl Stage {
             .filter(|(reason, before)| self.packets(*reason) > *before);
         (run.verdict, counted.map(|(reason, _)| reason).collect())
     }
+}
+
+/// Writes the record of one address.
+pub fn record_for(programs: &mut Programs, address: &str, record: Endpoint) {
+    let key = Address::from(address.parse::<IpAddr>().unwrap());
+    programs.maps.endpoints.put(&key, &record).unwrap();
 }
