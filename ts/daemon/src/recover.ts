@@ -99,9 +99,13 @@ async function collectUnlessOrphans(node: Node, problems: string[]): Promise<num
   return removed.length;
 }
 
-/** Whether a live pod of the lease shows a link here: an ENI that moved into the pod without a pair beside it leaves nothing behind. */
+/**
+ * Whether a live pod of the lease shows a link here even when its namespace cannot be entered: the host end of a pair does. What hangs on an ENI, and an
+ * ENI that moved into the pod without a pair beside it, stand in the pod alone.
+ */
 function hasHostEnd(lease: Lease): boolean {
   const attachment = readAttachment(lease);
+  if (attachment?.mode === "ipvlan" || attachment?.mode === "vlan") return false;
   return attachment?.mode !== "exclusive" || attachment.hostPeer !== false;
 }
 
