@@ -5,9 +5,10 @@ import type { Bench } from "./bench.ts";
 import { instructions } from "./instructions/bench.ts";
 import { path } from "./path/bench.ts";
 import { policy } from "./policy/bench.ts";
+import { rules } from "./rules/bench.ts";
 import { validate } from "./validate.ts";
 
-const benches: readonly Bench[] = [add, path, instructions, policy];
+const benches: readonly Bench[] = [add, path, instructions, policy, rules];
 const help = `usage: npm run bench -- BENCH [--smoke] [--json FILE]
 
 ${benches.map(({ name, about }) => `  ${name.padEnd(9)} ${about} → bench/results/${name}.*`).join("\n")}

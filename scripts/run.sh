@@ -17,6 +17,10 @@ case $task in
     bash scripts/build.sh
     exec node test/runner/main.ts "$@"
     ;;
+  kernels)
+    bash scripts/build.sh
+    exec node test/vm/run.ts --suite a --here --matrix docs/reference/kernels.md "$@"
+    ;;
   bench)
     bash scripts/build.sh
     exec node bench/main.ts "$@"

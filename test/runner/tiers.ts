@@ -49,7 +49,7 @@ export const lanes: readonly (readonly Tier[])[] = [
 
 async function benchSmokes(): Promise<TestResult[]> {
   const results: TestResult[] = [];
-  for (const bench of ["add", "path", "policy"])
+  for (const bench of ["add", "path", "policy", "rules"])
     results.push(...(await jsonProgram("bench smoke", "node", ["bench/main.ts", bench, "--smoke"], 5 * minute)));
   return results;
 }

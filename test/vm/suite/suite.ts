@@ -7,6 +7,8 @@ export interface SuiteContext {
   readonly userland: string;
   /** A folder of this run, shared by all suites of it. */
   readonly folder: string;
+  /** Takes what the datapath's probe said of the kernel. */
+  readonly probed: (output: string) => void;
   /** One line of progress. */
   readonly say: (line: string) => void;
 }
