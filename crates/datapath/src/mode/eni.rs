@@ -30,6 +30,13 @@ pub struct EniUse {
 }
 
 impl EniUse {
+    /// All of it.
+    pub const MOST: Self = Self {
+        tags: true,
+        departures: true,
+        classes: true,
+    };
+
     /// What one attachment needs.
     pub fn of(attachment: &Attachment) -> Self {
         let shaping = &attachment.shaping;

@@ -8,7 +8,7 @@ use crate::kernel::execute::{Executor, Failpoint, Parts};
 use crate::kernel::{filter, queueing, traffic};
 use crate::link::{Form, PairKind};
 use crate::mode::eni::{self, EniUse};
-use crate::object::{Attach, Device, Mac, Names, Record, RecordKey};
+use crate::object::{Attach, Device, Mac, Names, Place, Record, RecordKey};
 use crate::observed::{Observed, ObservedLink};
 use crate::registry::Guarded;
 use crate::shared::{Context, pick_eni};
@@ -112,7 +112,7 @@ fn reduce(
     let mut seen = Observed::default();
     seen.links.insert(Device::Eni, link.clone());
     traffic::observe(&mut context.worker.socket, &host, &mut seen)?;
-    let mut steps = surplus(context, &host, link.index)?;
+    let mut steps = surplus(context, &host, link)?;
     crate::kernel::observe::name_devices(&mut seen);
     seen.records = context.shared.see_records(&host.records);
     let desired = DesiredState {
@@ -153,7 +153,8 @@ fn reduce(
 }
 
 /// What is ours on the ENI and wanted no more. The programs go before their records: without a record they let everything pass.
-fn surplus(context: &mut Context<'_>, wanted: &NamespaceState, index: u32) -> Result<Vec<Step>> {
+fn surplus(context: &mut Context<'_>, wanted: &NamespaceState, link: &ObservedLink) -> Result<Vec<Step>> {
+    let index = link.index;
     let mut steps = Vec::new();
     for mut filter in filter::observe(&mut context.worker.socket, index)? {
         let needed = wanted.filters.iter().any(|wanted| wanted.direction == filter.direction);
@@ -171,7 +172,23 @@ fn surplus(context: &mut Context<'_>, wanted: &NamespaceState, index: u32) -> Re
     let wants_root = wanted.qdiscs.iter().any(|qdisc| qdisc.attach == Attach::Root);
     if let Some(mut root) = root.filter(|root| root.is_ours() && !wants_root) {
         root.device = Device::Eni;
-        steps.push(Step::DeleteQdisc(crate::object::Place::Host, root));
+        steps.push(Step::DeleteQdisc(Place::Host, root));
+    }
+    if wants_root {
+        // Bands that need no departure times any more get the kernel's default back.
+        let wanted_at = |attach: Attach| wanted.qdiscs.iter().any(|qdisc| qdisc.attach == attach);
+        let most = eni::queues(EniUse::MOST, link.queues);
+        let places: Vec<Attach> = most
+            .into_iter()
+            .map(|qdisc| qdisc.attach)
+            .filter(|attach| !wanted_at(*attach))
+            .collect();
+        for mut child in queueing::observe(&mut context.worker.socket, index, places)? {
+            if child.is_ours() {
+                child.device = Device::Eni;
+                steps.push(Step::DeleteQdisc(Place::Host, child));
+            }
+        }
     }
     Ok(steps)
 }
