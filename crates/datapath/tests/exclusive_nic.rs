@@ -12,6 +12,7 @@ use support::exclusive::{Former, exclusive};
 use support::lab::{self, FAR_V4, FAR_V6, HOST_V4, HOST_V6, Lab, Stack, eni_mac};
 use support::namespace::Namespace;
 use support::probe::{Echo, ask};
+use support::xdp;
 use terway_datapath::attachment::Attachment;
 
 /// All tests share the guest's NICs.
@@ -118,7 +119,7 @@ impl Guest {
         assert_eq!(self.former(), before.clone().down(), "{what}");
         let shown = self.host().ip("addr show ens5");
         assert!(
-            !shown.contains("inet") && !shown.contains("tbf") && !shown.contains("clsact"),
+            !shown.contains("inet") && !shown.contains("xdp") && !shown.contains("tbf") && !shown.contains("clsact"),
             "{what}: {shown}"
         );
         assert_eq!(self.lab.own_objects(), [""; 0], "{what}");
@@ -161,6 +162,13 @@ fn litter(pod: &Namespace) {
     tc("qdisc replace dev eth0 root tbf rate 10mbit burst 20kb latency 25ms");
     tc("qdisc add dev eth0 clsact");
     tc("filter add dev eth0 ingress pref 77 u32 match u32 0 0 action drop");
+    // Alone among these it would stay on a link that moves.
+    let pinned = "/sys/fs/bpf/exclusive_nic";
+    drop(std::fs::remove_file(pinned));
+    xdp::pin(pinned);
+    pod.ip(&format!("link set eth0 xdpgeneric pinned {pinned}"));
+    std::fs::remove_file(pinned).unwrap();
+    assert!(pod.ip("link show eth0").contains("xdpgeneric"));
 }
 
 fn traffic(stack: Stack) {

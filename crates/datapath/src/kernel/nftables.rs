@@ -1,18 +1,19 @@
 //! The few nf_tables messages that masquerading takes: one table of our own with two sets of pod addresses and one rule for each.
 
+mod message;
+
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use netlink_sys::{Socket as RawSocket, SocketAddr, protocols::NETLINK_NETFILTER};
 
 use super::uapi::{NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR};
-use super::wire::{attributes, frames, i32_of_array};
+use super::wire::{frames, i32_of_array};
 use crate::error::{Error, Result};
-use crate::object::Family;
+use message::{Body, FAMILIES, by_family, chain, elements, in_chain, in_set, in_table, keys, rule, set};
 
 /// Our table, of family `inet`; `nft list table inet terway_exclusive` shows it.
 pub const TABLE: &str = "terway_exclusive";
-const CHAIN: &str = "postrouting";
 const RECEIVE_BUFFER: usize = 64 * 1024;
 const MSG_DONTWAIT: i32 = 0x40;
 const ENOENT: i32 = 2;
@@ -29,178 +30,12 @@ const NEW_SET: u16 = 9;
 const NEW_ELEMENT: u16 = 12;
 const GET_ELEMENT: u16 = 13;
 const DELETE_ELEMENT: u16 = 14;
-
 const FAMILY_INET: u8 = 1;
-const HOOK_POSTROUTING: u32 = 4;
-/// `NF_IP_PRI_NAT_SRC`, where every other source translation stands as well; whoever comes first decides.
-const PRIORITY_NAT_SRC: u32 = 100;
-const REGISTER: u32 = 1;
-const META_OUTPUT: u32 = 5;
-const META_PROTOCOL: u32 = 15;
-const COMPARE_EQUAL: u32 = 0;
-const COMPARE_UNEQUAL: u32 = 1;
-const NETWORK_HEADER: u32 = 1;
-/// The loopback device is the first of every namespace.
-const LOOPBACK_INDEX: u32 = 1;
-/// In nested attributes.
-const LIST_ELEMENT: u16 = 1;
-const DATA_VALUE: u16 = 1;
-const NESTED: u16 = 0x8000;
-
-/// What of a family stands in messages.
-struct Kind {
-    set: &'static str,
-    id: u32,
-    /// `NFPROTO_*`
-    protocol: u8,
-    /// nft's number for the type of addresses, so that it can print them.
-    type_number: u32,
-    length: u32,
-    /// Of the source address in the header.
-    offset: u32,
-}
-
-fn kind(family: Family) -> Kind {
-    match family {
-        Family::V4 => Kind {
-            set: "pods4",
-            id: 1,
-            protocol: 2,
-            type_number: 7,
-            length: 4,
-            offset: 12,
-        },
-        Family::V6 => Kind {
-            set: "pods6",
-            id: 2,
-            protocol: 10,
-            type_number: 8,
-            length: 16,
-            offset: 8,
-        },
-    }
-}
 
 /// A netfilter netlink socket of the namespace in which it was opened.
 pub struct Nftables {
     socket: RawSocket,
     sequence: u32,
-}
-
-/// Attributes under construction.
-#[derive(Default)]
-struct Body(Vec<u8>);
-
-impl Body {
-    fn bytes(mut self, kind: u16, value: &[u8]) -> Self {
-        self.0.extend((4 + value.len() as u16).to_ne_bytes());
-        self.0.extend(kind.to_ne_bytes());
-        self.0.extend(value);
-        self.0.resize(super::wire::align(self.0.len()), 0);
-        self
-    }
-
-    fn text(self, kind: u16, value: &str) -> Self {
-        self.bytes(kind, &[value.as_bytes(), &[0]].concat())
-    }
-
-    fn number(self, kind: u16, value: u32) -> Self {
-        self.bytes(kind, &value.to_be_bytes())
-    }
-
-    fn nested(self, kind: u16, value: Self) -> Self {
-        self.bytes(kind | NESTED, &value.0)
-    }
-
-    fn expression(self, name: &str, data: Self) -> Self {
-        self.nested(LIST_ELEMENT, Self::default().text(1, name).nested(2, data))
-    }
-}
-
-fn octets(address: IpAddr) -> Vec<u8> {
-    match address {
-        IpAddr::V4(v4) => v4.octets().to_vec(),
-        IpAddr::V6(v6) => v6.octets().to_vec(),
-    }
-}
-
-fn in_table() -> Body {
-    Body::default().text(1, TABLE)
-}
-
-fn set(family: Family) -> Body {
-    let Kind {
-        set,
-        id,
-        type_number,
-        length,
-        ..
-    } = kind(family);
-    // Name, flags, type and length of the key, id within the batch.
-    in_table()
-        .text(2, set)
-        .number(3, 0)
-        .number(4, type_number)
-        .number(5, length)
-        .number(10, id)
-}
-
-/// `ip saddr @pods4 oif != "lo" masquerade`
-fn rule(family: Family) -> Body {
-    let Kind {
-        set,
-        id,
-        protocol,
-        length,
-        offset,
-        ..
-    } = kind(family);
-    let meta = |key: u32| Body::default().number(1, REGISTER).number(2, key);
-    let compare = |how: u32, value: &[u8]| {
-        let data = Body::default().bytes(DATA_VALUE, value);
-        Body::default().number(1, REGISTER).number(2, how).nested(3, data)
-    };
-    let source = Body::default()
-        .number(1, REGISTER)
-        .number(2, NETWORK_HEADER)
-        .number(3, offset)
-        .number(4, length);
-    let lookup = Body::default().text(1, set).number(2, REGISTER).number(4, id);
-    let expressions = Body::default()
-        .expression("meta", meta(META_PROTOCOL))
-        .expression("cmp", compare(COMPARE_EQUAL, &[protocol]))
-        .expression("payload", source)
-        .expression("lookup", lookup)
-        .expression("meta", meta(META_OUTPUT))
-        .expression("cmp", compare(COMPARE_UNEQUAL, &LOOPBACK_INDEX.to_ne_bytes()))
-        .expression("masq", Body::default());
-    in_table().text(2, CHAIN).nested(4, expressions)
-}
-
-fn chain() -> Body {
-    let hook = Body::default().number(1, HOOK_POSTROUTING).number(2, PRIORITY_NAT_SRC);
-    in_table().text(3, CHAIN).nested(4, hook).text(7, "nat")
-}
-
-fn elements(family: Family, addresses: &[IpAddr]) -> Body {
-    let list = addresses.iter().fold(Body::default(), |list, address| {
-        let key = Body::default().bytes(DATA_VALUE, &octets(*address));
-        list.nested(LIST_ELEMENT, Body::default().nested(1, key))
-    });
-    in_table().text(2, kind(family).set).nested(3, list)
-}
-
-const FAMILIES: [Family; 2] = [Family::V4, Family::V6];
-
-fn by_family(addresses: &[IpAddr]) -> impl Iterator<Item = (Family, Vec<IpAddr>)> {
-    FAMILIES.into_iter().filter_map(|family| {
-        let own: Vec<IpAddr> = addresses
-            .iter()
-            .copied()
-            .filter(|address| Family::of(*address) == family)
-            .collect();
-        (!own.is_empty()).then_some((family, own))
-    })
 }
 
 impl Nftables {
@@ -220,7 +55,7 @@ impl Nftables {
     pub fn addresses(&mut self) -> Result<Vec<IpAddr>> {
         let mut found = Vec::new();
         for family in FAMILIES {
-            let body = in_table().text(2, kind(family).set);
+            let body = in_set(family);
             for payload in self.dump(GET_ELEMENT, body)? {
                 found.extend(keys(&payload));
             }
@@ -230,7 +65,7 @@ impl Nftables {
 
     /// How many rules the chain has.
     pub fn rules(&mut self) -> Result<usize> {
-        Ok(self.dump(GET_RULE, in_table().text(2, CHAIN))?.len())
+        Ok(self.dump(GET_RULE, in_chain())?.len())
     }
 
     /// Makes the table anew, with these addresses; whatever was in it goes in the same moment.
@@ -360,27 +195,6 @@ impl Nftables {
 
 fn failed(errno: i32) -> Error {
     Error::system("nf_tables", &io::Error::from_raw_os_error(errno)).about(format!("table inet {TABLE}"))
-}
-
-/// The keys of an `NFT_MSG_NEWSETELEM`.
-fn keys(payload: &[u8]) -> Vec<IpAddr> {
-    let of = |data: &[u8], wanted: u16, skip: usize| -> Vec<Vec<u8>> {
-        attributes(data, skip)
-            .filter(|(kind, _)| *kind == wanted)
-            .map(|(_, value)| value.to_vec())
-            .collect()
-    };
-    let mut found = Vec::new();
-    for list in of(payload, 3, 4) {
-        for element in of(&list, LIST_ELEMENT, 0) {
-            for key in of(&element, 1, 0).iter().flat_map(|key| of(key, DATA_VALUE, 0)) {
-                let v4 = <[u8; 4]>::try_from(key.as_slice()).map(|octets| IpAddr::V4(Ipv4Addr::from(octets)));
-                let v6 = <[u8; 16]>::try_from(key.as_slice()).map(|octets| IpAddr::V6(Ipv6Addr::from(octets)));
-                found.extend(v4.or(v6));
-            }
-        }
-    }
-    found
 }
 
 impl std::fmt::Debug for Nftables {

@@ -89,7 +89,7 @@ pub fn attach(
     let result = make(context, attachment, started, &mut progress);
     // An ENI that was moved for nothing must not stay away. A call stopped by its failpoint stands for one that was killed.
     if result.is_err() && progress.moved_eni && !failpoint.armed() {
-        release::undo(context, attachment)?;
+        release::undo(context, attachment);
     }
     result
 }

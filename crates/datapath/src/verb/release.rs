@@ -54,8 +54,8 @@ fn is_its_eni(link: &ObservedLink, id: &str, mac: Option<Mac>) -> bool {
 fn from_pod(context: &mut Context<'_>, path: &str, id: &str, mac: Option<Mac>, failpoint: &mut Failpoint) -> Result<bool> {
     let mut pod = match view::open_pod(context, path) {
         Ok(pod) => pod,
-        // The kernel has thrown the ENI back, or it went with the namespace.
-        Err(error) if error.code == ErrorCode::NetnsGone => return Ok(false),
+        // The kernel has thrown the ENI back, or it went with the namespace. A path that leads home never was a pod's.
+        Err(error) if matches!(error.code, ErrorCode::NetnsGone | ErrorCode::InvalidAttachment) => return Ok(false),
         Err(error) => return Err(error),
     };
     // A pod with NET_ADMIN may have taken both marks off.
@@ -79,24 +79,22 @@ fn bring_home(context: &mut Context<'_>, pod: &mut Pod, link: &ObservedLink, fai
     moved::bring_home(pod, link, &context.worker.home, failpoint)
 }
 
-/// Takes back what an attach has done to an ENI, where it cannot go on.
-pub fn undo(context: &mut Context<'_>, attachment: &Attachment) -> Result<()> {
+/// Takes back what an attach has done to an ENI, where it cannot go on. What fails is left to collection: the attach has its own error.
+pub fn undo(context: &mut Context<'_>, attachment: &Attachment) {
     let target = Target {
         id: attachment.id.clone(),
         netns: Some(attachment.netns.clone()),
         ..Target::default()
     };
-    release(context, &target, None, &mut Failpoint::default()).map(|_| ())
+    if release(context, &target, None, &mut Failpoint::default()).is_err() {
+        context.shared.strays.store(true, Ordering::Relaxed);
+    }
 }
 
 /// An ENI in the host namespace with our marks that no attachment wants.
 fn is_unclaimed(link: &ObservedLink, registry: &Registry) -> bool {
     let id = link.alias.as_deref().and_then(|alias| alias.strip_prefix(ALIAS_PREFIX));
-    let wanted = || {
-        registry
-            .all()
-            .any(|guarded| guarded.attachment.mode == Mode::Exclusive && is_eni(link, guarded.attachment.eni_mac))
-    };
+    let wanted = || registry.all().any(|guarded| is_eni(link, guarded.attachment.eni_mac));
     pair::is_moved_eni(link) && id.is_none_or(|id| registry.get(id).is_none()) && !wanted()
 }
 

@@ -43,7 +43,8 @@ fn mend(context: &mut Context<'_>, attachment: &Arc<Attachment>, pods: bool, rep
     };
     // What it had in the host namespace goes with its detach; an ENI that it has thrown back needs nobody's leave to be cleaned.
     if pods && pod.is_none() && Form::of(attachment) == Form::Moved {
-        return release::undo(context, attachment);
+        release::undo(context, attachment);
+        return Ok(());
     }
     let mut found = link::find(context, attachment, pod.as_mut(), true)?;
     if !found.host.contains_key(&Device::HostEnd) && pods && pod.is_none() {

@@ -17,6 +17,7 @@ pub mod scenario;
 pub mod stream;
 pub mod trunk;
 pub mod vpc;
+pub mod xdp;
 
 /// Prints why and returns true if the test cannot run here.
 pub fn skip(test: &str) -> bool {
