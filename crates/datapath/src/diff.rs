@@ -384,8 +384,9 @@ impl Side<'_> {
         if let Some(alias) = &alias {
             detail.push(format!("alias {:?}, want {alias:?}", seen.alias.as_deref().unwrap_or("")));
         }
-        let arp = wanted.arp.filter(|arp| seen.arp != *arp);
-        if let Some(arp) = arp {
+        // A link that comes up may forget it (`ipvlan_open`).
+        let arp = wanted.arp.filter(|arp| seen.arp != *arp || !seen.up);
+        if let Some(arp) = arp.filter(|arp| seen.arp != *arp) {
             detail.push(if arp { "noarp, want arp" } else { "arp, want noarp" }.to_owned());
         }
         if !detail.is_empty() {
@@ -512,9 +513,15 @@ fn rival_routes(seen: &Route, wanted: &Route) -> bool {
     same_key && (!stands_beside(wanted) || seen.device == wanted.device)
 }
 
-/// Host routes to a gateway in main: each ENI of a vSwitch has its own beside the others', they differ in the device alone.
+/// Routes to what is on a link in main: host routes to a gateway, one for each ENI of a vSwitch, and what the interfaces of a pod in one
+/// vSwitch have in common. They differ in the device alone.
 pub(crate) fn stands_beside(route: &Route) -> bool {
-    route.table == TABLE_MAIN && route.device == Some(Device::Eni) && route.gateway.is_none() && route.destination.is_host()
+    let possible = match route.device {
+        Some(Device::Eni) => route.destination.is_host(),
+        Some(Device::PodEnd) => true,
+        _ => false,
+    };
+    possible && route.table == TABLE_MAIN && route.gateway.is_none()
 }
 
 /// True if the link may be set up by us as the ENI with this MAC: no loopback, none of our own pairs, no port's copy of its MAC above it.

@@ -57,6 +57,15 @@ impl Registry {
                 ..Error::new(ErrorCode::InterfaceExists, message)
             });
         }
+        if let Some(other) = self.all().find(|other| shares_default_route(&other.attachment, attachment)) {
+            let Attachment { id: other, if_name, .. } = &*other.attachment;
+            return Err(stale(
+                "defaultRoute",
+                format!(
+                    "defaultRoute is set for {id} and for {other}, its interface {if_name} in the same pod; one of them has it"
+                ),
+            ));
+        }
         for address in attachment.addresses() {
             if let Some(other) = self.addresses.get(&address).filter(|other| newer(other)) {
                 return Err(stale(
@@ -195,6 +204,12 @@ impl Registry {
         }
         self.guarded.insert(id, guarded);
     }
+}
+
+/// True if both want a default route of one family in one pod, for different interfaces.
+fn shares_default_route(one: &Attachment, other: &Attachment) -> bool {
+    let family = one.ipv4.is_some() && other.ipv4.is_some() || one.ipv6.is_some() && other.ipv6.is_some();
+    one.default_route && other.default_route && family && one.netns == other.netns && one.if_name != other.if_name
 }
 
 fn stale(field: &str, message: String) -> Error {

@@ -3,6 +3,80 @@
 
 mod support;
 
+use support::drift::{Edit, dragging, drift, edit};
+use support::modes::lacks;
+use terway_datapath::attachment::Mode;
+use terway_datapath::diff::Problem::{Different, Missing};
+
+const HOST: &[Edit] = &[
+    edit("link set HOST mtu 1400", "link HOST", Different),
+    edit("link set HOST alias nobody", "link HOST", Different),
+    edit("link set HOST arp on", "link HOST", Different),
+    dragging("link set HOST down", "link HOST", Different),
+    dragging("link del HOST", "link HOST", Missing),
+    dragging("addr del 10.0.0.10/32 dev HOST", "address 10.0.0.10/32 dev HOST", Missing),
+    edit(
+        "-6 addr del 2001:db8::10/128 dev HOST",
+        "address 2001:db8::10/128 dev HOST",
+        Missing,
+    ),
+    edit("route del A4/32 dev HOST", "route A4/32 dev HOST", Missing),
+    edit("-6 route del A6/128 dev HOST", "route A6/128 dev HOST", Missing),
+    dragging("link set eth1 mtu 1400", "link eth1", Different),
+    edit("link set eth1 down", "link eth1", Different),
+    edit(
+        "sysctl ipv4/conf/eth1/rp_filter 1",
+        "sysctl net.ipv4.conf.eth1.rp_filter",
+        Different,
+    ),
+    edit(
+        "sysctl ipv4/conf/HOST/rp_filter 1",
+        "sysctl net.ipv4.conf.HOST.rp_filter",
+        Different,
+    ),
+];
+
+const POD: &[Edit] = &[
+    edit("link set eth0 mtu 1400", "link eth0", Different),
+    edit("link set eth0 alias nobody", "link eth0", Different),
+    dragging("link set eth0 down", "link eth0", Different),
+    dragging("link del eth0", "link eth0", Missing),
+    dragging("addr del A4/24 dev eth0", "address A4/24 dev eth0", Missing),
+    edit("-6 addr del A6/64 dev eth0", "address A6/64 dev eth0", Missing),
+    edit("route del S4 dev eth0", "route S4 dev eth0", Missing),
+    edit("-6 route del S6 dev eth0", "route S6 dev eth0", Missing),
+    edit("route del default", "route default via G4 dev eth0 onlink", Missing),
+    edit("-6 route del default", "route default via G6 dev eth0 onlink", Missing),
+    edit("route del 10.0.0.10 dev eth0", "route 10.0.0.10/32 dev eth0", Missing),
+    edit(
+        "-6 route del 2001:db8::10 dev eth0",
+        "route 2001:db8::10/128 dev eth0",
+        Missing,
+    ),
+    edit(
+        "route del 169.254.20.0/24",
+        "route 169.254.20.0/24 via 169.254.1.1 dev eth0 onlink",
+        Missing,
+    ),
+    edit(
+        "-6 route del fd00:20::/64",
+        "route fd00:20::/64 via fe80::1 dev eth0 onlink",
+        Missing,
+    ),
+    edit("neigh del 10.0.0.10 dev eth0", "neighbour 10.0.0.10 dev eth0", Missing),
+    edit("neigh del fe80::1 dev eth0", "neighbour fe80::1 dev eth0", Missing),
+    edit(
+        "neigh replace 169.254.1.1 dev eth0 lladdr 02:00:00:00:00:09 nud permanent",
+        "neighbour 169.254.1.1 dev eth0",
+        Different,
+    ),
+    edit(
+        "sysctl ipv6/conf/eth0/accept_ra 1",
+        "sysctl net.ipv6.conf.eth0.accept_ra",
+        Different,
+    ),
+];
+
 mode_tests! {
     ipvlan_v4_traffic: traffic(Ipvlan, V4);
     ipvlan_v6_traffic: traffic(Ipvlan, V6);
@@ -14,4 +88,14 @@ mode_tests! {
     ipvlan_v4_host_stack: host_stack(Ipvlan, V4);
     ipvlan_v6_host_stack: host_stack(Ipvlan, V6);
     ipvlan_dual_host_stack: host_stack(Ipvlan, Dual);
+    ipvlan_v4_two_interfaces: two_interfaces(Ipvlan, V4);
+    ipvlan_v6_two_interfaces: two_interfaces(Ipvlan, V6);
+    ipvlan_dual_two_interfaces: two_interfaces(Ipvlan, Dual);
+}
+
+#[test]
+fn ipvlan_dual_drift() {
+    if !lacks("ipvlan_dual_drift", Mode::Ipvlan) {
+        drift(Mode::Ipvlan, HOST, POD);
+    }
 }

@@ -154,7 +154,12 @@ pub struct Executor<'a> {
 impl Executor<'_> {
     /// Runs `steps` in order.
     pub fn run(&mut self, steps: &[Step]) -> Result<()> {
+        let apart;
         let mut rest = steps;
+        if steps.iter().any(|step| apart_from_up(step).is_some()) {
+            apart = steps.iter().cloned().flat_map(split).collect::<Vec<_>>();
+            rest = &apart;
+        }
         while let Some(first) = rest.first() {
             let batchable = |step: &&Step| {
                 kind(step) == kind(first) && !matches!(kind(step), Kind::Birth | Kind::Filter) && step.place() == first.place()
@@ -386,6 +391,33 @@ fn kind(step: &Step) -> Kind {
         Step::PutFilter(_) => Kind::Filter,
         _ => Kind::Netlink,
     }
+}
+
+/// Coming up, an IPvlan slave forgets that it does not ask for MACs (`ipvlan_open`): that has to be said once it is up.
+fn apart_from_up(step: &Step) -> Option<Step> {
+    match step {
+        Step::SetLink {
+            place,
+            device,
+            up: true,
+            arp: arp @ Some(_),
+            ..
+        } => Some(Step::SetLink {
+            place: *place,
+            device: *device,
+            name: None,
+            mtu: None,
+            up: false,
+            alias: None,
+            arp: *arp,
+        }),
+        _ => None,
+    }
+}
+
+fn split(step: Step) -> impl Iterator<Item = Step> {
+    let later = apart_from_up(&step);
+    std::iter::once(step).chain(later)
 }
 
 fn no_pod() -> Error {

@@ -96,7 +96,7 @@ pub struct Hanging<'a> {
     pub mtu: u32,
     /// The VLAN id of an 802.1Q link; none: an IPvlan slave in L2 mode.
     pub vlan_id: Option<u16>,
-    /// Where it is born; none: in the socket's namespace, up and without ARP.
+    /// Where it is born; none: in the socket's namespace, up.
     pub netns: Option<BorrowedFd<'a>>,
 }
 
@@ -104,7 +104,7 @@ pub struct Hanging<'a> {
 pub fn create_hanging(link: &Hanging<'_>) -> RouteNetlinkMessage {
     let mut message = LinkMessage::default();
     if link.netns.is_none() {
-        message.header.flags = LinkFlags::Up | LinkFlags::Noarp;
+        message.header.flags = LinkFlags::Up;
         message.header.change_mask = message.header.flags;
     }
     let attributes = &mut message.attributes;
@@ -199,10 +199,12 @@ pub fn mark_by_name(name: &str, alias: &str) -> RouteNetlinkMessage {
     RouteNetlinkMessage::SetLink(message)
 }
 
-/// `RTM_SETLINK` of a link that nobody speaks to by IPv6: the alias that marks it, and no link-local address.
+/// `RTM_SETLINK` of a host's slave that is up: the alias that marks it, no ARP (it has forgotten that coming up), and no link-local address.
 pub fn mark(index: u32, alias: &str) -> RouteNetlinkMessage {
     let mut message = quiet(alias);
     message.header.index = index;
+    message.header.change_mask = LinkFlags::Noarp;
+    message.header.flags = LinkFlags::Noarp;
     RouteNetlinkMessage::SetLink(message)
 }
 

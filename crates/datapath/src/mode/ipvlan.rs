@@ -93,9 +93,11 @@ fn pod_leg(pod: &mut NamespaceState, leg: &Leg, attachment: &Attachment) {
         pod.neighbours.push(neighbour(Device::PodEnd, node, Device::PodEnd));
         pod.routes.push(route(Prefix::host(node), None, Device::PodEnd));
     }
+    // Of several interfaces the one with the default route leads to the node's stack.
+    let leads = attachment.default_route || !attachment.multi_network;
     let of_node = leg.host.map(Prefix::host);
     let diverted: Vec<Prefix> = (attachment.host_stack.iter())
-        .filter(|prefix| prefix.family() == leg.family && Some(**prefix) != of_node)
+        .filter(|prefix| leads && prefix.family() == leg.family && Some(**prefix) != of_node)
         .filter(|prefix| attachment.default_route || !prefix.is_default())
         .copied()
         .collect();
@@ -107,3 +109,6 @@ fn pod_leg(pod: &mut NamespaceState, leg: &Leg, attachment: &Attachment) {
     }
     on_eni(pod, leg, address, attachment);
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,8 @@
 //! One pure function for each datapath mode: attachment and facts of the node in, wanted kernel state out.
 
 pub mod eni;
+#[cfg(test)]
+mod example;
 pub mod exclusive;
 pub mod ipvlan;
 pub mod policy_route;

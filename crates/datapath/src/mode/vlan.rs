@@ -78,3 +78,6 @@ pub(super) fn on_eni(pod: &mut NamespaceState, leg: &Leg, address: Prefix, attac
         own_table(pod, leg, default, attachment);
     }
 }
+
+#[cfg(test)]
+mod tests;

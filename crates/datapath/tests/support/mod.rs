@@ -8,6 +8,7 @@
 )]
 
 pub mod calls;
+pub mod drift;
 pub mod exclusive;
 pub mod lab;
 pub mod modes;

@@ -1,6 +1,7 @@
 //! What every mode must do, as tests to be run for each mode and family.
 
 use std::net::IpAddr;
+use std::process::Command;
 
 use super::calls::Open;
 use super::lab::{self, FAR_V4, FAR_V6, HOST_V4, HOST_V6, Lab, Stack};
@@ -173,6 +174,65 @@ fn removed(lab: &Lab, attachment: &Attachment, when: &str) {
     assert_eq!(left(lab), [""; 0], "{when}");
 }
 
+/// Where the node-local DNS cache of the lab is.
+pub fn local_dns() -> [Prefix; 2] {
+    ["169.254.20.0/24", "fd00:20::/64"].map(|cidr| cidr.parse().unwrap())
+}
+
+/// A pod with two interfaces of one mode: by default through the first, by extra route, source or bound device through the second.
+pub fn two_interfaces(mode: Mode, stack: Stack) {
+    let lab = Lab::new();
+    lab.vpc
+        .ips("addr add 203.0.113.1/32 dev lo\naddr add 2001:db8:eeee::1/128 dev lo");
+    let beyond = ["203.0.113.1", "2001:db8:eeee::1"].map(|address| address.parse().unwrap());
+    let _echo = Echo::new(&lab.vpc, lab::far().into_iter().chain(beyond));
+    let datapath = Open::new(&lab.host);
+    let (pod, mut first) = lab.pod_of(mode, 23, stack);
+    first.multi_network = true;
+    let (_, mut second) = lab.pod_of(mode, 24, stack);
+    second.netns.clone_from(&first.netns);
+    second.if_name = "eth1".into();
+    second.multi_network = true;
+    datapath.attach(&first);
+    // Two default routes contradict each other, and nothing has changed.
+    let before = (pod.ip("-o link"), pod.ip("route show table all"));
+    let error = datapath.try_attach(&second).unwrap_err();
+    assert_eq!(error.object.as_deref(), Some("defaultRoute"), "{error}");
+    assert_eq!((pod.ip("-o link"), pod.ip("route show table all")), before);
+    second.default_route = false;
+    let routes = ["203.0.113.0/24", "2001:db8:eeee::/48"].map(|route| route.parse::<Prefix>().unwrap());
+    let possible = |route: &Prefix| second.addresses().any(|address| Family::of(address) == route.family());
+    second.extra_routes = routes.into_iter().filter(possible).collect();
+    datapath.attach(&second);
+    lab.settle(1);
+    for (own, other) in first.addresses().zip(second.addresses()) {
+        let far = like(&own, FAR_V4, FAR_V6);
+        assert_eq!(ask(&pod, far), Ok(own), "by default");
+        assert_eq!(
+            ask(&pod, like(&own, "203.0.113.1", "2001:db8:eeee::1")),
+            Ok(other),
+            "extra route"
+        );
+        for from in [own.to_string(), other.to_string(), "eth0".into(), "eth1".into()] {
+            assert!(pings(&pod, &from, &far.to_string()), "{far} from {from}");
+        }
+    }
+    for attachment in [&first, &second] {
+        assert_eq!(datapath.check(attachment), []);
+        assert_eq!(datapath.attach(attachment).steps, 0);
+    }
+    assert_eq!(datapath.detach(&second), CLEAN);
+    assert_eq!(datapath.check(&first), []);
+}
+
+/// `ping -I SOURCE-OR-DEVICE`: one echo request, answered or not.
+fn pings(pod: &Namespace, from: &str, to: &str) -> bool {
+    let arguments = ["-c1", "-W3", "-I", from, to];
+    pod.run(|| Command::new("ping").args(arguments).output().unwrap())
+        .status
+        .success()
+}
+
 /// Destinations of the node's stack beside its primary address, a node-local DNS cache for instance.
 pub fn host_stack(mode: Mode, stack: Stack) {
     let lab = Lab::new();
@@ -184,9 +244,8 @@ pub fn host_stack(mode: Mode, stack: Stack) {
     let _echo = Echo::new(&lab.host, local);
     let datapath = Open::new(&lab.host);
     let (pod, mut attachment) = lab.pod_of(mode, 23, stack);
-    let cidrs = ["169.254.20.0/24", "fd00:20::/64"].map(|cidr| cidr.parse::<Prefix>().unwrap());
     let possible = |cidr: &Prefix| attachment.addresses().any(|address| Family::of(address) == cidr.family());
-    attachment.host_stack = cidrs.into_iter().filter(possible).collect();
+    attachment.host_stack = local_dns().into_iter().filter(possible).collect();
     datapath.attach(&attachment);
     lab.settle(1);
     for address in attachment.addresses() {
