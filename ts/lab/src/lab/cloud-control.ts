@@ -4,9 +4,13 @@ import { requestJson } from "../host/unix-http.ts";
 
 const eniSchema = z.object({
   id: z.string(),
+  mac: z.string(),
   type: z.string(),
   status: z.string(),
   instanceId: z.string().optional(),
+  trunkId: z.string().optional(),
+  /** Of a member: its 802.1Q tag on the trunk. */
+  deviceIndex: z.number().optional(),
   ipv4: z.array(z.string()),
   ipv6: z.array(z.string()),
 });
