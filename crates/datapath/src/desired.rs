@@ -70,6 +70,8 @@ pub struct HostFacts {
     pub eni_queues: u32,
     /// What all attachments of the ENI need of it; nothing if this one needs nothing.
     pub eni_use: EniUse,
+    /// VLAN ids of the 802.1Q links that pods have on the ENI; none if this attachment needs nothing of it and has none.
+    pub vlan_links: Vec<u16>,
     /// The kernel's numbers of the programs; zero where nobody needs them.
     pub programs: ProgramIds,
     /// The device that got the node's IPv6 default route from a router advertisement, if one did.

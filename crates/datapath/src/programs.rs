@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use terway_bpf::{Address, ProgramName, Programs};
+use terway_bpf::{Address, ProgramName, Programs, VlanLinkKey};
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::object::{Direction, Record, RecordKey};
@@ -65,10 +65,15 @@ impl ProgramStore {
         &self,
         work: impl FnOnce(&mut Programs) -> std::result::Result<T, terway_bpf::Error>,
     ) -> Result<Option<T>> {
-        if !self.pinned && self.lock().is_none() {
+        if !self.are_used() {
             return Ok(None);
         }
         self.with(work).map(Some)
+    }
+
+    /// This process or an earlier one has opened them: there may be records.
+    pub fn are_used(&self) -> bool {
+        self.pinned || self.lock().is_some()
     }
 
     /// The records with these keys, those that are there.
@@ -87,6 +92,11 @@ impl ProgramStore {
                         .get(&Address::from(address))?
                         .map(|value| Record::Endpoint(address, value)),
                     RecordKey::Eni(index) => programs.maps.enis.get(&index)?.map(|value| Record::Eni(index, value)),
+                    RecordKey::VlanLink(link) => programs
+                        .maps
+                        .vlan_links
+                        .get(&link)?
+                        .map(|value| Record::VlanLink(link, value)),
                 });
             }
             Ok(found)
@@ -98,6 +108,7 @@ impl ProgramStore {
         let found = self.with_existing(|programs| match key {
             RecordKey::Endpoint(address) => Ok(programs.maps.endpoints.get(&Address::from(address))?.is_some()),
             RecordKey::Eni(index) => Ok(programs.maps.enis.get(&index)?.is_some()),
+            RecordKey::VlanLink(link) => Ok(programs.maps.vlan_links.get(&link)?.is_some()),
         })?;
         Ok(found.unwrap_or(false))
     }
@@ -107,12 +118,21 @@ impl ProgramStore {
         let all = self.with_existing(|programs| {
             let endpoints = programs.maps.endpoints.list()?.into_iter();
             let enis = programs.maps.enis.list()?.into_iter();
+            let links = programs.maps.vlan_links.list()?.into_iter();
             let endpoints = endpoints.map(|(address, value)| Record::Endpoint(address.into(), value));
             Ok(endpoints
                 .chain(enis.map(|(index, value)| Record::Eni(index, value)))
+                .chain(links.map(|(link, value)| Record::VlanLink(link, value)))
                 .collect())
         })?;
         Ok(all.unwrap_or_default())
+    }
+
+    /// The 802.1Q links on an ENI that there are records of.
+    pub fn vlan_links(&self, eni: u32) -> Result<Vec<VlanLinkKey>> {
+        let all = self.with_existing(|programs| programs.maps.vlan_links.list())?;
+        let keys = all.unwrap_or_default().into_iter().map(|(link, _)| link);
+        Ok(keys.filter(|link| link.eni == eni).collect())
     }
 
     /// Writes a record.
@@ -120,6 +140,7 @@ impl ProgramStore {
         self.with(|programs| match record {
             Record::Endpoint(address, value) => programs.maps.endpoints.put(&Address::from(*address), value),
             Record::Eni(index, value) => programs.maps.enis.put(index, value),
+            Record::VlanLink(link, value) => programs.maps.vlan_links.put(link, value),
         })
     }
 
@@ -128,6 +149,7 @@ impl ProgramStore {
         let removed = self.with_existing(|programs| match key {
             RecordKey::Endpoint(address) => programs.maps.endpoints.remove(&Address::from(address)),
             RecordKey::Eni(index) => programs.maps.enis.remove(&index),
+            RecordKey::VlanLink(link) => programs.maps.vlan_links.remove(&link),
         })?;
         Ok(removed.unwrap_or(false))
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::attachment::Attachment;
 use crate::error::{Error, ErrorCode, Result};
-use crate::mode::eni::EniUse;
+use crate::mode::eni::{self, EniUse};
 use crate::object::Mac;
 
 /// One guarded attachment.
@@ -178,6 +178,12 @@ impl Registry {
     pub fn eni_use(&self, mac: Mac) -> EniUse {
         let of_eni = self.all().filter(|guarded| guarded.attachment.eni_mac == mac);
         of_eni.fold(EniUse::default(), |needs, guarded| needs.and(EniUse::of(&guarded.attachment)))
+    }
+
+    /// VLAN ids of the 802.1Q links that attachments have on an ENI.
+    pub fn vlan_links(&self, mac: Mac) -> Vec<u16> {
+        let of_eni = self.all().filter(|guarded| guarded.attachment.eni_mac == mac);
+        of_eni.filter_map(|guarded| eni::vlan_link(&guarded.attachment)).collect()
     }
 
     /// True if attachment `id` is guarded and newer than `generation`.

@@ -5,9 +5,10 @@ mod support;
 
 use support::calls::Open;
 use support::drift::{Edit, dragging, drift, edit};
-use support::lab::{Lab, Stack};
-use support::modes::lacks;
+use support::lab::{self, Lab, Stack};
+use support::modes::{MEMBER, lacks};
 use support::namespace::Namespace;
+use support::probe::{Echo, ask};
 use terway_datapath::attachment::{Attachment, Mode};
 use terway_datapath::diff::Problem::{Different, Missing};
 use terway_datapath::error::ErrorCode;
@@ -106,4 +107,95 @@ fn vlan_v4_id_is_taken() {
     datapath.attach(&other);
     assert!(pod.try_ip("link show eth0").is_err());
     assert_eq!(datapath.check(&other), []);
+}
+
+/// A member by tag filter: its addresses are the node's to the VPC, on its own VLAN.
+fn filtered(lab: &Lab, number: u16, stack: Stack) -> (Namespace, Attachment) {
+    let (pod, mut attachment) = lab.pod_of(Mode::PolicyRoute, number, stack);
+    lab.become_member(&mut attachment, MEMBER + number);
+    for address in attachment.addresses() {
+        lab.vpc.ip(&format!(
+            "neigh replace {address} lladdr {} dev vpcm{} nud permanent",
+            attachment.eni_mac,
+            MEMBER + number
+        ));
+    }
+    (pod, attachment)
+}
+
+/// VLAN ids that the kernel programs know links of.
+fn known_links(lab: &Lab) -> Vec<u16> {
+    let programs = terway_bpf::Programs::open(lab.host.bpffs()).unwrap();
+    let links = programs.maps.vlan_links.list().unwrap();
+    let mut ids: Vec<u16> = links.iter().map(|(link, _)| link.vlan).collect();
+    ids.sort_unstable();
+    ids
+}
+
+/// On one trunk, in either order: the programs that push and pop the tags of some pods let the frames of others' links pass.
+fn beside_members_by_tag_filter(test: &str, stack: Stack) {
+    if lacks(test, Mode::Vlan) {
+        return;
+    }
+    let lab = Lab::new();
+    lab.host.mount_bpffs();
+    let _far = Echo::new(&lab.vpc, lab::far());
+    let datapath = Open::new(&lab.host);
+    let talks = |pod: &Namespace, attachment: &Attachment| {
+        for address in attachment.addresses() {
+            let far = lab::far()[usize::from(address.is_ipv6())];
+            assert_eq!(ask(pod, far), Ok(address), "{:?} {address}", attachment.mode);
+        }
+        assert_eq!(datapath.check(attachment), []);
+    };
+    let (early_pod, early) = lab.pod_of(Mode::Vlan, 23, stack);
+    datapath.attach(&early);
+    lab.settle(1);
+    talks(&early_pod, &early);
+    assert_eq!(known_links(&lab), [0; 0], "nobody has programs on the trunk");
+
+    let (member_pod, member) = filtered(&lab, 24, stack);
+    datapath.attach(&member);
+    let (late_pod, late) = lab.pod_of(Mode::Vlan, 25, stack);
+    datapath.attach(&late);
+    assert_eq!(known_links(&lab), [MEMBER + 23, MEMBER + 25]);
+    for (pod, attachment) in [(&member_pod, &member), (&early_pod, &early), (&late_pod, &late)] {
+        talks(pod, attachment);
+        assert_eq!(datapath.attach(attachment).steps, 0);
+    }
+
+    let mut programs = terway_bpf::Programs::open(lab.host.bpffs()).unwrap();
+    let (key, _) = programs.maps.vlan_links.list().unwrap().remove(0);
+    programs.maps.vlan_links.remove(&key).unwrap();
+    let (lost_pod, lost) = if key.vlan == MEMBER + 23 {
+        (&early_pod, &early)
+    } else {
+        (&late_pod, &late)
+    };
+    let drifts = datapath.check(lost);
+    let named: Vec<&str> = drifts.iter().map(|drift| drift.object.as_str()).collect();
+    assert_eq!(named, [format!("record vlan link eth1 {}", key.vlan)]);
+    let address = lost.addresses().next().unwrap();
+    let far = lab::far()[usize::from(address.is_ipv6())];
+    assert!(ask(lost_pod, far).is_err(), "the record makes no difference");
+    datapath.attach(lost);
+    talks(lost_pod, lost);
+
+    datapath.detach(&late);
+    assert_eq!(known_links(&lab), [MEMBER + 23]);
+    drop(datapath);
+    let after = Open::new(&lab.host);
+    after.adopt(&[&early, &member]);
+    assert_eq!(after.collect().removed, [""; 0]);
+    after.detach(&member);
+    assert_eq!(known_links(&lab), [0; 0], "the programs went with the last that needed them");
+    assert_eq!(after.check(&early), []);
+    for address in early.addresses() {
+        assert_eq!(ask(&early_pod, lab::far()[usize::from(address.is_ipv6())]), Ok(address));
+    }
+}
+
+#[test]
+fn vlan_v4_beside_members_by_tag_filter() {
+    beside_members_by_tag_filter("vlan_v4_beside_members_by_tag_filter", Stack::V4);
 }

@@ -1,7 +1,7 @@
 //! What an ENI needs beyond routes: kernel programs on its hooks for tags, departure times and classes, and queueing disciplines that keep
 //! them. An ENI serves many pods, so this is made from what all of them need together, and goes with the last that needs it.
 
-use terway_bpf::{Class, Endpoint, EndpointFlags, Eni, EniFlags};
+use terway_bpf::{Class, Endpoint, EndpointFlags, Eni, EniFlags, VlanLink, VlanLinkKey};
 
 use crate::attachment::{Attachment, BandwidthMode, Mode, Priority};
 use crate::desired::{HostFacts, NamespaceState};
@@ -67,9 +67,18 @@ impl EniUse {
     }
 }
 
+/// The VLAN id of the attachment's 802.1Q link, if that is what it has.
+pub fn vlan_link(attachment: &Attachment) -> Option<u16> {
+    let trunk = attachment.trunk.filter(|_| attachment.mode == Mode::Vlan);
+    trunk.map(|trunk| trunk.vlan_id)
+}
+
 /// Adds what the attachment needs of its ENI, in the form that serves all attachments of it.
 pub fn serve(host: &mut NamespaceState, attachment: &Attachment, facts: &HostFacts) {
     if !EniUse::of(attachment).any() {
+        // Programs that others need let the frames of a link pass by its record only.
+        let link = vlan_link(attachment).filter(|_| facts.eni_use.any());
+        host.records.extend(link.map(|vlan| link_record(facts, vlan)));
         return;
     }
     let value = endpoint(attachment, facts);
@@ -90,6 +99,9 @@ pub fn prepare(host: &mut NamespaceState, mac: [u8; 6], facts: &HostFacts) {
         mac,
         ..Eni::default()
     };
+    // Before the ENI becomes a trunk to the programs.
+    host.records
+        .extend(facts.vlan_links.iter().map(|vlan| link_record(facts, *vlan)));
     host.records.push(Record::Eni(facts.eni_index, value));
     host.qdiscs.push(Qdisc {
         device: Device::Eni,
@@ -102,6 +114,15 @@ pub fn prepare(host: &mut NamespaceState, mac: [u8; 6], facts: &HostFacts) {
     }
     host.filters.push(filter(Direction::Out, facts.programs));
     host.qdiscs.extend(queues(needs, facts.eni_queues));
+}
+
+fn link_record(facts: &HostFacts, vlan: u16) -> Record {
+    let key = VlanLinkKey {
+        eni: facts.eni_index,
+        vlan,
+        reserved: 0,
+    };
+    Record::VlanLink(key, VlanLink::default())
 }
 
 fn endpoint(attachment: &Attachment, facts: &HostFacts) -> Endpoint {

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use terway_bpf::{Endpoint, Eni};
+use terway_bpf::{Endpoint, Eni, VlanLink, VlanLinkKey};
 
 /// One record of the programs' maps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub enum Record {
     Endpoint(IpAddr, Endpoint),
     /// An ENI that the programs work on, by interface index.
     Eni(u32, Eni),
+    /// A pod's 802.1Q link on an ENI that the programs work on.
+    VlanLink(VlanLinkKey, VlanLink),
 }
 
 /// What a record is found by.
@@ -20,6 +22,8 @@ pub enum RecordKey {
     Endpoint(IpAddr),
     /// An interface index.
     Eni(u32),
+    /// An interface index and a VLAN id.
+    VlanLink(VlanLinkKey),
 }
 
 impl Record {
@@ -28,6 +32,7 @@ impl Record {
         match self {
             Self::Endpoint(address, _) => RecordKey::Endpoint(*address),
             Self::Eni(index, _) => RecordKey::Eni(*index),
+            Self::VlanLink(key, _) => RecordKey::VlanLink(*key),
         }
     }
 }

@@ -17,7 +17,8 @@ use crate::verb::attach::steps_where;
 /// After a detach: takes from the ENI what only the attachment that is gone needed. Waits until nobody makes anything, because whoever
 /// does may count on what is there.
 pub fn relieve(context: &mut Context<'_>, gone: &Guarded, failpoint: &mut Failpoint) -> Result<Vec<Error>> {
-    if !EniUse::of(&gone.attachment).any() {
+    let has_link = eni::vlan_link(&gone.attachment).is_some() && context.shared.programs.are_used();
+    if !EniUse::of(&gone.attachment).any() && !has_link {
         return Ok(Vec::new());
     }
     let _alone = context.shared.alone();
@@ -61,6 +62,7 @@ pub fn collect(context: &mut Context<'_>, links: &[ObservedLink], failures: &mut
                     Ok(_) => removed.push(match key {
                         RecordKey::Endpoint(address) => format!("record endpoint {address}"),
                         RecordKey::Eni(index) => format!("record eni if{index}"),
+                        RecordKey::VlanLink(link) => format!("record vlan link if{} {}", link.eni, link.vlan),
                     }),
                     Err(error) => failures.push(error),
                 }
@@ -87,6 +89,8 @@ fn stray_records(context: &Context<'_>, links: &[ObservedLink]) -> Result<Vec<Re
             .and_then(|id| registry.get(id))
             .is_some_and(|guarded| EniUse::of(&guarded.attachment).any()),
         Record::Eni(index, _) => links.iter().any(|link| link.index == *index),
+        // Those of an ENI that is there went with what it does not need.
+        Record::VlanLink(key, _) => links.iter().any(|link| link.index == key.eni),
     };
     Ok(all.iter().filter(|record| !needed(record)).map(Record::key).collect())
 }
@@ -104,6 +108,7 @@ fn reduce(
         eni_name: link.name.clone(),
         eni_queues: link.queues,
         eni_use: needs,
+        vlan_links: context.shared.registry().vlan_links(mac),
         programs: context.shared.program_ids(needs),
         ..HostFacts::default()
     };
@@ -166,6 +171,12 @@ fn surplus(context: &mut Context<'_>, wanted: &NamespaceState, link: &ObservedLi
     let key = RecordKey::Eni(index);
     if wanted.records.is_empty() && context.shared.programs.has(key)? {
         steps.push(Step::DeleteRecord(key));
+    }
+    for link in context.shared.programs.vlan_links(index)? {
+        let key = RecordKey::VlanLink(link);
+        if !wanted.records.iter().any(|record| record.key() == key) {
+            steps.push(Step::DeleteRecord(key));
+        }
     }
     // The rest of the tree goes with its root, and the kernel puts its default back.
     let root = queueing::observe(&mut context.worker.socket, index, [Attach::Root])?.pop();

@@ -12,7 +12,7 @@ use crate::kernel::socket::Socket;
 use crate::kernel::{observe, probe};
 use crate::link::{Form, Found};
 use crate::mode;
-use crate::mode::eni::EniUse;
+use crate::mode::eni::{self, EniUse};
 use crate::object::{Device, Family, Place, Prefix, Route, Rule, TABLE_SOURCES};
 use crate::observed::{Observed, ObservedLink};
 use crate::shared::{Context, Shared};
@@ -78,14 +78,11 @@ pub fn advertised_uplink(context: &mut Context<'_>, attachment: &Attachment, fre
 pub fn desired(shared: &Shared, attachment: &Attachment, found: &Found) -> Option<DesiredState> {
     let eni = found.eni()?;
     let own_use = EniUse::of(attachment);
+    let (eni_use, vlan_links) = needs_of_eni(shared, attachment, own_use);
     let facts = HostFacts {
         eni_queues: eni.queues,
-        // Not asked for by those who need nothing: it costs a walk over all attachments.
-        eni_use: if own_use.any() {
-            shared.registry().eni_use(attachment.eni_mac).and(own_use)
-        } else {
-            own_use
-        },
+        eni_use,
+        vlan_links,
         programs: shared.program_ids(own_use),
         eni_index: eni.index,
         eni_name: eni.name.clone(),
@@ -97,6 +94,19 @@ pub fn desired(shared: &Shared, attachment: &Attachment, found: &Found) -> Optio
         desired.names.host_end.clone_from(&link.name);
     }
     Some(desired)
+}
+
+/// What all attachments of the ENI need of it, this one included, and the 802.1Q links on it. Not asked for by those who have no part in
+/// it: it costs a walk over all attachments.
+fn needs_of_eni(shared: &Shared, attachment: &Attachment, own_use: EniUse) -> (EniUse, Vec<u16>) {
+    let own_link = eni::vlan_link(attachment);
+    if !own_use.any() && own_link.is_none() {
+        return (own_use, Vec::new());
+    }
+    let registry = shared.registry();
+    let mut links = registry.vlan_links(attachment.eni_mac);
+    links.extend(own_link.filter(|vlan| !links.contains(vlan)));
+    (registry.eni_use(attachment.eni_mac).and(own_use), links)
 }
 
 /// What is said of an ENI that is not where the attachment wants it.

@@ -1,4 +1,7 @@
 use super::*;
+use crate::attachment::Trunk;
+use crate::mode::example::{example, facts};
+use crate::object::RecordKey;
 
 const NOTHING: EniUse = EniUse {
     tags: false,
@@ -70,4 +73,47 @@ fn handles_are_ours_and_differ() {
     for qdisc in queues(all, 1000) {
         assert!(qdisc.is_ours() && handles.insert(qdisc.handle), "{qdisc:?}");
     }
+}
+
+/// Frames of 802.1Q links pass programs by their record only; where nobody has programs there is none.
+#[test]
+fn links_have_records_where_others_have_programs() {
+    let link = Attachment {
+        mode: Mode::Vlan,
+        trunk: Some(Trunk {
+            vlan_id: 1001,
+            gateway_ipv4: None,
+            gateway_ipv6: None,
+        }),
+        ..example()
+    };
+    let filtered = Attachment {
+        mode: Mode::PolicyRoute,
+        ..link.clone()
+    };
+    let with = |eni_use: EniUse| HostFacts {
+        eni_use,
+        vlan_links: vec![1001, 1002],
+        ..facts()
+    };
+    let keys = |attachment: &Attachment, facts: &HostFacts| {
+        let mut host = NamespaceState::default();
+        serve(&mut host, attachment, facts);
+        let keys: Vec<RecordKey> = host.records.iter().map(Record::key).collect();
+        keys
+    };
+    let key = |vlan: u16| {
+        RecordKey::VlanLink(VlanLinkKey {
+            eni: 3,
+            vlan,
+            reserved: 0,
+        })
+    };
+    let tags = EniUse { tags: true, ..NOTHING };
+    assert_eq!(keys(&link, &with(NOTHING)), []);
+    assert_eq!(keys(&link, &with(tags)), [key(1001)], "its own");
+    let addresses = filtered.addresses().map(RecordKey::Endpoint);
+    // All links are known before the ENI becomes a trunk to the programs.
+    let all: Vec<RecordKey> = addresses.chain([key(1001), key(1002), RecordKey::Eni(3)]).collect();
+    assert_eq!(keys(&filtered, &with(tags)), all);
 }

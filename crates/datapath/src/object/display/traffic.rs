@@ -29,11 +29,12 @@ impl Names {
         }
     }
 
-    /// `record endpoint 10.0.1.23`, `record eni eth1`
+    /// `record endpoint 10.0.1.23`, `record eni eth1`, `record vlan link eth1 1001`
     pub fn record(&self, key: RecordKey) -> String {
         match key {
             RecordKey::Endpoint(address) => format!("record endpoint {address}"),
             RecordKey::Eni(_) => format!("record eni {}", self.eni),
+            RecordKey::VlanLink(link) => format!("record vlan link {} {}", self.eni, link.vlan),
         }
     }
 
