@@ -11,7 +11,7 @@ export interface Tier {
   readonly run: () => Promise<TestResult[]>;
 }
 
-/** Two lanes run side by side: the first computes, the second mostly waits for real time to pass. */
+/** Lanes run side by side: the first computes, the others mostly wait for real time to pass. */
 export const lanes: readonly (readonly Tier[])[] = [
   [
     { name: "static", run: staticChecks },
@@ -19,7 +19,10 @@ export const lanes: readonly (readonly Tier[])[] = [
       name: "unit",
       run: async () => [...(await cargoTests("Rust", ["--workspace", "--lib", "--bins"])), ...(await vitestProject("unit"))],
     },
+    { name: "cloud", run: () => vitestProject("cloud") },
+    { name: "bench", run: benchSmokes },
   ],
+  [{ name: "daemon", run: () => vitestProject("daemon") }],
   [
     {
       name: "netns",
@@ -40,10 +43,7 @@ export const lanes: readonly (readonly Tier[])[] = [
       ],
     },
     { name: "executable", run: () => cargoTests("CNI executable", ["-p", "terway-cni", "--test", "*"]) },
-    { name: "cloud", run: () => vitestProject("cloud") },
-    { name: "daemon", run: () => vitestProject("daemon") },
     { name: "node", run: () => vitestProject("node") },
-    { name: "bench", run: benchSmokes },
   ],
 ];
 
@@ -58,7 +58,7 @@ async function benchSmokes(): Promise<TestResult[]> {
 export const last: Tier = {
   name: "vm",
   run: async () => [
-    ...(await jsonProgram("guest", "node", ["test/vm/run.ts"], 40 * minute)),
+    ...(await jsonProgram("guest", "node", ["test/vm/run.ts", "--brief"], 40 * minute)),
     ...(await jsonProgram("bench smoke", "node", ["bench/main.ts", "instructions", "--smoke"], 10 * minute)),
   ],
 };

@@ -19,10 +19,11 @@ import { kernelObjects, kernelObjectsHere } from "./suite/kernel-objects.ts";
 import { nodeOnCgroup2 } from "./suite/node-cgroup2.ts";
 import type { Suite } from "./suite/suite.ts";
 
-const usage = `usage: node test/vm/run.ts [--kernel VERSION …] [--suite a|b …] [--here] [--matrix FILE] [--json FILE] [--jobs N]
+const usage = `usage: node test/vm/run.ts [--kernel VERSION …] [--suite a|b …] [--here] [--matrix FILE] [--brief] [--json FILE] [--jobs N]
 
 Runs tests in QEMU guests: suite a, the tests of kernel objects under ${kernelVersions.join(", ")}; suite b, the node on a cgroup v2 host.
 --here: suite a under this machine's kernel, too. --matrix: writes the table of modes and kernels.
+--brief: of suite a only what differs from kernel to kernel, a few minutes for each; the whole takes a quarter of an hour for each and more.
 --jobs: guests at a time, 2 unless told (each takes one processor and 1 to 3 GiB).`;
 
 /** In the order of their start: the longest first. */
@@ -41,6 +42,7 @@ const optionsSchema = z.object({
   suite: z.array(z.enum(["a", "b"])).optional(),
   here: z.boolean().optional(),
   matrix: z.string().optional(),
+  brief: z.boolean().default(false),
   json: z.string().optional(),
   jobs: z.coerce.number().int().positive().default(2),
   help: z.boolean().optional(),
@@ -55,6 +57,7 @@ async function main(): Promise<number> {
       suite: { type: "string", multiple: true },
       here: { type: "boolean" },
       matrix: { type: "string" },
+      brief: { type: "boolean" },
       json: { type: "string" },
       jobs: { type: "string" },
       help: { type: "boolean", short: "h" },
@@ -83,10 +86,14 @@ async function main(): Promise<number> {
     const runs: KernelRun[] = [];
     const probes = new Map<KernelVersion, ReturnType<typeof readProbe>>();
     const runOne = async ({ suite, version }: (typeof jobs)[number]): Promise<void> => {
-      const say = (line: string) => console.log(`  ${version} ${suite.title}: ${line}`);
       const started = performance.now();
+      const say = (line: string) => {
+        const seconds = ((performance.now() - started) / 1000).toFixed(0).padStart(5);
+        console.log(`${seconds} s  ${version} ${suite.title}: ${line}`);
+      };
+      const probed = (output: string) => probes.set(version, readProbe(output));
       const results = await suite
-        .run({ kernel: await kernel(version), userland: root, folder, say, probed: (output) => probes.set(version, readProbe(output)) })
+        .run({ kernel: await kernel(version), userland: root, folder, brief: options.brief, say, probed })
         .catch((error: unknown): TestResult[] => [{ name: `${version} ${suite.title}`, status: "failed", reason: messageOf(error) }]);
       const probe = probes.get(version);
       const seen = suite.id === "a" && probe !== undefined ? { kernel: version, ...probe, results } : undefined;

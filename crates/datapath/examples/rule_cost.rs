@@ -90,6 +90,8 @@ impl Node {
             let one = Attachment {
                 if_name: format!("e{}", self.present),
                 rule_form: *form,
+                // They share a namespace, which has one default route at most.
+                default_route: false,
                 ..attachment(self.present, Stack::Dual, &self.crowd.path())
             };
             datapath.attach(&one);

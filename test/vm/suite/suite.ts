@@ -9,6 +9,8 @@ export interface SuiteContext {
   readonly folder: string;
   /** Takes what the datapath's probe said of the kernel. */
   readonly probed: (output: string) => void;
+  /** Only what differs from kernel to kernel: what takes minutes on an emulated processor and was seen on the host's kernel is left out. */
+  readonly brief: boolean;
   /** One line of progress. */
   readonly say: (line: string) => void;
 }

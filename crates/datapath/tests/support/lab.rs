@@ -76,6 +76,8 @@ impl Lab {
         lab.plug(0);
         lab.vpc
             .ips("addr add 10.0.0.253/24 dev vpc0\naddr add 2001:db8::fffd/64 dev vpc0 nodad");
+        // As long as its link-local address is in doubt, an end asks for no neighbour: neither the node nor the VPC is new in real life.
+        lab.host.set_sysctl("ipv6/conf/eth0/accept_dad", "0");
         lab.host.ips(&format!(
             "link set eth0 up
              addr add {HOST_V4}/24 dev eth0
@@ -91,6 +93,7 @@ impl Lab {
         let mac = eni_mac(number);
         self.vpc
             .ip(&format!("link add vpc{number} type veth peer name tmp{number} address {mac}"));
+        self.vpc.set_sysctl(&format!("ipv6/conf/vpc{number}/accept_dad"), "0");
         self.vpc.ip(&format!("link set vpc{number} up"));
         // It arrives under its name: the datapath may set it up at once, and before 6.2 a device that is up cannot be renamed.
         self.vpc
