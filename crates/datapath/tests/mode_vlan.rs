@@ -156,6 +156,7 @@ fn beside_members_by_tag_filter(test: &str, stack: Stack) {
 
     let (member_pod, member) = filtered(&lab, 24, stack);
     datapath.attach(&member);
+    lab.settle(1);
     let (late_pod, late) = lab.pod_of(Mode::Vlan, 25, stack);
     datapath.attach(&late);
     assert_eq!(known_links(&lab), [MEMBER + 23, MEMBER + 25]);
@@ -198,4 +199,9 @@ fn beside_members_by_tag_filter(test: &str, stack: Stack) {
 #[test]
 fn vlan_v4_beside_members_by_tag_filter() {
     beside_members_by_tag_filter("vlan_v4_beside_members_by_tag_filter", Stack::V4);
+}
+
+#[test]
+fn vlan_v6_beside_members_by_tag_filter() {
+    beside_members_by_tag_filter("vlan_v6_beside_members_by_tag_filter", Stack::V6);
 }

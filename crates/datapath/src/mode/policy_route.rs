@@ -82,8 +82,9 @@ pub(super) fn end(device: Device, name: &str, attachment: &Attachment) -> Link {
 }
 
 pub(super) fn legs(attachment: &Attachment) -> impl Iterator<Item = Leg> {
-    // The member's own gateway would be asked for without the member's tag; the trunk's is the same router.
-    let trunk = attachment.trunk;
+    // The member's own gateway would be asked for without the member's tag; the trunk's is the same router. A link of the pod's own tags
+    // what it asks, and in its network the trunk's gateway is nobody.
+    let trunk = attachment.trunk.filter(|_| attachment.mode != Mode::Vlan);
     let ipv4 = attachment.ipv4.map(|ipv4| Leg {
         family: Family::V4,
         pod: ipv4.address.into(),

@@ -101,9 +101,15 @@ impl Lab {
     }
 
     /// Waits until the VPC's end of an ENI has noticed that the node set its end up. A real ENI has no such end: the queue of a veth
-    /// is activated by a work item, and until then the VPC's answers to ARP are dropped.
+    /// is activated by a work item, and until then the VPC's answers to ARP are dropped. Members' links on that end come up after it,
+    /// and whoever still looks for duplicates of its address asks for no neighbour.
     pub fn settle(&self, number: u8) {
-        let up = || self.vpc.ip(&format!("-o link show vpc{number}")).contains("state UP");
+        let (end, on_end) = (format!(" vpc{number}@"), format!("@vpc{number}:"));
+        let up = || {
+            let links = self.vpc.ip("-o link show");
+            let mut of_eni = links.lines().filter(|line| line.contains(&end) || line.contains(&on_end));
+            of_eni.all(|line| line.contains("state UP")) && self.vpc.ip("-6 addr show tentative").is_empty()
+        };
         super::calls::until("the VPC's end is up", std::time::Duration::from_secs(5), up);
     }
 

@@ -9,8 +9,9 @@ fn pod() -> Attachment {
         mode: Mode::Vlan,
         trunk: Some(Trunk {
             vlan_id: 1001,
-            gateway_ipv4: None,
-            gateway_ipv6: None,
+            // No way for what carries the member's tag.
+            gateway_ipv4: Some([10, 0, 9, 253].into()),
+            gateway_ipv6: Some("2001:db8:9::fffd".parse().unwrap()),
         }),
         // No way leads from this pod to its node but through the VPC.
         host_stack: vec!["172.16.0.0/16".parse().unwrap()],
