@@ -33,6 +33,8 @@ pub(super) struct Leg {
     pub pod: IpAddr,
     pub prefix_length: u8,
     pub gateway: IpAddr,
+    /// Gateway of the ENI itself: the node asks for it without a member's tag, and it is the same router. Of a trunk its own, else the pod's.
+    pub eni_gateway: IpAddr,
     pub host: Option<IpAddr>,
 }
 
@@ -82,21 +84,21 @@ pub(super) fn end(device: Device, name: &str, attachment: &Attachment) -> Link {
 }
 
 pub(super) fn legs(attachment: &Attachment) -> impl Iterator<Item = Leg> {
-    // The member's own gateway would be asked for without the member's tag; the trunk's is the same router. A link of the pod's own tags
-    // what it asks, and in its network the trunk's gateway is nobody.
-    let trunk = attachment.trunk.filter(|_| attachment.mode != Mode::Vlan);
+    let trunk = attachment.trunk;
     let ipv4 = attachment.ipv4.map(|ipv4| Leg {
         family: Family::V4,
         pod: ipv4.address.into(),
         prefix_length: ipv4.prefix_length,
-        gateway: trunk.and_then(|trunk| trunk.gateway_ipv4).unwrap_or(ipv4.gateway).into(),
+        gateway: ipv4.gateway.into(),
+        eni_gateway: trunk.and_then(|trunk| trunk.gateway_ipv4).unwrap_or(ipv4.gateway).into(),
         host: attachment.host_ipv4.map(IpAddr::from),
     });
     let ipv6 = attachment.ipv6.map(|ipv6| Leg {
         family: Family::V6,
         pod: ipv6.address.into(),
         prefix_length: ipv6.prefix_length,
-        gateway: trunk.and_then(|trunk| trunk.gateway_ipv6).unwrap_or(ipv6.gateway).into(),
+        gateway: ipv6.gateway.into(),
+        eni_gateway: trunk.and_then(|trunk| trunk.gateway_ipv6).unwrap_or(ipv6.gateway).into(),
         host: attachment.host_ipv6.map(IpAddr::from),
     });
     ipv4.into_iter().chain(ipv6)
@@ -183,12 +185,12 @@ fn way_out(host: &mut NamespaceState, leg: &Leg, form: RuleForm, facts: &HostFac
     // Terway keeps the gateway's host route in main. With one shared rule it would capture what pods of another ENI of the same
     // vSwitch send to their gateway, so there it lives only while the default route is being made (see `kernel/execute.rs`).
     if leg.family == Family::V6 && form == RuleForm::PerPod {
-        host.routes.push(route(Prefix::host(leg.gateway), None, Device::Eni));
+        host.routes.push(route(Prefix::host(leg.eni_gateway), None, Device::Eni));
     }
     host.routes.push(Route {
         table,
         source,
-        ..route(default, Some(leg.gateway), Device::Eni)
+        ..route(default, Some(leg.eni_gateway), Device::Eni)
     });
     match (form, leg.family) {
         (RuleForm::Compact, Family::V4) => host.rules.extend(source_tree::rules(pod, table)),
