@@ -19,6 +19,7 @@ export interface Eni {
 export interface Member extends Eni {
   readonly trunkId: string;
   readonly vlanId: number;
+  readonly groupId: string;
   readonly vSwitch: World["vSwitches"][string];
 }
 
@@ -40,7 +41,7 @@ export async function attachMember(
   const where = { InstanceId: machine.instanceId, TrunkNetworkInstanceId: trunk.id };
   const eni = await attach(cloud, { vSwitchId: place.id, groupId, type: "Secondary" }, where);
   if (eni.deviceIndex === undefined) throw new Error(`member ${eni.id} has no tag`);
-  return { ...eni, trunkId: trunk.id, vlanId: eni.deviceIndex, vSwitch: place };
+  return { ...eni, trunkId: trunk.id, vlanId: eni.deviceIndex, groupId, vSwitch: place };
 }
 
 async function attach(
@@ -60,15 +61,14 @@ async function attach(
 
 /** The PodENI of a pod whose `eth0` is this member. */
 export function memberPodEni(namespace: string, name: string, member: Member, vlanId = member.vlanId) {
-  const { id, mac, ipv4, ipv6, trunkId, vSwitch } = member;
+  const { id, mac, ipv4, ipv6, trunkId, groupId, vSwitch } = member;
+  const eni = { id, mac, securityGroupIDs: [groupId] };
   return {
     apiVersion: "network.alibabacloud.com/v1beta1",
     kind: "PodENI",
     metadata: { namespace, name },
     spec: {
-      allocations: [
-        { eni: { id, mac }, ipv4, ipv4CIDR: vSwitch.cidr, ipv6, ipv6CIDR: vSwitch.ipv6Cidr, interface: "eth0", defaultRoute: true },
-      ],
+      allocations: [{ eni, ipv4, ipv4CIDR: vSwitch.cidr, ipv6, ipv6CIDR: vSwitch.ipv6Cidr, interface: "eth0", defaultRoute: true }],
     },
     status: { phase: "Bind", trunkENIID: trunkId, eniInfos: { [id]: { id, type: "Member", vid: vlanId, status: "Bind" } } },
   };

@@ -151,6 +151,12 @@ test("members of two vSwitches, pods of the pool and the node reach each other o
   expect((await ask(on.machine.netns, open.pod.addresses)).icmp).toEqual([true, true]);
 });
 
+test("the member's own group decides on its node, too", async () => {
+  expect(await ask(inPod(closed.pod), open.pod.addresses)).toEqual(silent);
+  expect(await ask(inPod(closed.pod), ordinary.addresses)).toEqual(silent);
+  expect((await ask(inPod(ordinary), closed.pod.addresses)).icmp).toEqual([false, false]);
+});
+
 test("a pod with another member's tag, or nobody's, reaches nobody and nobody reaches it; with its own it does", async () => {
   const member = await attachMember(lab, on.machine, trunk, { vSwitch: "one", group: "default" });
   for (const vlanId of [open.member.vlanId, unusedVlanId]) {

@@ -42,6 +42,7 @@ impl From<input::Attachment> for Draft {
             trunk_gateway_ipv4: from.trunk_gateway_ipv4,
             trunk_gateway_ipv6: from.trunk_gateway_ipv6,
             multi_network: from.multi_network.unwrap_or(false),
+            own_groups: from.own_groups.unwrap_or(false),
             host_stack: from.host_stack_cidrs.unwrap_or_default(),
             host_peer: from.host_peer,
             ingress: from.bandwidth.as_ref().and_then(|limit| limit.ingress),

@@ -157,6 +157,9 @@ pub struct Attachment {
     pub rule_form: RuleForm,
     /// The ENI is a trunk.
     pub trunk: Option<Trunk>,
+    /// Its ENI carries security groups of its own: what it exchanges with pods of other ENIs leaves the node (`PolicyRoute`, `Netkit`;
+    /// in the other modes it does anyway).
+    pub own_groups: bool,
     /// The pod has further interfaces.
     pub multi_network: bool,
     /// Destinations that go through the node's own stack in every mode.
@@ -206,6 +209,8 @@ pub struct Draft {
     pub trunk_gateway_ipv4: Option<String>,
     /// Unchecked.
     pub trunk_gateway_ipv6: Option<String>,
+    /// Unchecked.
+    pub own_groups: bool,
     /// Unchecked.
     pub multi_network: bool,
     /// Unchecked.
@@ -320,6 +325,7 @@ impl TryFrom<Draft> for Attachment {
         });
         Ok(Self {
             trunk,
+            own_groups: draft.own_groups,
             multi_network: draft.multi_network,
             host_stack: host_stack.collect::<Result<_>>()?,
             host_peer: draft.host_peer.unwrap_or(true),

@@ -5,6 +5,7 @@ use crate::kernel::uapi::*;
 use crate::kernel::{decode, filter, queueing};
 use crate::link::{Form, hanging};
 use crate::mode::eni::EniUse;
+use crate::mode::own_groups;
 use crate::object::{DISPLACED_PREFIX, Device, GROUP_RETIRED, PROTOCOL, Prefix, Route, Rule, TABLE_MAIN, TABLE_SOURCES};
 use crate::observed::ObservedLink;
 use crate::registry::{Guarded, Registry};
@@ -134,7 +135,7 @@ fn of_route(route: &Route, removed: bool, registry: &Registry) -> Concern {
             .filter(|_| !removed || route.protocol == PROTOCOL)
             .map_or(Concern::Nobody, one);
     }
-    if route.table == TABLE_MAIN {
+    if route.table == TABLE_MAIN || own_groups::is_table(route.table) && route.destination.is_host() {
         let owner = registry
             .owner(&route.destination.address)
             .filter(|_| route.destination.is_host());

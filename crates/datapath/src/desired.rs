@@ -76,6 +76,8 @@ pub struct HostFacts {
     pub programs: ProgramIds,
     /// The device that got the node's IPv6 default route from a router advertisement, if one did.
     pub advertised_uplink: Option<String>,
+    /// The name of the host end, if it had to give its own away.
+    pub displaced_host_end: Option<String>,
     /// The kernel has IPv6 routes by source.
     pub source_routes: bool,
 }

@@ -28,6 +28,8 @@ pub const TABLE_MAIN: u32 = 254;
 pub const GROUP_RETIRED: u32 = 0x7472_7779;
 /// Where IPv6 finds the way out of each pod by its source: number 1000 + 0, and no device has index 0.
 pub const TABLE_SOURCES: u32 = 1000;
+/// Host routes of pods whose ENI carries security groups of its own, and the first of the tables of such ENIs.
+pub const TABLE_OWN_GROUPS: u32 = 0x2000_0000;
 /// Priority of the rules towards pods.
 pub const PRIORITY_TO_POD: u32 = 512;
 /// Priority of the rules from pods.
@@ -192,6 +194,8 @@ pub struct Rule {
     pub from: Option<Prefix>,
     /// Destination selector.
     pub to: Option<Prefix>,
+    /// Packets that come in through this device (`iif`).
+    pub input: Option<IfName>,
     /// Packets of the namespace itself that are bound to this device (`oif`).
     pub output: Option<IfName>,
     /// What it does.

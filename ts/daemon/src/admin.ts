@@ -12,6 +12,7 @@ import {
   type ResourceView,
 } from "@terway/model";
 import type { FastifyInstance } from "fastify";
+import { readAttachment } from "./attachment.ts";
 import type { EventLog } from "./events.ts";
 import type { InstanceFacts } from "./instance.ts";
 import { compareMapping, observeKernel } from "./mapping.ts";
@@ -192,11 +193,13 @@ function resourcesOf(sources: AdminSources): Resource[] {
     type: "network_service",
     name: "default",
     config: () => {
+      const { localDeliveryAcrossSecurityGroups, ...network } = node.network();
       const { node: kind, shared, trunkMember, fastPath, trunk, bandwidthMode, networkPriority } = sources.choice()?.modes ?? {};
       return entries({
         node: sources.nodeName,
         kernel: node.datapath.status().kernelRelease,
-        ...node.network(),
+        ...network,
+        local_delivery_across_security_groups: localDeliveryAcrossSecurityGroups,
         node_mode: kind,
         shared_mode: shared,
         trunk_member_mode: trunkMember,
@@ -210,7 +213,12 @@ function resourcesOf(sources: AdminSources): Resource[] {
     trace: () => {
       const { fallbacks = [], errors = [] } = sources.choice() ?? {};
       return [
-        ...entries({ ...node.datapath.status(), leases: node.pool.leases().length, under_way: node.flight.size }),
+        ...entries({
+          ...node.datapath.status(),
+          leases: node.pool.leases().length,
+          own_security_groups: node.pool.leases().filter((lease) => readAttachment(lease)?.ownGroups === true).length,
+          under_way: node.flight.size,
+        }),
         ...fallbacks.map(({ wanted, used, reason }) => ({ key: `fallback ${wanted}`, value: `${used}: ${reason}` })),
         ...errors.map((issue) => ({ key: `configuration ${issue.path}`, value: issue.message })),
       ];

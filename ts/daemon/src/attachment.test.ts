@@ -70,8 +70,28 @@ test("the second interface of a pod has a host end of its own, the configuration
   expect(attachment).toMatchObject({ hostIfName: "cali1547d1bc229", mtu: 8500, defaultRoute: false });
 });
 
+test("an ENI with other groups than the node's keeps its pods' traffic off the node, unless local delivery is chosen", () => {
+  const network = { ...sampleNetwork, securityGroupIds: ["sg-1", "sg-2"] };
+  const ownGroups = (
+    eniGroups: readonly string[] | undefined,
+    more: object = {},
+    mode: "policy_route" | "netkit" | "ipvlan" = "policy_route",
+  ) => buildAttachment(sampleLease(), { ...network, ...more }, { mode, defaultRoute: true, eniGroups }).ownGroups;
+  expect(ownGroups(["sg-2", "sg-1"])).toBeUndefined();
+  expect(ownGroups(["sg-1"])).toBe(true);
+  expect(ownGroups(["sg-1", "sg-2", "sg-3"], {}, "netkit")).toBe(true);
+  expect(ownGroups(["sg-1", "sg-3"])).toBe(true);
+  // Unknown on either side; a mode that never delivers between ENIs; the choice of the node.
+  expect(ownGroups(undefined)).toBeUndefined();
+  expect(ownGroups(["sg-3"], { securityGroupIds: [] })).toBeUndefined();
+  expect(ownGroups(["sg-3"], {}, "ipvlan")).toBeUndefined();
+  expect(ownGroups(["sg-3"], { localDeliveryAcrossSecurityGroups: true })).toBeUndefined();
+});
+
 test("comes back from the journal as it was written; another shape is not trusted", () => {
   const payload: unknown = JSON.parse(JSON.stringify(sampleAttachment()));
+  const own = { ...sampleAttachment(), ownGroups: true };
+  expect(readAttachment(sampleLease({ payload: own }))).toEqual(own);
   expect(readAttachment(sampleLease({ payload }))).toEqual(sampleAttachment());
   expect(readAttachment(sampleLease({ payload: { ...sampleAttachment(), mode: "vpc" } }))).toBeUndefined();
   expect(readAttachment(sampleLease())).toBeUndefined();

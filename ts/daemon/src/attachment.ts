@@ -11,6 +11,10 @@ export interface NodeNetwork {
   /** MTU of the node's own interface; absent while it is unknown. */
   readonly uplinkMtu?: number;
   readonly ruleForm: Attachment["ruleForm"];
+  /** Groups of the ENIs that the daemon makes; empty while they are not known. */
+  readonly securityGroupIds: readonly string[];
+  /** Pods of one node reach each other inside it whatever groups their ENIs carry. */
+  readonly localDeliveryAcrossSecurityGroups: boolean;
   /** Addresses of Services, which pods reach through the node in every mode. */
   readonly serviceCidrs: readonly string[];
   /** Destinations through the interface of every pod. */
@@ -33,6 +37,8 @@ export interface AttachmentChoice {
   readonly hostStackCidrs?: readonly string[];
   readonly shaping?: Pick<Attachment, "bandwidth" | "bandwidthMode" | "priority">;
   readonly trunk?: Pick<Attachment, "vlanId" | "trunkGatewayIpv4" | "trunkGatewayIpv6">;
+  /** Groups of the ENI, as far as they are known. */
+  readonly eniGroups?: readonly string[] | undefined;
   /** The pod has several interfaces. */
   readonly multiNetwork?: boolean;
 }
@@ -62,9 +68,22 @@ export function buildAttachment(lease: Lease, network: NodeNetwork, choice: Atta
     // Further interfaces of the pod share that of the first one.
     ...(choice.mode === "exclusive" ? { hostPeer: (choice.hostPeer ?? true) && sandbox.ifName === "eth0" } : {}),
     ...choice.trunk,
+    ...(hasOwnGroups(network, choice) ? { ownGroups: true } : {}),
     ...(choice.multiNetwork === true ? { multiNetwork: true } : {}),
     ...choice.shaping,
   };
+}
+
+/**
+ * The other modes lead everything out through the pod's own ENI as it is. What is not known is taken for the groups of the node, as an ENI of the daemon
+ * has them.
+ */
+function hasOwnGroups(network: NodeNetwork, { mode, eniGroups = [] }: AttachmentChoice): boolean {
+  const { securityGroupIds: usual, localDeliveryAcrossSecurityGroups } = network;
+  if (localDeliveryAcrossSecurityGroups || (mode !== "policy_route" && mode !== "netkit")) return false;
+  if (eniGroups.length === 0 || usual.length === 0) return false;
+  const [theirs, ours] = [new Set(eniGroups), new Set(usual)];
+  return theirs.size !== ours.size || eniGroups.some((id) => !ours.has(id));
 }
 
 const familySchema = z.object({ address: z.string(), prefixLength: z.number(), gateway: z.string() });
@@ -87,6 +106,7 @@ const attachmentSchema = z.object({
   vlanId: z.number().optional(),
   trunkGatewayIpv4: z.string().optional(),
   trunkGatewayIpv6: z.string().optional(),
+  ownGroups: z.boolean().optional(),
   multiNetwork: z.boolean().optional(),
   hostStackCidrs: z.array(z.string()).optional(),
   hostPeer: z.boolean().optional(),

@@ -27,6 +27,7 @@ export function openHoldings(pool: () => AddressPool, given: GivenLeases): Holdi
     finishRelease: (id) => (given.lease(id) === undefined ? pool().finishRelease(id) : given.remove(id)),
     lease: (id) => given.lease(id) ?? pool().lease(id),
     leases,
+    securityGroups: (eniId) => pool().securityGroups(eniId),
     view: () => {
       const view = pool().view();
       return { ...view, leases: [...view.leases, ...given.leases()] };

@@ -23,6 +23,8 @@ export interface GivenInterface {
   readonly ipv4?: FamilyAddress;
   readonly ipv6?: FamilyAddress;
   readonly trunk?: AttachmentChoice["trunk"];
+  /** Security groups of the pod's ENI, as far as its PodENI names them. */
+  readonly eniGroups?: readonly string[];
   readonly defaultRoute: boolean;
   readonly extraRoutes: readonly string[];
 }
@@ -71,6 +73,7 @@ export function planPodEni(
     interfaces.push({
       ifName: names[index] ?? "eth0",
       eniId: allocation.eni.id,
+      ...(allocation.eni.securityGroupIDs === undefined ? {} : { eniGroups: allocation.eni.securityGroupIDs }),
       ...place,
       ...addresses,
       defaultRoute: index === defaultIndex,

@@ -32,6 +32,10 @@ export class UnopenedPool implements AddressPool {
     return [];
   }
 
+  securityGroups() {
+    return undefined;
+  }
+
   view() {
     const none = { total: 0, used: 0, free: 0, cooling: 0, waiting: 0, capacity: 0 };
     return { exclusive: false, enis: [], leases: [], ...none, problems: [this.#problem()] };

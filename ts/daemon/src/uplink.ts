@@ -7,7 +7,7 @@ const defaultMtu = 1500;
 const periodMs = 30_000;
 
 /** What the node's own interface says of it. */
-export type UplinkNetwork = Omit<NodeNetwork, "serviceCidrs" | "extraRoutes">;
+export type UplinkNetwork = Omit<NodeNetwork, "securityGroupIds" | "localDeliveryAcrossSecurityGroups" | "serviceCidrs" | "extraRoutes">;
 
 /** The node's own interface, as far as pods depend on it: read at start and again every 30 s, because addresses change under DHCP. */
 export class Uplink {

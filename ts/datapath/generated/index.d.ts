@@ -55,6 +55,7 @@ export interface Attachment {
   trunkGatewayIpv4?: string
   trunkGatewayIpv6?: string
   multiNetwork?: boolean
+  ownGroups?: boolean
   hostStackCidrs?: Array<string>
   hostPeer?: boolean
   bandwidth?: Bandwidth

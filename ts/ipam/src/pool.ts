@@ -123,6 +123,10 @@ export class Pool implements AddressPool {
     return [...this.parts.journal.ledger.leases.values()];
   }
 
+  securityGroups(eniId: string): readonly string[] | undefined {
+    return this.parts.inventory.securityGroups.get(eniId);
+  }
+
   view(): PoolView {
     return viewOf(this.parts.inventory, this.waiters.length, this.parts.problems.all());
   }

@@ -73,7 +73,8 @@ function eniView(inventory: Inventory, eni: KnownEni): PoolEniView {
     addressView(inventory, eni.id, address, shownAs[inventory.stateOf(eni, address, operations)]),
   );
   const isLeaving = operations.some((operation) => operation.kind === "remove");
-  return { ...shell(eni), ...(isLeaving && { status: "Detaching" }), ours: true, addresses };
+  const securityGroupIds = inventory.securityGroups.get(eni.id);
+  return { ...shell(eni), ...(isLeaving && { status: "Detaching" }), ours: true, ...(securityGroupIds && { securityGroupIds }), addresses };
 }
 
 function shell({ id, mac, type, status, vSwitchId }: KnownEni) {

@@ -58,6 +58,11 @@ export interface Attachment {
   /** The trunk ENI's own gateways, next hop of its table; only with `vlanId`. */
   readonly trunkGatewayIpv4?: string;
   readonly trunkGatewayIpv6?: string;
+  /**
+   * The pod's ENI carries security groups of its own: what the pod exchanges with pods of other ENIs leaves the node, so that the groups decide. Modes
+   * `policy_route` and `netkit`; false when absent.
+   */
+  readonly ownGroups?: boolean;
   /** The pod has further interfaces: this one gets a routing table of its own in the pod, chosen by source and by bound device. */
   readonly multiNetwork?: boolean;
   /** CIDRs that a pod reaches through the node's own stack in every mode: Services, a node-local DNS cache. Both families. */

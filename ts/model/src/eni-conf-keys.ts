@@ -193,6 +193,12 @@ export const eniConfFileSchema = z.object({
     status: "planned",
     meaning: "Replaces entries of the back-off table.",
   }),
+  local_delivery_across_security_groups: key(flag, {
+    type: "boolean",
+    status: "active",
+    meaning:
+      "Deliver between pods of this node inside it even if their ENIs carry different security groups, which then do not apply between them (a key of this project). By default such traffic goes through the VPC. Counts for pods that start later, see [pod links](pod-links.md).",
+  }),
   extra_routes: key(z.array(z.object({ dst: z.string().refine((value) => parseCidr(value) !== undefined, "must be a CIDR") })).optional(), {
     type: "list of {dst: CIDR}",
     status: "active",

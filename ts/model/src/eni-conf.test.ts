@@ -111,6 +111,7 @@ describe("defaults", () => {
       ipv6: false,
       ipPoolSyncPeriodMs: 120_000,
       rateLimits: {},
+      localDeliveryAcrossSecurityGroups: false,
       modeKeys: {},
       extraRoutes: [],
     });

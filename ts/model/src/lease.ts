@@ -104,6 +104,8 @@ export interface PoolEniView {
   readonly status: EniStatus | "Planned";
   readonly vSwitchId: string;
   readonly ours: boolean;
+  /** As the cloud last showed them; absent while it has not since the daemon started. */
+  readonly securityGroupIds?: readonly string[];
   readonly addresses: readonly PoolAddressView[];
 }
 
@@ -151,6 +153,8 @@ export interface AddressPool {
   finishRelease(leaseId: string): Promise<void>;
   lease(leaseId: string): Lease | undefined;
   leases(): readonly Lease[];
+  /** Security groups of one of our ENIs as the cloud last showed them; undefined while it has not since the daemon started. */
+  securityGroups(eniId: string): readonly string[] | undefined;
   view(): PoolView;
   /**
    * Resolves when free ≥ max(1, minIdle, waiting), capped by what the cloud can still give; `limited` names why it is less. With whole ENIs, when the

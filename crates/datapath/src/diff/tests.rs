@@ -32,6 +32,7 @@ fn desired(rule_form: RuleForm) -> DesiredState {
         extra_routes: vec!["172.16.0.0/16".parse().unwrap()],
         rule_form,
         trunk: None,
+        own_groups: false,
         multi_network: false,
         host_stack: Vec::new(),
         host_peer: true,

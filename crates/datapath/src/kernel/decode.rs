@@ -190,6 +190,7 @@ pub fn rule(payload: &[u8]) -> Option<Rule> {
         priority: 0,
         from: None,
         to: None,
+        input: None,
         output: None,
         action: RuleAction::Nop,
         suppress_prefix_length: None,
@@ -218,8 +219,9 @@ pub fn rule(payload: &[u8]) -> Option<Rule> {
             FRA_SUPPRESS_IFGROUP => rule.foreign_form |= u32_at(value, 0) != Some(u32::MAX),
             FRA_L3MDEV => rule.foreign_form |= value.first() != Some(&0),
             FRA_FWMARK => rule.foreign_form |= u32_at(value, 0) != Some(0),
+            FRA_IIFNAME => rule.input = IfName::new(&text(value)),
             FRA_OIFNAME => rule.output = IfName::new(&text(value)),
-            FRA_IIFNAME | FRA_TUN_ID | FRA_UID_RANGE | FRA_IP_PROTO | FRA_SPORT_RANGE | FRA_DPORT_RANGE => {
+            FRA_TUN_ID | FRA_UID_RANGE | FRA_IP_PROTO | FRA_SPORT_RANGE | FRA_DPORT_RANGE => {
                 rule.foreign_form = true;
             }
             _ => {}

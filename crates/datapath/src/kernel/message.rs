@@ -407,6 +407,7 @@ pub fn rule(rule: &Rule) -> RuleMessage {
         message.header.dst_len = to.length;
         attributes.push(RuleAttribute::Destination(to.address));
     }
+    attributes.extend(rule.input.map(|input| RuleAttribute::Iifname(input.to_string())));
     attributes.extend(rule.output.map(|output| RuleAttribute::Oifname(output.to_string())));
     attributes.push(RuleAttribute::Priority(rule.priority));
     attributes.extend(match rule.action {

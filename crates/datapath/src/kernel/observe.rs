@@ -16,6 +16,7 @@ use crate::error::Result;
 use crate::ledger::Selectors;
 use crate::object::{
     Address, DISPLACED_PREFIX, Device, Family, Neighbour, PROTOCOL, Prefix, Route, Rule, SysctlScope, TABLE_MAIN,
+    TABLE_OWN_GROUPS,
 };
 use crate::observed::{Observed, ObservedLink};
 
@@ -293,6 +294,10 @@ pub fn observe_host(socket: &mut Socket, desired: &DesiredState, rules: Vec<Rule
         }
         for index in host_end.into_iter().chain(host_slave) {
             seen.routes.extend(routes(socket, family, Some(TABLE_MAIN), Some(index))?);
+        }
+        if let Some(host_end) = host_end.filter(|_| desired.host.routes.iter().any(|route| route.table == TABLE_OWN_GROUPS)) {
+            seen.routes
+                .extend(routes(socket, family, Some(TABLE_OWN_GROUPS), Some(host_end))?);
         }
     }
     if let Some(host_end) = host_end {

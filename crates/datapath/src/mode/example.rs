@@ -30,6 +30,7 @@ pub fn example() -> Attachment {
         extra_routes: Vec::new(),
         rule_form: RuleForm::Compact,
         trunk: None,
+        own_groups: false,
         multi_network: false,
         host_stack: Vec::new(),
         host_peer: true,

@@ -5,6 +5,7 @@ pub mod eni;
 mod example;
 pub mod exclusive;
 pub mod ipvlan;
+pub mod own_groups;
 pub mod policy_route;
 pub mod shaping;
 pub mod source_tree;

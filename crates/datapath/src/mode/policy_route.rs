@@ -13,7 +13,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use crate::attachment::{Attachment, Mode, RuleForm};
 use crate::desired::{DesiredState, HostFacts, NamespaceState};
 use crate::link::Form;
-use crate::mode::source_tree;
+use crate::mode::{own_groups, source_tree};
 use crate::object::{
     Address, Device, Family, IfName, Link, LinkAddress, METRIC_IPV6, METRIC_LAST, Mtu, Names, Neighbour, PRIORITY_FROM_POD,
     PRIORITY_TO_POD, PROTOCOL, Prefix, Route, RouteKind, Rule, RuleAction, Scope, Sysctl, SysctlKey, SysctlScope, TABLE_MAIN,
@@ -145,9 +145,12 @@ fn host_leg(host: &mut NamespaceState, leg: &Leg, attachment: &Attachment, facts
             prefix: Prefix::host(address),
         });
     }
+    host.neighbours.push(neighbour(Device::HostEnd, leg.pod, Device::PodEnd));
+    if attachment.own_groups {
+        return own_groups::ways(host, leg, attachment, facts);
+    }
     way_out(host, leg, attachment.rule_form, facts);
     to_pod(host, leg, attachment.rule_form);
-    host.neighbours.push(neighbour(Device::HostEnd, leg.pod, Device::PodEnd));
     host.routes.push(route(Prefix::host(leg.pod), None, Device::HostEnd));
 }
 
@@ -199,11 +202,11 @@ fn way_out(host: &mut NamespaceState, leg: &Leg, form: RuleForm, facts: &HostFac
     }
 }
 
-/// The rules that the attachment has in common with others, wherever its ENI is.
-pub fn shared_rules(attachment: &Attachment) -> Vec<Rule> {
+/// The rules that the attachment has in common with others, wherever its ENI is; `eni_name` is its name, if it is there.
+pub fn shared_rules(attachment: &Attachment, eni_name: Option<&str>) -> Vec<Rule> {
     let facts = HostFacts {
         eni_index: 0,
-        eni_name: String::new(),
+        eni_name: eni_name.unwrap_or_default().to_owned(),
         advertised_uplink: None,
         source_routes: true,
         ..HostFacts::default()
@@ -213,6 +216,10 @@ pub fn shared_rules(attachment: &Attachment) -> Vec<Rule> {
         return host.rules;
     }
     for leg in legs(attachment) {
+        if attachment.own_groups {
+            own_groups::ways(&mut host, &leg, attachment, &facts);
+            continue;
+        }
         to_pod(&mut host, &leg, attachment.rule_form);
         way_out(&mut host, &leg, attachment.rule_form, &facts);
     }
@@ -310,6 +317,7 @@ pub(super) fn rule(family: Family, priority: u32, from: Option<Prefix>, to: Opti
         priority,
         from,
         to,
+        input: None,
         output: None,
         action: RuleAction::Lookup(table),
         suppress_prefix_length: None,

@@ -60,6 +60,7 @@ fn rule(priority: u32, from: Option<Prefix>, action: RuleAction) -> Rule {
         priority,
         from,
         to: None,
+        input: None,
         output: None,
         action,
         suppress_prefix_length: None,

@@ -130,6 +130,9 @@ impl std::fmt::Display for Rule {
         if let Some(to) = &self.to {
             write!(f, " to {to}")?;
         }
+        if let Some(input) = &self.input {
+            write!(f, " iif {input}")?;
+        }
         if let Some(output) = &self.output {
             write!(f, " oif {output}")?;
         }

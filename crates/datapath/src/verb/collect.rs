@@ -17,7 +17,7 @@ use crate::kernel::message;
 use crate::kernel::observe;
 use crate::link::pair::is_moved_eni;
 use crate::link::{hanging, moved};
-use crate::mode::policy_route;
+use crate::mode::{own_groups, policy_route};
 use crate::object::{Device, Family, GROUP_RETIRED, PROTOCOL, Route, Rule, TABLE_MAIN, TABLE_SOURCES, eni_table};
 use crate::observed::ObservedLink;
 use crate::registry::Registry;
@@ -113,7 +113,7 @@ fn find(context: &mut Context<'_>, hanging: &[(i32, ObservedLink)]) -> Result<(V
     }
     let registry = context.shared.registry();
     let mut removals = Vec::new();
-    let shared = shared_rules(&registry);
+    let shared = shared_rules(&registry, &links);
     let (kept_rules, lost_rules): (Vec<Rule>, Vec<Rule>) =
         rules.into_iter().partition(|rule| rule_has_owner(rule, &registry, &shared));
     let tables = live_tables(&registry, &links, &kept_rules);
@@ -178,10 +178,13 @@ fn rule_has_owner(rule: &Rule, registry: &Registry, shared: &HashSet<Rule>) -> b
 }
 
 /// The rules that guarded attachments share.
-fn shared_rules(registry: &Registry) -> HashSet<Rule> {
-    let rules = registry
-        .all()
-        .flat_map(|guarded| policy_route::shared_rules(&guarded.attachment));
+fn shared_rules(registry: &Registry, links: &[ObservedLink]) -> HashSet<Rule> {
+    let rules = registry.all().flat_map(|guarded| {
+        let attachment = &guarded.attachment;
+        // Only those of pods with groups of their own name the ENI; to pick it is a walk over all links.
+        let eni = attachment.own_groups.then(|| pick_eni(links, attachment.eni_mac)).flatten();
+        policy_route::shared_rules(attachment, eni.map(|link| link.name.as_str()))
+    });
     rules.collect()
 }
 
@@ -205,6 +208,9 @@ fn live_tables(registry: &Registry, links: &[ObservedLink], rules: &[Rule]) -> H
 fn route_has_owner(route: &Route, registry: &Registry, tables: &HashSet<u32>) -> bool {
     if let Some(source) = route.source {
         return registry.owner(&source.address).is_some();
+    }
+    if own_groups::is_table(route.table) && route.destination.is_host() {
+        return registry.owner(&route.destination.address).is_some();
     }
     if route.table != TABLE_MAIN {
         // Lower ones are symmetric routing's own business.

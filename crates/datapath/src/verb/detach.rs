@@ -13,6 +13,7 @@ use crate::kernel::message::{self, LinkChange};
 use crate::kernel::observe;
 use crate::kernel::socket::Request;
 use crate::link::{hanging, pair};
+use crate::mode::own_groups::PRIORITY_OUT;
 use crate::mode::source_tree::PRIORITY_END;
 use crate::object::{
     Device, Family, GROUP_RETIRED, PRIORITY_FROM_POD, PRIORITY_TO_POD, PROTOCOL, Prefix, RecordKey, Route, Rule, TABLE_MAIN,
@@ -175,7 +176,7 @@ fn own_addresses(
     // Addresses that are known need no list of routes, which costs more with every pod.
     if let Some(link) = link.filter(|_| addresses.is_empty()) {
         for family in [Family::V4, Family::V6] {
-            let routes = observe::routes(socket, family, Some(TABLE_MAIN), Some(link.index))?;
+            let routes = observe::routes(socket, family, None, Some(link.index))?;
             let ours = routes
                 .into_iter()
                 .filter(|route| route.protocol == PROTOCOL && route.destination.is_host());
@@ -223,7 +224,8 @@ fn rules_of(context: &mut Context<'_>, addresses: &[IpAddr]) -> Result<Vec<Rule>
     let names = |prefix: Option<Prefix>| prefix.is_some_and(|prefix| prefixes.contains(&prefix));
     let ours = |rule: &Rule| {
         let own = rule.protocol == PROTOCOL
-            && (rule.priority == PRIORITY_TO_POD || (PRIORITY_FROM_POD..PRIORITY_END).contains(&rule.priority));
+            && (matches!(rule.priority, PRIORITY_TO_POD | PRIORITY_OUT)
+                || (PRIORITY_FROM_POD..PRIORITY_END).contains(&rule.priority));
         own && !rule.foreign_form && rule.output.is_none() && (names(rule.from) || names(rule.to))
     };
     let rules = context.shared.ledger.rules(

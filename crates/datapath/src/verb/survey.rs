@@ -10,7 +10,7 @@ use crate::kernel::execute::Pod;
 use crate::kernel::observe;
 use crate::link::pair::is_moved_eni;
 use crate::link::{hanging, moved};
-use crate::object::{Device, Family, GROUP_RETIRED, PROTOCOL, TABLE_MAIN};
+use crate::object::{Device, Family, GROUP_RETIRED, PROTOCOL, TABLE_MAIN, TABLE_OWN_GROUPS};
 use crate::shared::Context;
 
 /// A living link with our mark: a host end, a pod's link that hangs on an ENI, or an ENI in a pod.
@@ -32,7 +32,7 @@ pub fn survey(context: &mut Context<'_>) -> Result<Vec<SurveyedLink>> {
         for route in observe::own_routes(socket, family)? {
             debug_assert_eq!(route.protocol, PROTOCOL);
             if let Some(Device::Index(index)) = route.device
-                && route.table == TABLE_MAIN
+                && matches!(route.table, TABLE_MAIN | TABLE_OWN_GROUPS)
                 && route.destination.is_host()
             {
                 routed.entry(index).or_default().push(route.destination.address);

@@ -168,6 +168,7 @@ fn rule_message(rule: &MarkRule) -> netlink_packet_route::rule::RuleMessage {
         priority: rule.priority,
         from: None,
         to: None,
+        input: None,
         output: None,
         action: RuleAction::Lookup(rule.table),
         suppress_prefix_length: None,

@@ -13,7 +13,7 @@ use crate::kernel::{observe, probe};
 use crate::link::{Form, Found};
 use crate::mode;
 use crate::mode::eni::{self, EniUse};
-use crate::object::{Device, Family, Place, Prefix, Route, Rule, TABLE_SOURCES};
+use crate::object::{DISPLACED_PREFIX, Device, Family, Place, Prefix, Route, Rule, TABLE_SOURCES};
 use crate::observed::{Observed, ObservedLink};
 use crate::shared::{Context, Shared};
 
@@ -87,6 +87,8 @@ pub fn desired(shared: &Shared, attachment: &Attachment, found: &Found) -> Optio
         eni_index: eni.index,
         eni_name: eni.name.clone(),
         source_routes: attachment.ipv6.is_some() && probe::has_source_routes(),
+        displaced_host_end: (found.host.get(&Device::HostEnd).map(|link| link.name.clone()))
+            .filter(|name| name.starts_with(DISPLACED_PREFIX)),
         advertised_uplink: found.host.get(&Device::Uplink).map(|link| link.name.clone()),
     };
     let mut desired = mode::desired_state(attachment, &facts);

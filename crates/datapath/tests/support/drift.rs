@@ -70,12 +70,22 @@ impl Scene {
         }
     }
 
-    /// `A4`, `A6`: the pod's addresses; `G4`, `G6`: its gateways; `S4`, `S6`: its subnets; `HOST`: the link of the host.
+    /// `TABLE`: the table of the ENI with groups of its own; `A4`, `A6`: the pod's addresses; `G4`, `G6`: its gateways; `S4`, `S6`: its subnets; `HOST`: the link of the host.
     fn say(&self, text: &str) -> String {
         let (v4, v6) = (self.attachment.ipv4.unwrap(), self.attachment.ipv6.unwrap());
         let subnet = |text: String| text.parse::<terway_datapath::object::Prefix>().unwrap().network().to_string();
         let mut said = text.to_owned();
+        let index: u32 = self
+            .lab
+            .host
+            .ip("-o link show eth1")
+            .split(':')
+            .next()
+            .unwrap()
+            .parse()
+            .unwrap();
         for (word, value) in [
+            ("TABLE", (0x2000_0000 | index << 12).to_string()),
             ("A4", v4.address.to_string()),
             ("A6", v6.address.to_string()),
             ("G4", v4.gateway.to_string()),

@@ -4,6 +4,7 @@
 //! only where a test asks for that.
 
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use terway_datapath::attachment::{Attachment, FamilyAddress, Mode, RuleForm, Shaping};
 use terway_datapath::object::Mac;
@@ -17,6 +18,9 @@ pub const HOST_V4: &str = "10.0.0.10";
 pub const HOST_V6: &str = "2001:db8::10";
 pub const GATEWAY_V4: &str = "10.0.1.253";
 pub const GATEWAY_V6: &str = "2001:db8:1:0:ffff:ffff:ffff:fffd";
+
+/// Whether the ENIs of new attachments carry security groups of their own; a test program sets it for all its tests.
+pub static OWN_GROUPS: AtomicBool = AtomicBool::new(false);
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Stack {
@@ -185,6 +189,7 @@ pub fn attachment(number: u16, stack: Stack, netns: &str) -> Attachment {
         extra_routes: Vec::new(),
         rule_form: RuleForm::Compact,
         trunk: None,
+        own_groups: OWN_GROUPS.load(Ordering::Relaxed),
         multi_network: false,
         host_stack: Vec::new(),
         host_peer: true,

@@ -29,6 +29,8 @@ export const sampleNetwork = {
   hostIpv6: "2001:db8::10",
   mtu: 1500,
   ruleForm: "compact",
+  securityGroupIds: ["sg-1"],
+  localDeliveryAcrossSecurityGroups: false,
   serviceCidrs: ["172.16.0.0/16"],
   extraRoutes: [],
 } as const;

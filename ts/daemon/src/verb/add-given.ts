@@ -120,6 +120,7 @@ function choiceOf(node: Node, call: ContainerCall, one: GivenInterface, multiNet
     hostPeer: !conf.disableHostPeer,
     ...(conf.hostStackCidrs === undefined ? {} : { hostStackCidrs: conf.hostStackCidrs }),
     ...(one.trunk === undefined ? {} : { trunk: one.trunk }),
+    eniGroups: one.eniGroups,
     multiNetwork,
     ...(modes === undefined
       ? {}

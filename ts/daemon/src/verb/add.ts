@@ -111,6 +111,7 @@ function attachmentFor(node: Node, call: ContainerCall, lease: Lease, wishes: Po
     ...(mtu === undefined ? {} : { mtu }),
     // Further interfaces of a pod (Multus) leave the default route where it is.
     defaultRoute: call.ifName === "eth0",
+    eniGroups: node.pool.securityGroups(lease.eniId),
     hostPeer: !conf.disableHostPeer,
     ...(conf.hostStackCidrs === undefined ? {} : { hostStackCidrs: conf.hostStackCidrs }),
     shaping: shapingOf(conf, wishes, modes, mode),

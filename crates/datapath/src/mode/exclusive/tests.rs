@@ -31,6 +31,7 @@ fn example(ipv4: bool, ipv6: bool) -> Attachment {
         extra_routes: Vec::new(),
         rule_form: RuleForm::Compact,
         trunk: None,
+        own_groups: false,
         multi_network: false,
         host_stack: ["172.16.0.0/16", "169.254.20.10/32", "2001:db8:5::/108"]
             .map(|text| text.parse().unwrap())
@@ -136,6 +137,7 @@ fn exclusive_v6_sets_both_links_of_the_pod() {
 #[test]
 fn exclusive_dual_two_interfaces_are_example_f() {
     let first = Attachment {
+        own_groups: false,
         multi_network: true,
         host_stack: Vec::new(),
         ..example(true, false)

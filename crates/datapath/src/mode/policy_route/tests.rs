@@ -31,6 +31,7 @@ fn example(ipv4: bool, ipv6: bool, rule_form: RuleForm) -> Attachment {
         extra_routes: Vec::new(),
         rule_form,
         trunk: None,
+        own_groups: false,
         multi_network: false,
         host_stack: Vec::new(),
         host_peer: true,

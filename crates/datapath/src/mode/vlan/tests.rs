@@ -38,6 +38,7 @@ pod route default via 2001:db8:1:0:ffff:ffff:ffff:fffd dev eth0 onlink";
 fn vlan_of_several_interfaces_has_a_table_of_its_own() {
     let state = render(&Attachment {
         if_name: "eth1".into(),
+        own_groups: false,
         multi_network: true,
         default_route: false,
         extra_routes: vec!["203.0.113.0/24".parse().unwrap()],
