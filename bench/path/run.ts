@@ -11,9 +11,9 @@ export interface PathOptions extends RoundOptions {
 }
 
 export const fullOptions: PathOptions = {
-  rounds: 30,
+  rounds: 10,
   ms: 150,
-  streamRounds: 6,
+  streamRounds: 2,
   streamMs: 1000,
   kinds,
   fewPods: 10,
