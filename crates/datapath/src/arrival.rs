@@ -4,7 +4,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
-use crate::diff::is_eni;
 use crate::error::{Error, Result};
 use crate::kernel::decode;
 use crate::kernel::monitor::{Monitor, News};
@@ -13,6 +12,7 @@ use crate::kernel::observe;
 use crate::kernel::socket::Socket;
 use crate::kernel::uapi::{RTM_NEWLINK, RTNLGRP_LINK};
 use crate::kernel::waker::Waker;
+use crate::mark::is_eni;
 use crate::object::Mac;
 
 /// Why a waiting call goes on.

@@ -1,10 +1,11 @@
 //! Whom a notification concerns. Cheap and pure: on a busy node most notifications are echoes of our own work and concern nobody.
 
-use crate::attachment::{ALIAS_PREFIX, Attachment, Mode};
+use crate::attachment::{Attachment, Mode};
+use crate::eni_use::EniUse;
+use crate::form::Form;
 use crate::kernel::uapi::*;
 use crate::kernel::{decode, filter, queueing};
-use crate::link::{Form, hanging};
-use crate::mode::eni::EniUse;
+use crate::mark::{eni_alias, is_host_slave, owner};
 use crate::mode::own_groups;
 use crate::object::{DISPLACED_PREFIX, Device, GROUP_RETIRED, PROTOCOL, Prefix, Route, Rule, TABLE_MAIN, TABLE_SOURCES};
 use crate::observed::ObservedLink;
@@ -81,11 +82,7 @@ fn one(guarded: &Guarded) -> Concern {
 }
 
 fn of_link(link: &ObservedLink, removed: bool, registry: &Registry) -> Concern {
-    let marked = link
-        .alias
-        .as_deref()
-        .and_then(|alias| alias.strip_prefix(ALIAS_PREFIX))
-        .and_then(|id| registry.get(id));
+    let marked = owner(link).and_then(|id| registry.get(id));
     let by_index = || {
         registry
             .all()
@@ -95,13 +92,13 @@ fn of_link(link: &ObservedLink, removed: bool, registry: &Registry) -> Concern {
         let sound = !removed && is_sound_host_end(link, guarded);
         return if sound { Concern::Nobody } else { one(guarded) };
     }
-    if hanging::is_host_slave(link) {
+    if is_host_slave(link) {
         let of_eni = |guarded: &&Guarded| guarded.attachment.mode == Mode::Ipvlan && Some(guarded.attachment.eni_mac) == link.mac;
         let Some(guarded) = registry.all().find(of_eni) else {
             return Concern::Nobody;
         };
         let attachment = &guarded.attachment;
-        let marked = link.alias.as_deref() == Some(hanging::eni_alias(attachment.eni_mac).as_str());
+        let marked = link.alias.as_deref() == Some(eni_alias(attachment.eni_mac).as_str());
         let sound = !removed && marked && link.up && !link.arp && link.mtu >= attachment.mtu;
         return if sound { Concern::Nobody } else { Concern::All };
     }

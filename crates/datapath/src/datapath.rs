@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::kernel::execute::Failpoint;
 use crate::kernel::netns::Netns;
 use crate::kernel::{observe, probe};
-use crate::link::pair::is_moved_eni;
+use crate::mark::is_moved_eni;
 use crate::object::Mac;
 use crate::pool::{Pool, Worker};
 use crate::registry::Guarded;

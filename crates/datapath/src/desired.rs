@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use crate::link::Form;
-use crate::mode::eni::EniUse;
+use crate::eni_use::EniUse;
+use crate::form::Form;
 use crate::object::{Address, Filter, Link, Names, Neighbour, Place, Qdisc, Record, Route, Rule, Sysctl};
 use crate::programs::ProgramIds;
 

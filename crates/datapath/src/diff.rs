@@ -2,19 +2,14 @@
 
 mod traffic;
 
-use std::net::IpAddr;
-
-use crate::attachment::ALIAS_PREFIX;
 use crate::desired::{DesiredState, NamespaceState};
 use crate::error::{Error, ErrorCode};
-use crate::former::Former;
-use crate::link::Form;
-use crate::link::pair::is_moved_eni;
+use crate::form::Form;
 use crate::object::{
-    Address, DISPLACED_PREFIX, Device, Filter, Link, LinkAddress, Mac, Names, Neighbour, PROTOCOL, Place, Prefix, Qdisc, Record,
-    RecordKey, Route, Rule, Sysctl, SysctlScope, TABLE_MAIN,
+    DISPLACED_PREFIX, Device, Link, LinkAddress, Mac, Names, Neighbour, PROTOCOL, Place, Prefix, Route, Rule, Sysctl,
 };
-use crate::observed::{Observed, ObservedLink};
+use crate::observed::Observed;
+use crate::step::{Phase, Step};
 
 /// How an object differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,173 +46,6 @@ pub struct Drift {
     pub problem: Problem,
     /// Found and wanted properties.
     pub detail: Option<String>,
-}
-
-/// One change of the kernel. Devices are parts of the attachment, resolved when the step runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// Make a link of the attachment's form, marked from birth; with the host end of a pair comes its pod end.
-    Create(Device),
-    /// Change properties of a link; what is none stays.
-    SetLink {
-        /// Where.
-        place: Place,
-        /// Which.
-        device: Device,
-        /// New name.
-        name: Option<String>,
-        /// New MTU.
-        mtu: Option<u32>,
-        /// Set it up.
-        up: bool,
-        /// New alias.
-        alias: Option<String>,
-        /// Ask for MACs or not.
-        arp: Option<bool>,
-    },
-    /// Write a sysctl.
-    WriteSysctl(Place, Sysctl),
-    /// Add an address.
-    AddAddress(Place, Address),
-    /// Add a route or replace the one of the same destination and metric.
-    PutRoute(Place, Route),
-    /// Remove a route of ours.
-    DeleteRoute(Place, Route),
-    /// Add a rule.
-    AddRule(Place, Rule),
-    /// Remove a rule of ours.
-    DeleteRule(Place, Rule),
-    /// Add or replace a permanent neighbour.
-    PutNeighbour(Place, Neighbour),
-    /// Make a qdisc, or change the options of ours.
-    PutQdisc(Place, Qdisc),
-    /// Put a qdisc in the place of another one of ours.
-    ReplaceQdisc(Place, Qdisc),
-    /// Remove a qdisc of ours.
-    DeleteQdisc(Place, Qdisc),
-    /// Let what comes from this address leave the node with the node's.
-    Masquerade(IpAddr),
-    /// Make a filter, or give ours another program.
-    PutFilter(Filter),
-    /// Remove a filter of ours.
-    DeleteFilter(Filter),
-    /// Write a record of the programs.
-    PutRecord(Record),
-    /// Remove a record of the programs.
-    DeleteRecord(RecordKey),
-}
-
-impl Step {
-    /// Where the step acts.
-    pub fn place(&self) -> Place {
-        match self {
-            Self::Create(_) | Self::Masquerade(_) => Place::Host,
-            Self::PutFilter(_) | Self::DeleteFilter(_) | Self::PutRecord(_) | Self::DeleteRecord(_) => Place::Host,
-            Self::SetLink { place, .. }
-            | Self::WriteSysctl(place, _)
-            | Self::AddAddress(place, _)
-            | Self::PutRoute(place, _)
-            | Self::DeleteRoute(place, _)
-            | Self::AddRule(place, _)
-            | Self::DeleteRule(place, _)
-            | Self::PutNeighbour(place, _)
-            | Self::PutQdisc(place, _)
-            | Self::ReplaceQdisc(place, _)
-            | Self::DeleteQdisc(place, _) => *place,
-        }
-    }
-
-    /// Steps run in this order: sysctls of the node; the pair; sysctls of its ends and their qdiscs before they come up (on a device that
-    /// is up the kernel waits for packets on their way); the pod; the ENI and its table; the rules; and last what lets packets flow, the
-    /// host end and the route to the pod. What tags, delays and classifies on the ENI is there before a pod can send anything: its qdiscs,
-    /// the records, and then the programs that read them.
-    ///
-    /// A link that hangs on the ENI cannot be made, or not come up, before the ENI is as it must be.
-    pub(crate) fn phase(&self, form: Form) -> Phase {
-        match self {
-            Self::SetLink { device: Device::Eni, .. } if form.hangs_on_eni() => Phase::EniBefore,
-            Self::WriteSysctl(Place::Host, sysctl) => match sysctl.key.scope {
-                SysctlScope::Device(Device::Eni | Device::HostEnd | Device::HostSlave) => Phase::LinkSysctl,
-                _ => Phase::NodeSysctl,
-            },
-            Self::Create(_) => Phase::Birth,
-            Self::WriteSysctl(Place::Pod, _) => Phase::PodSysctl,
-            Self::PutQdisc(place, qdisc) | Self::ReplaceQdisc(place, qdisc) | Self::DeleteQdisc(place, qdisc) => {
-                match (place, qdisc.device) {
-                    (Place::Pod, _) => Phase::PodQdisc,
-                    (Place::Host, Device::Eni) => Phase::EniQdisc,
-                    (Place::Host, _) => Phase::HostQdisc,
-                }
-            }
-            Self::PutRecord(_) => Phase::Record,
-            Self::PutFilter(_) => Phase::Filter,
-            Self::DeleteFilter(_) => Phase::FilterRemoval,
-            Self::DeleteRecord(_) => Phase::Removal,
-            Self::SetLink { place: Place::Pod, .. } => Phase::PodLink,
-            Self::AddAddress(Place::Pod, _) => Phase::PodAddress,
-            Self::PutNeighbour(Place::Pod, _) => Phase::PodNeighbour,
-            Self::PutRoute(Place::Pod, _) => Phase::PodRoute,
-            Self::SetLink { device: Device::Eni, .. } => Phase::EniLink,
-            Self::AddAddress(Place::Host, _) => Phase::EniAddress,
-            Self::PutRoute(Place::Host, route) if !matches!(route.device, Some(Device::HostEnd | Device::HostSlave)) => {
-                Phase::EniRoute
-            }
-            Self::AddRule(Place::Pod, _) => Phase::PodRule,
-            Self::AddRule(Place::Host, _) => Phase::Rule,
-            Self::Masquerade(_) => Phase::Rule,
-            Self::SetLink { .. } => Phase::HostLink,
-            Self::PutNeighbour(Place::Host, _) => Phase::HostNeighbour,
-            Self::PutRoute(Place::Host, _) => Phase::HostRoute,
-            Self::DeleteRoute(..) | Self::DeleteRule(..) => Phase::Removal,
-        }
-    }
-
-    /// The object in words.
-    pub fn object(&self, names: &Names) -> String {
-        match self {
-            Self::Create(device) => names.link(*device),
-            Self::SetLink { device, .. } => names.link(*device),
-            Self::WriteSysctl(_, sysctl) => names.sysctl(&sysctl.key),
-            Self::AddAddress(_, address) => names.address(address),
-            Self::PutRoute(_, route) | Self::DeleteRoute(_, route) => names.route(route),
-            Self::AddRule(_, rule) | Self::DeleteRule(_, rule) => rule.to_string(),
-            Self::PutNeighbour(_, neighbour) => names.neighbour(neighbour),
-            Self::PutQdisc(_, qdisc) | Self::ReplaceQdisc(_, qdisc) | Self::DeleteQdisc(_, qdisc) => names.qdisc(qdisc),
-            Self::PutFilter(filter) | Self::DeleteFilter(filter) => names.filter(filter),
-            Self::PutRecord(record) => names.record(record.key()),
-            Self::DeleteRecord(key) => names.record(*key),
-            Self::Masquerade(address) => format!("masquerade {address}"),
-        }
-    }
-}
-
-/// See [`Step::phase`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Phase {
-    NodeSysctl,
-    EniBefore,
-    Birth,
-    EniQdisc,
-    Record,
-    Filter,
-    LinkSysctl,
-    HostQdisc,
-    PodSysctl,
-    PodQdisc,
-    PodLink,
-    PodAddress,
-    PodNeighbour,
-    PodRoute,
-    PodRule,
-    EniLink,
-    EniAddress,
-    EniRoute,
-    Rule,
-    HostLink,
-    HostNeighbour,
-    HostRoute,
-    FilterRemoval,
-    Removal,
 }
 
 /// A drift and the step that mends it. No step: nothing we can do (an ENI that is not there), or another drift's step does it.
@@ -259,6 +87,15 @@ pub fn diff(desired: &DesiredState, host: &Observed, pod: Option<&Observed>) -> 
     }
     differences.sort_by_key(|difference| difference.step.as_ref().map(|step| step.phase(desired.form)));
     differences
+}
+
+/// The steps of the differences in these phases, in order.
+pub(crate) fn steps_where(differences: &[Difference], form: Form, which: impl Fn(Phase) -> bool) -> Vec<Step> {
+    differences
+        .iter()
+        .filter_map(|difference| difference.step.clone())
+        .filter(|step| which(step.phase(form)))
+        .collect()
 }
 
 /// The MACs that the ends of the pair have now.
@@ -510,33 +347,7 @@ fn same_rule(seen: &Rule, wanted: &Rule) -> bool {
 fn rival_routes(seen: &Route, wanted: &Route) -> bool {
     let same_place = seen.table == wanted.table && seen.destination == wanted.destination && seen.source == wanted.source;
     let same_key = same_place && seen.metric == wanted.metric;
-    same_key && (!stands_beside(wanted) || seen.device == wanted.device)
-}
-
-/// Routes to what is on a link in main: host routes to a gateway, one for each ENI of a vSwitch, and what the interfaces of a pod in one
-/// vSwitch have in common. They differ in the device alone.
-pub(crate) fn stands_beside(route: &Route) -> bool {
-    let possible = match route.device {
-        Some(Device::Eni) => route.destination.is_host(),
-        Some(Device::PodEnd) => true,
-        _ => false,
-    };
-    possible && route.table == TABLE_MAIN && route.gateway.is_none()
-}
-
-/// True if the link may be set up by us as the ENI with this MAC: no loopback, none of our own pairs, no port's copy of its MAC above it.
-/// What an ENI has been marked with counts more than its MAC, which a pod may have changed.
-pub(crate) fn is_eni(link: &ObservedLink, mac: Mac) -> bool {
-    if let Some((of, _)) = Former::read(link) {
-        return of == mac;
-    }
-    let marked = (link.alias.as_deref()).is_some_and(|alias| alias.starts_with(ALIAS_PREFIX));
-    let ours = marked && !is_moved_eni(link);
-    let stacked = matches!(
-        link.kind.as_deref(),
-        Some("vlan" | "macvlan" | "macvtap" | "ipvlan" | "bridge" | "bond" | "vrf" | "team")
-    );
-    link.mac == Some(mac) && !link.loopback && !ours && !stacked
+    same_key && (!wanted.stands_beside() || seen.device == wanted.device)
 }
 
 #[cfg(test)]

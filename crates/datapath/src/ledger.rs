@@ -14,10 +14,7 @@ use crate::kernel::socket::Socket;
 use crate::kernel::uapi::{
     RTM_DELROUTE, RTM_DELRULE, RTM_NEWROUTE, RTM_NEWRULE, RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV6_RULE,
 };
-use crate::object::{Family, Prefix, Route, Rule, TABLE_SOURCES};
-
-/// Source and destination of a rule.
-pub type Selectors = (Option<Prefix>, Option<Prefix>);
+use crate::object::{Family, Prefix, Route, Rule, Selectors, TABLE_SOURCES};
 
 struct Pages {
     monitor: Monitor,

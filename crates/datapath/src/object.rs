@@ -162,6 +162,19 @@ pub struct Route {
     pub protocol: u8,
 }
 
+impl Route {
+    /// Routes to what is on a link in main: host routes to a gateway, one for each ENI of a vSwitch, and what the interfaces of a pod in
+    /// one vSwitch have in common. They differ in the device alone.
+    pub(crate) fn stands_beside(&self) -> bool {
+        let possible = match self.device {
+            Some(Device::Eni) => self.destination.is_host(),
+            Some(Device::PodEnd) => true,
+            _ => false,
+        };
+        possible && self.table == TABLE_MAIN && self.gateway.is_none()
+    }
+}
+
 /// What a rule does with a packet that it selects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RuleAction {
@@ -182,6 +195,9 @@ impl RuleAction {
         }
     }
 }
+
+/// Source and destination of a rule.
+pub type Selectors = (Option<Prefix>, Option<Prefix>);
 
 /// One policy rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::attachment::Attachment;
+use crate::eni_use::{EniUse, vlan_link};
 use crate::error::{Error, ErrorCode, Result};
-use crate::mode::eni::{self, EniUse};
 use crate::object::Mac;
 
 /// One guarded attachment.
@@ -183,7 +183,7 @@ impl Registry {
     /// VLAN ids of the 802.1Q links that attachments have on an ENI.
     pub fn vlan_links(&self, mac: Mac) -> Vec<u16> {
         let of_eni = self.all().filter(|guarded| guarded.attachment.eni_mac == mac);
-        of_eni.filter_map(|guarded| eni::vlan_link(&guarded.attachment)).collect()
+        of_eni.filter_map(|guarded| vlan_link(&guarded.attachment)).collect()
     }
 
     /// True if attachment `id` is guarded and newer than `generation`.

@@ -6,14 +6,14 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::arrival::Arrivals;
-use crate::diff::is_eni;
+use crate::eni_use::EniUse;
 use crate::error::Result;
 use crate::kernel::netns::Netns;
 use crate::kernel::observe;
 use crate::kernel::socket::Socket;
 use crate::ledger::Ledger;
+use crate::mark::is_eni;
 use crate::masquerade::Masquerade;
-use crate::mode::eni::EniUse;
 use crate::object::{Mac, Record};
 use crate::observed::ObservedLink;
 use crate::pool::Worker;

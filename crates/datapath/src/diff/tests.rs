@@ -4,7 +4,8 @@ use super::*;
 use crate::attachment::{Attachment, FamilyAddress, Mode, RuleForm, Shaping};
 use crate::desired::HostFacts;
 use crate::mode::desired_state;
-use crate::object::{Family, Mtu, RouteKind, RuleAction, SysctlKey};
+use crate::object::{Family, Mtu, Qdisc, RouteKind, RuleAction, SysctlKey, SysctlScope, TABLE_MAIN};
+use crate::observed::ObservedLink;
 
 fn desired(rule_form: RuleForm) -> DesiredState {
     let attachment = Attachment {

@@ -1,8 +1,9 @@
 //! The traffic control part of the difference. What somebody else has put in the place of a qdisc of ours is said and left alone.
 
-use super::{Problem, Side, Step};
+use super::{Problem, Side};
 use crate::desired::NamespaceState;
 use crate::object::{Device, Filter, Qdisc, Record};
+use crate::step::Step;
 
 impl Side<'_> {
     pub(super) fn traffic(&mut self, wanted: &NamespaceState) {

@@ -11,7 +11,8 @@ use super::observe;
 use super::socket::Request;
 use super::uapi::{NLM_F_CREATE, NLM_F_EXCL};
 use crate::error::{Error, ErrorCode, Result};
-use crate::link::{Form, PairKind, hanging};
+use crate::form::{Form, PairKind};
+use crate::mark;
 use crate::object::{Device, Mac};
 
 const EEXIST: i32 = 17;
@@ -94,7 +95,7 @@ impl Executor<'_> {
     /// well, and there the node has its `eth0`.
     fn create_in_pod(&mut self, vlan_id: Option<u16>) -> Result<()> {
         let name = &self.desired.names.pod_end;
-        let birth_name = hanging::birth_name(&self.desired.alias);
+        let birth_name = mark::birth_name(&self.desired.alias);
         let object = format!("link {name}");
         let lower = self.parts.index(Device::Eni)?;
         let pod = self.pod.as_mut().ok_or_else(|| {

@@ -16,12 +16,12 @@ use super::socket::{Answer, Refusal, Request, Socket};
 use super::sysctl::SysctlTree;
 use super::uapi::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
 use crate::desired::DesiredState;
-use crate::diff::{Step, stands_beside};
 use crate::error::{Error, ErrorCode, Result};
 use crate::masquerade::Masquerade;
 use crate::object::{Device, Family, Filter, LinkAddress, Mac, Place, Prefix, Qdisc, Route, RouteKind, Scope, TABLE_MAIN};
 use crate::observed::ObservedLink;
 use crate::programs::{ProgramStore, program_of};
+use crate::step::Step;
 
 const ENOENT: i32 = 2;
 const ESRCH: i32 = 3;
@@ -476,7 +476,7 @@ fn request(step: &Step, parts: &Parts) -> Result<Request> {
             NLM_F_CREATE | NLM_F_EXCL,
         ),
         Step::PutRoute(_, route) => {
-            let flags = if stands_beside(route) {
+            let flags = if route.stands_beside() {
                 NLM_F_CREATE
             } else {
                 NLM_F_CREATE | NLM_F_REPLACE

@@ -10,13 +10,11 @@ use super::socket::{Answer, Request, Socket};
 use super::sysctl::SysctlTree;
 use super::traffic;
 use super::uapi::{RTM_NEWADDR, RTM_NEWLINK, RTM_NEWNEIGH, RTM_NEWNSID, RTM_NEWROUTE, RTM_NEWRULE};
-use crate::attachment::ALIAS_PREFIX;
 use crate::desired::DesiredState;
 use crate::error::Result;
-use crate::ledger::Selectors;
+use crate::mark::is_hanging;
 use crate::object::{
-    Address, DISPLACED_PREFIX, Device, Family, Neighbour, PROTOCOL, Prefix, Route, Rule, SysctlScope, TABLE_MAIN,
-    TABLE_OWN_GROUPS,
+    Address, Device, Family, Neighbour, PROTOCOL, Prefix, Route, Rule, Selectors, SysctlScope, TABLE_MAIN, TABLE_OWN_GROUPS,
 };
 use crate::observed::{Observed, ObservedLink};
 
@@ -108,14 +106,6 @@ pub fn hanging_links(socket: &mut Socket) -> Result<Vec<(i32, ObservedLink)>> {
         found.extend(hanging.map(|link| (netns, link)));
     }
     Ok(found)
-}
-
-/// True if the link carries our mark, or still its name of birth, and hangs on one of another namespace.
-pub fn is_hanging(link: &ObservedLink) -> bool {
-    let marked = link.alias.as_deref().is_some_and(|alias| alias.starts_with(ALIAS_PREFIX));
-    (marked || link.alias.is_none() && link.name.starts_with(DISPLACED_PREFIX))
-        && link.peer_elsewhere
-        && matches!(link.kind.as_deref(), Some("ipvlan" | "vlan"))
 }
 
 /// Addresses of one family on one link (0: on all).

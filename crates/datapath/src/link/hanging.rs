@@ -5,49 +5,22 @@ use std::net::IpAddr;
 use std::os::fd::AsFd;
 
 use super::pair::not_ours;
-use super::{Form, Found, Progress};
-use crate::attachment::{ALIAS_PREFIX, Attachment, alias_of};
+use super::{Found, Progress};
+use crate::attachment::{Attachment, alias_of};
 use crate::error::{Error, ErrorCode, Result};
+use crate::form::Form;
 use crate::kernel::execute::Pod;
 use crate::kernel::message;
 use crate::kernel::netns::Netns;
 use crate::kernel::observe;
-use crate::object::{DISPLACED_PREFIX, Device, Mac};
+use crate::mark::{birth_name, host_slave_name, is_hanging, is_host_slave, owner};
+use crate::object::Device;
 use crate::observed::ObservedLink;
 use crate::shared::Context;
 
-/// Start of the name of the host's slave of an ENI; the ENI's index follows.
-const HOST_SLAVE_PREFIX: &str = "ipvl_";
-/// Start of the alias of what all pods of an ENI share; the ENI's MAC follows.
-pub const ENI_ALIAS_PREFIX: &str = "terway-eni:";
 /// Longest interface name (IFNAMSIZ less the final zero).
 const NAME_MAX: usize = 15;
 const ENODEV: i32 = 19;
-
-/// The name of the host's slave of an ENI.
-pub fn host_slave_name(eni_index: u32) -> String {
-    format!("{HOST_SLAVE_PREFIX}{eni_index}")
-}
-
-/// The alias that marks what all pods of an ENI share.
-pub fn eni_alias(mac: Mac) -> String {
-    format!("{ENI_ALIAS_PREFIX}{mac}")
-}
-
-/// The name under which the link of attachment `alias` is born, until it has its own: the same in every process.
-pub fn birth_name(alias: &str) -> String {
-    // FNV-1a, 64 bits.
-    let hash = alias.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    format!("{DISPLACED_PREFIX}{:011x}", hash >> 20)
-}
-
-/// True if the link is, or was until somebody changed its alias, the host's slave of an ENI.
-pub fn is_host_slave(link: &ObservedLink) -> bool {
-    let marked = link.alias.as_deref().is_some_and(|alias| alias.starts_with(ENI_ALIAS_PREFIX));
-    link.kind.as_deref() == Some("ipvlan") && (marked || link.name.starts_with(HOST_SLAVE_PREFIX))
-}
 
 /// The kernel's name of the driver.
 fn kind_of(form: Form) -> &'static str {
@@ -79,8 +52,7 @@ pub fn find(
     let is_kind = |link: &ObservedLink| link.kind.as_deref() == Some(kind_of(form));
     // Without a mark, but on our ENI and under our name: the pod wrote over it.
     let ours = |link: &ObservedLink| {
-        let marked = link.alias.as_deref().is_some_and(|alias| alias.starts_with(ALIAS_PREFIX));
-        is_kind(link) && (link.alias.as_deref() == Some(&alias) || !marked && hangs_on(link, eni))
+        is_kind(link) && (link.alias.as_deref() == Some(&alias) || owner(link).is_none() && hangs_on(link, eni))
     };
     let mut end = observe::link_by_name(&mut pod.socket, &attachment.if_name)?.filter(ours);
     if end.is_none() && search {
@@ -135,13 +107,13 @@ pub fn links_of(context: &mut Context<'_>, id: &str, netns: Option<&str>) -> Res
         Some(netns) => match observe::netns_id(socket, netns?.as_fd())? {
             None => return Ok(Vec::new()),
             Some(netns) => {
-                let hanging = observe::links_in(socket, netns)?.into_iter().filter(observe::is_hanging);
+                let hanging = observe::links_in(socket, netns)?.into_iter().filter(is_hanging);
                 hanging.map(|link| (netns, link)).collect()
             }
         },
     };
     let newborn = birth_name(&alias_of(id));
-    let own = |link: &ObservedLink| id_of(link).map_or(link.name == newborn, |other| other == id);
+    let own = |link: &ObservedLink| owner(link).map_or(link.name == newborn, |other| other == id);
     Ok(all.into_iter().filter(|(_, link)| own(link)).collect())
 }
 
@@ -160,12 +132,7 @@ pub fn is_held_by_another(context: &mut Context<'_>, alias: &str, address: IpAdd
 
 /// True if the link hangs on an ENI and nobody guards the attachment it was made for.
 fn is_lost(context: &Context<'_>, link: &ObservedLink) -> bool {
-    observe::is_hanging(link) && id_of(link).is_none_or(|id| context.shared.registry().get(id).is_none())
-}
-
-/// The id in the mark of a link.
-pub fn id_of(link: &ObservedLink) -> Option<&str> {
-    link.alias.as_deref()?.strip_prefix(ALIAS_PREFIX)
+    is_hanging(link) && owner(link).is_none_or(|id| context.shared.registry().get(id).is_none())
 }
 
 fn delete(socket: &mut crate::kernel::socket::Socket, link: &ObservedLink) -> Result<()> {
@@ -197,7 +164,7 @@ fn free_vlan(context: &mut Context<'_>, eni: &ObservedLink, id: u16, progress: &
         .filter(|(_, link)| same(link))
     {
         if !is_lost(context, &link) {
-            let holder = id_of(&link).unwrap_or("nobody known").to_owned();
+            let holder = owner(&link).unwrap_or("nobody known").to_owned();
             return Err(taken(
                 format!("link {}", link.name),
                 format!("of {holder} has VLAN id {id} of {}", eni.name),

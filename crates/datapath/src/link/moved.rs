@@ -10,12 +10,13 @@ mod take;
 pub use restore::{Restored, bring_home, restore};
 pub use stray::{Stray, strays};
 
-use super::{Found, PairKind, Progress, pair};
+use super::{Found, Progress, pair};
 use crate::attachment::Attachment;
-use crate::diff::is_eni;
 use crate::error::Result;
+use crate::form::PairKind;
 use crate::kernel::execute::Pod;
 use crate::kernel::observe;
+use crate::mark::is_eni;
 use crate::mode::exclusive::has_peer;
 use crate::object::{Device, Mac};
 use crate::observed::ObservedLink;

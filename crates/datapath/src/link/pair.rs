@@ -3,14 +3,15 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::{Found, PairKind, Progress};
-use crate::attachment::{ALIAS_PREFIX, Attachment, Mode, alias_of};
+use super::{Found, Progress};
+use crate::attachment::{Attachment, Mode, alias_of};
 use crate::error::{Error, ErrorCode, Result};
-use crate::former::Former;
+use crate::form::PairKind;
 use crate::kernel::execute::Pod;
 use crate::kernel::message::{self, LinkChange};
 use crate::kernel::observe;
 use crate::kernel::socket::Request;
+use crate::mark::{is_host_end, owner};
 use crate::mode::exclusive;
 use crate::object::{Device, GROUP_RETIRED, Mac, displaced_name};
 use crate::observed::ObservedLink;
@@ -22,23 +23,10 @@ const RETIRED_LIMIT: Duration = Duration::from_secs(5);
 const VANISHED_LIMIT: Duration = Duration::from_secs(1);
 const VANISHED_PAUSE: Duration = Duration::from_millis(1);
 
-/// True if the link is the living host end of attachment `alias`.
-pub fn is_host_end(link: &ObservedLink, alias: &str) -> bool {
-    link.alias.as_deref() == Some(alias) && link.group != GROUP_RETIRED && !is_moved_eni(link)
-}
-
-/// True if the link is an ENI that an attachment has moved: it has the alias as well, but must never be deleted. A pod may have taken its
-/// marks off; hardware is still no end of a pair.
-pub fn is_moved_eni(link: &ObservedLink) -> bool {
-    let ours = link.alias.as_deref().is_some_and(|alias| alias.starts_with(ALIAS_PREFIX));
-    Former::read(link).is_some() || ours && link.kind.is_none()
-}
-
 /// True if the link is the one remembered, but somebody has taken or overwritten its alias.
 fn has_lost_mark(link: &ObservedLink, mac: Mac) -> bool {
-    let marked = link.alias.as_deref().is_some_and(|alias| alias.starts_with(ALIAS_PREFIX));
     let is_pair = matches!(link.kind.as_deref(), Some("veth" | "netkit"));
-    link.mac.unwrap_or(Mac([0; 6])) == mac && is_pair && link.group != GROUP_RETIRED && !marked
+    link.mac.unwrap_or(Mac([0; 6])) == mac && is_pair && link.group != GROUP_RETIRED && owner(link).is_none()
 }
 
 /// True if the two links are the ends of one pair.

@@ -5,6 +5,7 @@ use terway_bpf::{Class, Endpoint, EndpointFlags, Eni, EniFlags, VlanLink, VlanLi
 
 use crate::attachment::{Attachment, BandwidthMode, Mode, Priority};
 use crate::desired::{HostFacts, NamespaceState};
+use crate::eni_use::{EniUse, vlan_link};
 use crate::object::{
     Attach, BAND_HANDLE, CLSACT_HANDLE, Device, Direction, Discipline, FILTER_PREFIX, FQ_HANDLE, Filter, PRIO_HANDLE,
     QDISC_HANDLE, Qdisc, Record,
@@ -17,61 +18,6 @@ const FLOW_LIMIT: u32 = 1000;
 const BANDS: u32 = 3;
 /// Handles are made for so many queues; an ENI has at most 64.
 const QUEUES_MAX: u32 = 64;
-
-/// What attachments need of their ENI.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct EniUse {
-    /// Tags of trunk members are pushed and popped by address.
-    pub tags: bool,
-    /// Departure times are kept.
-    pub departures: bool,
-    /// Packets have classes.
-    pub classes: bool,
-}
-
-impl EniUse {
-    /// All of it.
-    pub const MOST: Self = Self {
-        tags: true,
-        departures: true,
-        classes: true,
-    };
-
-    /// What one attachment needs.
-    pub fn of(attachment: &Attachment) -> Self {
-        let shaping = &attachment.shaping;
-        // An ENI of one's own has nobody to be told from, and its pod's own qdisc.
-        if attachment.mode == Mode::Exclusive {
-            return Self::default();
-        }
-        Self {
-            tags: attachment.trunk.is_some() && attachment.mode != Mode::Vlan,
-            departures: shaping.mode == BandwidthMode::Edt && shaping.egress.is_some(),
-            classes: shaping.priority.is_some(),
-        }
-    }
-
-    /// Both.
-    #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        Self {
-            tags: self.tags || other.tags,
-            departures: self.departures || other.departures,
-            classes: self.classes || other.classes,
-        }
-    }
-
-    /// Kernel programs are needed.
-    pub fn any(self) -> bool {
-        self != Self::default()
-    }
-}
-
-/// The VLAN id of the attachment's 802.1Q link, if that is what it has.
-pub fn vlan_link(attachment: &Attachment) -> Option<u16> {
-    let trunk = attachment.trunk.filter(|_| attachment.mode == Mode::Vlan);
-    trunk.map(|trunk| trunk.vlan_id)
-}
 
 /// Adds what the attachment needs of its ENI, in the form that serves all attachments of it.
 pub fn serve(host: &mut NamespaceState, attachment: &Attachment, facts: &HostFacts) {

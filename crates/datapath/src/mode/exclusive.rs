@@ -11,7 +11,7 @@
 use super::policy_route::{Leg, end, legs, neighbour, next_hop, node_sysctls, route, rule, sysctl};
 use crate::attachment::Attachment;
 use crate::desired::{DesiredState, HostFacts, NamespaceState};
-use crate::link::Form;
+use crate::form::Form;
 use crate::object::{Address, Device, Family, IfName, Names, PRIORITY_TO_POD, Prefix, Route, Rule, SysctlScope, eni_table};
 
 /// Name of the pair's end in the pod.

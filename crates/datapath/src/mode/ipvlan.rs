@@ -13,8 +13,8 @@ use super::policy_route::{Leg, end, legs, neighbour, next_hop, node_sysctls, rou
 use super::vlan::{eni, on_eni};
 use crate::attachment::Attachment;
 use crate::desired::{DesiredState, HostFacts, NamespaceState};
-use crate::link::Form;
-use crate::link::hanging::{eni_alias, host_slave_name};
+use crate::form::Form;
+use crate::mark::{eni_alias, host_slave_name};
 use crate::object::{Address, Device, Link, LinkAddress, Mac, Mtu, Names, Neighbour, Prefix};
 
 /// Where a trunk member sends what leaves the node: the VPC's fabric rewrites it, and no sibling can claim it.

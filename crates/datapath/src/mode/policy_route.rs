@@ -12,7 +12,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::attachment::{Attachment, Mode, RuleForm};
 use crate::desired::{DesiredState, HostFacts, NamespaceState};
-use crate::link::Form;
+use crate::form::Form;
 use crate::mode::{own_groups, source_tree};
 use crate::object::{
     Address, Device, Family, IfName, Link, LinkAddress, METRIC_IPV6, METRIC_LAST, Mtu, Names, Neighbour, PRIORITY_FROM_POD,

@@ -8,7 +8,7 @@
 
 use crate::attachment::{Attachment, BandwidthMode, Mode};
 use crate::desired::DesiredState;
-use crate::link::Form;
+use crate::form::Form;
 use crate::object::{Attach, Device, Discipline, QDISC_HANDLE, Qdisc};
 
 /// Burst as time at full rate, in milliseconds: a timer tick at 250 Hz.

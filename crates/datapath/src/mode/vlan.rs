@@ -7,7 +7,7 @@
 use super::policy_route::{Leg, end, legs, own_table, route, sysctl};
 use crate::attachment::Attachment;
 use crate::desired::{DesiredState, HostFacts, NamespaceState};
-use crate::link::Form;
+use crate::form::Form;
 use crate::object::{Address, Device, Family, Link, Mtu, Names, Prefix, SysctlScope};
 
 /// The wanted state of a `vlan` attachment.

@@ -7,18 +7,21 @@ use std::time::{Duration, Instant};
 use super::displace::displace;
 use super::release;
 use super::view::{self, RuleSource, View};
-use crate::attachment::{ALIAS_PREFIX, Attachment};
-use crate::diff::{Difference, Phase, Step, diff};
+use crate::attachment::Attachment;
+use crate::diff::{Difference, diff, steps_where};
+use crate::eni_use::EniUse;
 use crate::error::{Error, ErrorCode, Result};
+use crate::form::Form;
 use crate::kernel::execute::{Executor, Failpoint, Parts, Pod};
 use crate::kernel::observe::{self, LinkLocal};
 use crate::kernel::uapi::RTN_LOCAL;
-use crate::link::{self, Form, Found, Progress};
+use crate::link::{self, Found, Progress};
+use crate::mark::owner;
 use crate::mode;
-use crate::mode::eni::EniUse;
 use crate::object::{Device, Link, Mac, RouteKind};
 use crate::observed::{Observed, ObservedLink};
 use crate::shared::Context;
+use crate::step::{Phase, Step};
 
 /// Between looks at a link that is coming up.
 const READY_PAUSE: Duration = Duration::from_micros(50);
@@ -220,9 +223,10 @@ impl Attach<'_, '_> {
 
     /// The holder of the name must not be a newer sandbox's (I7).
     fn refuse_newer(&self, holder: &ObservedLink) -> Result<()> {
-        let id = holder.alias.as_deref().and_then(|alias| alias.strip_prefix(ALIAS_PREFIX));
         let newer = |id: &&str| self.context.shared.registry().is_newer(id, self.attachment.generation);
-        let Some(id) = id.filter(newer) else { return Ok(()) };
+        let Some(id) = owner(holder).filter(newer) else {
+            return Ok(());
+        };
         let object = format!("link {}", holder.name);
         let message = format!("{object} belongs to the newer attachment {id}");
         Err(Error {
@@ -335,13 +339,4 @@ impl CameUp {
             eni: sets(Device::Eni),
         }
     }
-}
-
-/// The steps of the differences in these phases, in order.
-pub(crate) fn steps_where(differences: &[Difference], form: Form, which: impl Fn(Phase) -> bool) -> Vec<Step> {
-    differences
-        .iter()
-        .filter_map(|difference| difference.step.clone())
-        .filter(|step| which(step.phase(form)))
-        .collect()
 }

@@ -10,13 +10,13 @@ use netlink_packet_route::RouteNetlinkMessage;
 use super::detach::{Removal, remove_all, remove_hanging, remove_rule, retire};
 use super::eni;
 use super::release;
-use crate::attachment::{ALIAS_PREFIX, Mode};
+use crate::attachment::Mode;
 use crate::error::{Error, Result};
 use crate::kernel::execute::Failpoint;
 use crate::kernel::message;
 use crate::kernel::observe;
-use crate::link::pair::is_moved_eni;
-use crate::link::{hanging, moved};
+use crate::link::moved;
+use crate::mark::{eni_alias, is_moved_eni, is_shared, owner};
 use crate::mode::{own_groups, policy_route};
 use crate::object::{Device, Family, GROUP_RETIRED, PROTOCOL, Route, Rule, TABLE_MAIN, TABLE_SOURCES, eni_table};
 use crate::observed::ObservedLink;
@@ -129,7 +129,7 @@ fn find(context: &mut Context<'_>, hanging: &[(i32, ObservedLink)]) -> Result<(V
         .partition(|rule| rule.from.is_some() && rule.action.table().is_none());
     removals.extend(jumps.into_iter().chain(others).map(remove_rule));
     removals.extend(lost_links.iter().flat_map(|link| retire(link)));
-    let lost_hanging = |link: &ObservedLink| hanging::id_of(link).is_some_and(|id| registry.get(id).is_none());
+    let lost_hanging = |link: &ObservedLink| owner(link).is_some_and(|id| registry.get(id).is_none());
     let lost_in_pods = hanging.iter().filter(|(_, link)| lost_hanging(link));
     removals.extend(lost_in_pods.map(|(netns, link)| remove_hanging(*netns, link)));
     removals.extend(links.iter().filter(|link| is_lost_slave(link, &registry)).map(remove_slave));
@@ -141,10 +141,9 @@ fn find(context: &mut Context<'_>, hanging: &[(i32, ObservedLink)]) -> Result<(V
 fn is_lost_slave(link: &ObservedLink, registry: &Registry) -> bool {
     let needed = |guarded: &crate::registry::Guarded| {
         let attachment = &guarded.attachment;
-        attachment.mode == Mode::Ipvlan && link.alias.as_deref() == Some(hanging::eni_alias(attachment.eni_mac).as_str())
+        attachment.mode == Mode::Ipvlan && link.alias.as_deref() == Some(eni_alias(attachment.eni_mac).as_str())
     };
-    let marked = (link.alias.as_deref()).is_some_and(|alias| alias.starts_with(hanging::ENI_ALIAS_PREFIX));
-    marked && !registry.all().any(needed)
+    is_shared(link) && !registry.all().any(needed)
 }
 
 /// At once: the next slave of the ENI takes the same name and address.
@@ -158,10 +157,7 @@ fn remove_slave(link: &ObservedLink) -> Removal {
 
 /// The id of a living host end with our mark.
 fn orphan_id(link: &ObservedLink) -> Option<&str> {
-    link.alias
-        .as_deref()
-        .filter(|_| link.group != GROUP_RETIRED && !is_moved_eni(link))?
-        .strip_prefix(ALIAS_PREFIX)
+    owner(link).filter(|_| link.group != GROUP_RETIRED && !is_moved_eni(link))
 }
 
 fn rule_has_owner(rule: &Rule, registry: &Registry, shared: &HashSet<Rule>) -> bool {

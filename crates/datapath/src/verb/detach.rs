@@ -13,6 +13,7 @@ use crate::kernel::message::{self, LinkChange};
 use crate::kernel::observe;
 use crate::kernel::socket::Request;
 use crate::link::{hanging, pair};
+use crate::mark::{is_host_end, is_host_slave};
 use crate::mode::own_groups::PRIORITY_OUT;
 use crate::mode::source_tree::PRIORITY_END;
 use crate::object::{
@@ -156,7 +157,7 @@ fn find(context: &mut Context<'_>, target: &Target, host_end: Option<u32>) -> Re
     if let Some(index) = host_end {
         let alias = crate::attachment::alias_of(&target.id);
         let link = observe::link_by_index(&mut context.worker.socket, index)?;
-        if let Some(link) = link.filter(|link| pair::is_host_end(link, &alias)) {
+        if let Some(link) = link.filter(|link| is_host_end(link, &alias)) {
             return Ok(Some(link));
         }
     }
@@ -203,7 +204,7 @@ fn own_addresses(
         };
         let alias = crate::attachment::alias_of(&target.id);
         match other {
-            Some(slave) if hanging::is_host_slave(&slave) => {
+            Some(slave) if is_host_slave(&slave) => {
                 // The route names no pod. One that was guarded a moment ago had the address; otherwise the pods' links tell who has it.
                 if guarded.is_none() && hanging::is_held_by_another(context, &alias, address)? {
                     continue;

@@ -2,22 +2,24 @@
 //! everybody's, and without filters it does nothing.
 
 use crate::desired::{DesiredState, HostFacts, NamespaceState};
-use crate::diff::{Step, diff};
+use crate::diff::{diff, steps_where};
+use crate::eni_use::{EniUse, vlan_link};
 use crate::error::{Error, Result};
+use crate::form::{Form, PairKind};
 use crate::kernel::execute::{Executor, Failpoint, Parts};
 use crate::kernel::{filter, queueing, traffic};
-use crate::link::{Form, PairKind};
-use crate::mode::eni::{self, EniUse};
-use crate::object::{Attach, Device, Mac, Names, Place, Record, RecordKey};
+use crate::mark::owner;
+use crate::mode::eni;
+use crate::object::{Attach, Device, GROUP_RETIRED, Mac, Names, Place, Record, RecordKey};
 use crate::observed::{Observed, ObservedLink};
 use crate::registry::Guarded;
 use crate::shared::{Context, pick_eni};
-use crate::verb::attach::steps_where;
+use crate::step::Step;
 
 /// After a detach: takes from the ENI what only the attachment that is gone needed. Waits until nobody makes anything, because whoever
 /// does may count on what is there.
 pub fn relieve(context: &mut Context<'_>, gone: &Guarded, failpoint: &mut Failpoint) -> Result<Vec<Error>> {
-    let has_link = eni::vlan_link(&gone.attachment).is_some() && context.shared.programs.are_used();
+    let has_link = vlan_link(&gone.attachment).is_some() && context.shared.programs.are_used();
     if !EniUse::of(&gone.attachment).any() && !has_link {
         return Ok(Vec::new());
     }
@@ -75,8 +77,7 @@ pub fn collect(context: &mut Context<'_>, links: &[ObservedLink], failures: &mut
 
 /// Links of pods have no hooks of ours, and there are many of them.
 fn is_pod_link(link: &ObservedLink) -> bool {
-    let alias = link.alias.as_deref().unwrap_or_default();
-    alias.starts_with(crate::attachment::ALIAS_PREFIX) || link.group == crate::object::GROUP_RETIRED
+    owner(link).is_some() || link.group == GROUP_RETIRED
 }
 
 /// Records of addresses that nobody has, and of interfaces that are gone.

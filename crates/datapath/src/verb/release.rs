@@ -4,13 +4,13 @@ use std::sync::atomic::Ordering;
 
 use super::detach::Target;
 use super::view;
-use crate::attachment::{ALIAS_PREFIX, Attachment, Mode, alias_of};
-use crate::diff::is_eni;
+use crate::attachment::{Attachment, Mode};
 use crate::error::{Error, ErrorCode, Result};
 use crate::former::Former;
 use crate::kernel::execute::{Failpoint, Pod};
 use crate::kernel::observe;
-use crate::link::{moved, pair};
+use crate::link::moved;
+use crate::mark::{is_eni, is_moved_eni, owner};
 use crate::object::Mac;
 use crate::observed::ObservedLink;
 use crate::registry::{Guarded, Registry};
@@ -45,9 +45,8 @@ pub fn release(context: &mut Context<'_>, target: &Target, guarded: Option<&Guar
 
 /// By its alias; one that has lost it by what it was, if we know which ENI it must be.
 fn is_its_eni(link: &ObservedLink, id: &str, mac: Option<Mac>) -> bool {
-    let alias = link.alias.as_deref().unwrap_or("");
-    let marked = pair::is_moved_eni(link) && alias == alias_of(id);
-    let former = Former::read(link).is_some() && !alias.starts_with(ALIAS_PREFIX);
+    let marked = is_moved_eni(link) && owner(link) == Some(id);
+    let former = Former::read(link).is_some() && owner(link).is_none();
     marked || former && mac.is_some_and(|mac| is_eni(link, mac))
 }
 
@@ -93,9 +92,8 @@ pub fn undo(context: &mut Context<'_>, attachment: &Attachment) {
 
 /// An ENI in the host namespace with our marks that no attachment wants.
 fn is_unclaimed(link: &ObservedLink, registry: &Registry) -> bool {
-    let id = link.alias.as_deref().and_then(|alias| alias.strip_prefix(ALIAS_PREFIX));
     let wanted = || registry.all().any(|guarded| is_eni(link, guarded.attachment.eni_mac));
-    pair::is_moved_eni(link) && id.is_none_or(|id| registry.get(id).is_none()) && !wanted()
+    is_moved_eni(link) && owner(link).is_none_or(|id| registry.get(id).is_none()) && !wanted()
 }
 
 /// Restores the ENIs that dying namespaces have thrown back, and fetches those that were left in pods of nobody. What was done, in words.

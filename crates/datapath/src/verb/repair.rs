@@ -4,15 +4,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::attach::{self, Outcome, steps_where};
+use super::attach::{self, Outcome};
 use super::release;
 use super::view::{self, RuleSource};
 use crate::attachment::Attachment;
 use crate::desired::DesiredState;
-use crate::diff::{Difference, Drift, diff};
+use crate::diff::{Difference, Drift, diff, steps_where};
 use crate::error::{Error, ErrorCode, Result};
+use crate::form::Form;
 use crate::kernel::execute::{Executor, Failpoint, Parts, Pod};
-use crate::link::{self, Form};
+use crate::link;
 use crate::object::{Device, Link, Place};
 use crate::observed::{Observed, ObservedLink};
 use crate::shared::Context;
@@ -137,7 +138,7 @@ fn execute(
     }
     let with_pod = pod.is_some();
     // Without a look into the pod its MAC is unknown; the neighbour's old one is all there is to go by.
-    let possible = |step: &crate::diff::Step| with_pod || !needs_pod(step);
+    let possible = |step: &crate::step::Step| with_pod || !needs_pod(step);
     let steps: Vec<_> = steps_where(differences, desired.form, |_| true)
         .into_iter()
         .filter(possible)
@@ -162,8 +163,8 @@ fn execute(
     Ok(())
 }
 
-fn needs_pod(step: &crate::diff::Step) -> bool {
-    use crate::diff::Step;
+fn needs_pod(step: &crate::step::Step) -> bool {
+    use crate::step::Step;
     match step {
         Step::PutNeighbour(_, neighbour) => neighbour.mac == crate::object::LinkAddress::Of(Device::PodEnd),
         other => other.place() == Place::Pod,

@@ -8,11 +8,13 @@ use super::view;
 use crate::attachment::Attachment;
 use crate::desired::DesiredState;
 use crate::diff::diff;
+use crate::eni_use::EniUse;
 use crate::error::Result;
+use crate::form::Form;
 use crate::kernel::sysctl::SysctlTree;
 use crate::kernel::{filter, observe, queueing};
-use crate::link::{Form, Found, hanging, pair};
-use crate::mode::eni::EniUse;
+use crate::link::Found;
+use crate::mark::{host_slave_name, is_host_end, is_host_slave};
 use crate::object::{Address, Device, Family, Filter, Neighbour, Prefix, Qdisc, Route, Rule};
 use crate::observed::{Observed, ObservedLink};
 use crate::shared::{Context, Shared, pick_eni};
@@ -80,7 +82,7 @@ impl Snapshot {
         };
         for (place, link) in snapshot.links.iter().enumerate() {
             if let Some(alias) = &link.alias
-                && pair::is_host_end(link, alias)
+                && is_host_end(link, alias)
             {
                 snapshot.by_alias.insert(alias.clone(), place);
             }
@@ -170,7 +172,7 @@ impl Snapshot {
     fn find(&self, attachment: &Attachment, uplink: Option<&ObservedLink>) -> Found {
         let eni = pick_eni(&self.links, attachment.eni_mac);
         let slave = eni.filter(|_| Form::of(attachment) == Form::Slave).and_then(|eni| {
-            let name = hanging::host_slave_name(eni.index);
+            let name = host_slave_name(eni.index);
             (self.links.iter()).find(|link| link.name == name && link.peer_index == Some(eni.index))
         });
         let marked = |alias: &str| self.by_alias.get(alias).and_then(|place| self.links.get(*place));
@@ -182,7 +184,7 @@ impl Snapshot {
             (Device::Eni, eni),
             (Device::HostEnd, marked(&attachment.alias())),
             (Device::Uplink, uplink),
-            (Device::HostSlave, slave.filter(|link| hanging::is_host_slave(link))),
+            (Device::HostSlave, slave.filter(|link| is_host_slave(link))),
         ];
         let there = parts.into_iter().filter_map(|(device, link)| Some((device, link?.clone())));
         Found {

@@ -4,12 +4,11 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use super::host::is_global;
-use crate::attachment::ALIAS_PREFIX;
 use crate::error::Result;
 use crate::kernel::execute::Pod;
 use crate::kernel::observe;
-use crate::link::pair::is_moved_eni;
-use crate::link::{hanging, moved};
+use crate::link::moved;
+use crate::mark::{host_slave_name, is_moved_eni, owner};
 use crate::object::{Device, Family, GROUP_RETIRED, PROTOCOL, TABLE_MAIN, TABLE_OWN_GROUPS};
 use crate::shared::Context;
 
@@ -44,7 +43,7 @@ pub fn survey(context: &mut Context<'_>) -> Result<Vec<SurveyedLink>> {
         .filter(|link| link.group != GROUP_RETIRED && !is_moved_eni(link));
     let mut found: Vec<SurveyedLink> = living
         .filter_map(|link| {
-            let id = link.alias.as_deref()?.strip_prefix(ALIAS_PREFIX)?.to_owned();
+            let id = owner(&link)?.to_owned();
             let addresses = routed.remove(&link.index).unwrap_or_default();
             Some(SurveyedLink {
                 id,
@@ -78,7 +77,7 @@ fn hanging(context: &mut Context<'_>) -> Result<Vec<SurveyedLink>> {
             .map(|index| observe::link_by_index(socket, index))
             .transpose()?
             .flatten();
-        let (Some(id), Some(eni)) = (hanging::id_of(&link), lower) else {
+        let (Some(id), Some(eni)) = (owner(&link), lower) else {
             continue;
         };
         let held = observe::addresses_in(socket, netns, link.index)?
@@ -86,11 +85,7 @@ fn hanging(context: &mut Context<'_>) -> Result<Vec<SurveyedLink>> {
             .map(|held| held.prefix.address);
         let mut addresses: Vec<IpAddr> = held.filter(is_global).collect();
         let is_slave = link.kind.as_deref() == Some("ipvlan");
-        let host_if_name = if is_slave {
-            hanging::host_slave_name(eni.index)
-        } else {
-            eni.name
-        };
+        let host_if_name = if is_slave { host_slave_name(eni.index) } else { eni.name };
         if is_slave {
             let slave = observe::link_by_name(socket, &host_if_name)?;
             let device = slave.map(|slave| Device::Index(slave.index));

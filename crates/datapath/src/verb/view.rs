@@ -5,14 +5,15 @@ use std::collections::HashMap;
 use crate::attachment::Attachment;
 use crate::desired::{DesiredState, HostFacts};
 use crate::diff::{Drift, Problem};
+use crate::eni_use::{EniUse, vlan_link};
 use crate::error::{Error, ErrorCode, Result};
+use crate::form::Form;
 use crate::kernel::execute::Pod;
 use crate::kernel::netns::Netns;
 use crate::kernel::socket::Socket;
 use crate::kernel::{observe, probe};
-use crate::link::{Form, Found};
+use crate::link::Found;
 use crate::mode;
-use crate::mode::eni::{self, EniUse};
 use crate::object::{DISPLACED_PREFIX, Device, Family, Place, Prefix, Route, Rule, TABLE_SOURCES};
 use crate::observed::{Observed, ObservedLink};
 use crate::shared::{Context, Shared};
@@ -101,7 +102,7 @@ pub fn desired(shared: &Shared, attachment: &Attachment, found: &Found) -> Optio
 /// What all attachments of the ENI need of it, this one included, and the 802.1Q links on it. Not asked for by those who have no part in
 /// it: it costs a walk over all attachments.
 fn needs_of_eni(shared: &Shared, attachment: &Attachment, own_use: EniUse) -> (EniUse, Vec<u16>) {
-    let own_link = eni::vlan_link(attachment);
+    let own_link = vlan_link(attachment);
     if !own_use.any() && own_link.is_none() {
         return (own_use, Vec::new());
     }

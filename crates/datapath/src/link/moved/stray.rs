@@ -1,8 +1,7 @@
 //! ENIs of ours in namespaces that nobody has named: an attach or a detach was killed half-way, or the journal is gone.
 
 use super::restore;
-use crate::attachment::{ALIAS_PREFIX, Attachment};
-use crate::diff::is_eni;
+use crate::attachment::Attachment;
 use crate::error::Result;
 use crate::former::Former;
 use crate::kernel::execute::Pod;
@@ -11,6 +10,7 @@ use crate::kernel::netns::Netns;
 use crate::kernel::observe;
 use crate::kernel::socket::Socket;
 use crate::link::Progress;
+use crate::mark::{is_eni, owner};
 use crate::observed::ObservedLink;
 use crate::shared::Context;
 
@@ -39,7 +39,7 @@ fn look_into(netns: Netns, home: &Netns) -> Result<Vec<Stray>> {
         .into_iter()
         .filter(|link| Former::read(link).is_some_and(|(_, former)| former.home == home.identity().1))
         .filter_map(|link| {
-            let id = link.alias.as_deref()?.strip_prefix(ALIAS_PREFIX)?.to_owned();
+            let id = owner(&link)?.to_owned();
             Some((link, id))
         })
         .collect();
