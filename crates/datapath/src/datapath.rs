@@ -5,51 +5,29 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::arrival::Wake;
 use crate::attachment::Attachment;
+use crate::call::Call;
 use crate::capability::KernelCapabilities;
 use crate::diff::Drift;
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::Result;
+use crate::inner::{Inner, LANE_SYMMETRIC};
 use crate::kernel::execute::Failpoint;
-use crate::kernel::netns::Netns;
 use crate::kernel::{observe, probe};
 use crate::mark::is_moved_eni;
 use crate::object::Mac;
-use crate::pool::{Pool, Worker};
-use crate::registry::Guarded;
+use crate::pool::Worker;
 use crate::repairer::{Repair, Repairer};
 use crate::reply::Reply;
-use crate::shared::{Context, Shared};
 use crate::symmetric;
 use crate::verb;
-use crate::verb::attach::{self, Attached, Outcome};
+use crate::verb::attach::Attached;
 use crate::verb::check;
 use crate::verb::collect::{self, Collected};
-use crate::verb::detach::{self, Detached, Target};
+use crate::verb::detach::{self, Detached};
 use crate::verb::host::{self, HostAddresses};
 use crate::verb::survey::{self, SurveyedLink};
 use crate::verb::symmetric::Entrance;
-
-/// Kernel work is serialised by the kernel's own lock; a few threads fill the gaps between the locked parts.
-const THREADS: usize = 6;
-
-/// Its changes run one after another; no attachment has this id.
-pub(crate) const LANE_SYMMETRIC: &str = "";
-
-/// One attach on its way.
-struct Call {
-    attachment: Arc<Attachment>,
-    started: Instant,
-    deadline: Instant,
-    failpoint: Failpoint,
-    previous: Option<Guarded>,
-    reply: Reply<Result<Attached>>,
-}
-
-pub(crate) struct Inner {
-    pub(crate) shared: Shared,
-    pool: Pool,
-}
+use crate::verb::target::Target;
 
 /// See the module.
 pub struct Datapath {
@@ -72,12 +50,8 @@ impl Datapath {
     /// Opens the datapath of the network namespace the calling thread is in. `bpffs` is the BPF file system, or a folder of it, in which
     /// kernel programs and their maps are pinned; whoever opens another namespace's datapath gives it another folder.
     pub fn open(bpffs: PathBuf) -> Result<Self> {
-        let home = Arc::new(Netns::current()?);
-        let shared = Shared::new(&home, bpffs)?;
-        let (pool, ports) = Pool::start(&home, THREADS)?;
-        shared.add_own_ports(ports);
         Ok(Self {
-            inner: Arc::new(Inner { shared, pool }),
+            inner: Inner::start(bpffs)?,
             repairer: Mutex::default(),
         })
     }
@@ -230,90 +204,4 @@ impl Datapath {
     fn run(&self, lane: Option<&str>, job: impl FnOnce(&Arc<Inner>, &mut Worker) + Send + 'static) {
         self.inner.run(lane, job);
     }
-}
-
-impl Inner {
-    pub(crate) fn run(self: &Arc<Self>, lane: Option<&str>, job: impl FnOnce(&Arc<Self>, &mut Worker) + Send + 'static) {
-        let inner = Arc::clone(self);
-        self.pool.submit(lane, Box::new(move |worker| job(&inner, worker)));
-    }
-
-    pub(crate) fn context<'a>(&'a self, worker: &'a mut Worker) -> Context<'a> {
-        Context {
-            worker,
-            shared: &self.shared,
-        }
-    }
-
-    fn admit_and_attach(self: &Arc<Self>, worker: &mut Worker, mut call: Call) {
-        let admitted = self.shared.registry().admit(&call.attachment);
-        match admitted {
-            Ok(previous) => {
-                call.previous = previous;
-                self.attach(worker, call);
-            }
-            Err(error) => call.reply.send(Err(error)),
-        }
-    }
-
-    fn attach(self: &Arc<Self>, worker: &mut Worker, call: Call) {
-        let making = self.shared.making();
-        let result = attach::attach(&mut self.context(worker), &call.attachment, call.started, call.failpoint);
-        drop(making);
-        match result {
-            Ok(Outcome::Done(attached)) => call.reply.send(Ok(attached)),
-            Ok(Outcome::EniMissing) => self.wait_for_eni(call),
-            Err(error) => self.fail(call, error),
-        }
-    }
-
-    /// The attachment is not guarded any more, or as it was before; what was made stays for the next attach or a detach.
-    fn fail(&self, call: Call, error: Error) {
-        if !self.shared.arrivals.waits(&call.attachment.id) {
-            self.shared.registry().retract(&call.attachment, call.previous);
-        }
-        call.reply.send(Err(error));
-    }
-
-    fn wait_for_eni(self: &Arc<Self>, call: Call) {
-        let (id, mac, deadline) = (call.attachment.id.clone(), call.attachment.eni_mac, call.deadline);
-        let missing = move || {
-            let message = format!("no link of the node has the ENI's MAC {mac}; is the ENI attached to this instance?");
-            Error {
-                object: Some(format!("link {mac}")),
-                ..Error::new(ErrorCode::EniNotFound, message)
-            }
-        };
-        if Instant::now() >= deadline {
-            return self.fail(call, missing());
-        }
-        if let Err(error) = self.shared.arrivals.listen() {
-            return self.fail(call, error);
-        }
-        let inner = Arc::clone(self);
-        let go_on = move |wake| match wake {
-            Wake::Arrived => {
-                let lane = call.attachment.id.clone();
-                inner.run(Some(&lane), move |inner, worker| inner.resume(worker, call));
-            }
-            Wake::Deadline => inner.fail(call, missing()),
-            Wake::Cancelled => inner.fail(call, overtaken()),
-        };
-        self.shared.arrivals.wait(&id, mac, deadline, Box::new(go_on));
-    }
-
-    fn resume(self: &Arc<Self>, worker: &mut Worker, call: Call) {
-        if self.shared.registry().guards(&call.attachment) {
-            self.attach(worker, call);
-        } else {
-            call.reply.send(Err(overtaken()));
-        }
-    }
-}
-
-fn overtaken() -> Error {
-    Error::new(
-        ErrorCode::Deadline,
-        "a detach of the same attachment, or the end of the process, came while it waited for its ENI",
-    )
 }

@@ -5,6 +5,7 @@
 
 mod arrival;
 pub mod attachment;
+mod call;
 pub mod capability;
 mod concern;
 mod datapath;
@@ -14,6 +15,7 @@ pub mod eni_use;
 pub mod error;
 pub mod form;
 mod former;
+mod inner;
 mod kernel;
 mod ledger;
 pub mod link;
@@ -39,7 +41,8 @@ pub use repairer::{Repair, Trigger};
 pub use reply::Reply;
 pub use verb::attach::Attached;
 pub use verb::collect::Collected;
-pub use verb::detach::{Detached, Target};
+pub use verb::detach::Detached;
 pub use verb::host::HostAddresses;
 pub use verb::survey::SurveyedLink;
 pub use verb::symmetric::Entrance;
+pub use verb::target::Target;

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use crate::attachment::Attachment;
 use crate::concern::{Concern, concern};
-use crate::datapath::{Inner, LANE_SYMMETRIC};
 use crate::diff::Drift;
 use crate::error::{Error, Result};
+use crate::inner::{Inner, LANE_SYMMETRIC};
 use crate::kernel::monitor::{Monitor, News};
 use crate::kernel::uapi::REPAIR_GROUPS;
 use crate::kernel::waker::Waker;

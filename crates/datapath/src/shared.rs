@@ -20,7 +20,7 @@ use crate::pool::Worker;
 use crate::programs::{ProgramIds, ProgramStore};
 use crate::reaper::Reaper;
 use crate::registry::Registry;
-use crate::verb::symmetric::Symmetric;
+use crate::symmetric::Symmetric;
 
 /// See the module.
 pub struct Shared {

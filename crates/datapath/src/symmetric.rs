@@ -57,6 +57,15 @@ impl Default for Config {
     }
 }
 
+/// What the datapath remembers of symmetric routing.
+#[derive(Debug, Default)]
+pub struct Symmetric {
+    /// What is configured, if anything.
+    pub config: Option<Config>,
+    /// How netfilter showed our rules of each family right after they were made; whatever differs later is a foreign edit.
+    pub shown: Vec<(Family, String)>,
+}
+
 impl Config {
     /// Refuses what could not work, with the field named.
     pub fn check(&self) -> Result<()> {

@@ -1,57 +1,30 @@
 //! A model of the kernel as plain lists: what the steps do to it must make the difference empty, from wherever it starts.
 
 use super::*;
-use crate::attachment::{Attachment, FamilyAddress, Mode, RuleForm, Shaping};
+use crate::attachment::{Attachment, RuleForm, Shaping};
 use crate::desired::HostFacts;
 use crate::mode::desired_state;
+use crate::mode::example::{example, facts};
 use crate::object::{Family, Mtu, Qdisc, RouteKind, RuleAction, SysctlKey, SysctlScope, TABLE_MAIN};
 use crate::observed::ObservedLink;
 
 fn desired(rule_form: RuleForm) -> DesiredState {
     let attachment = Attachment {
-        id: "a/eth0".into(),
-        generation: 1,
-        mode: Mode::PolicyRoute,
-        netns: "/n".into(),
-        if_name: "eth0".into(),
-        host_if_name: "cali1".into(),
-        mtu: 1500,
-        ipv4: Some(FamilyAddress {
-            address: [10, 0, 1, 23].into(),
-            prefix_length: 24,
-            gateway: [10, 0, 1, 253].into(),
-        }),
-        ipv6: Some(FamilyAddress {
-            address: "2001:db8:1::23".parse().unwrap(),
-            prefix_length: 64,
-            gateway: "2001:db8:1::fffd".parse().unwrap(),
-        }),
-        eni_mac: Mac([0, 0x16, 0x3e, 0, 0, 1]),
-        host_ipv4: Some([10, 0, 0, 10].into()),
-        host_ipv6: Some("2001:db8::10".parse().unwrap()),
-        default_route: true,
         extra_routes: vec!["172.16.0.0/16".parse().unwrap()],
         rule_form,
-        trunk: None,
-        own_groups: false,
-        multi_network: false,
-        host_stack: Vec::new(),
-        host_peer: true,
         shaping: Shaping {
             ingress: Some(1_250_000),
             egress: Some(2_500_000),
             ..Shaping::default()
         },
+        ..example()
     };
     let uplink = Some("eth0".to_owned());
     desired_state(
         &attachment,
         &HostFacts {
-            eni_index: 3,
-            eni_name: "eth1".into(),
             advertised_uplink: uplink,
-            source_routes: true,
-            ..HostFacts::default()
+            ..facts()
         },
     )
 }
@@ -101,12 +74,12 @@ impl Kernel {
     fn run(&mut self, step: &Step) {
         match step.clone() {
             Step::Create(_) => {
-                let alias = Some("terway:a/eth0".to_owned());
+                let alias = Some("terway:c0ffee/eth0".to_owned());
                 self.host.links.insert(
                     Device::HostEnd,
                     ObservedLink {
                         alias,
-                        ..link(7, "cali1")
+                        ..link(7, "calic95a4947e07")
                     },
                 );
                 self.pod.links.insert(Device::PodEnd, link(2, "eth0"));
@@ -307,10 +280,10 @@ fn changed_properties_are_named() {
     type Spoil = fn(&mut Kernel);
     let desired = desired(RuleForm::Compact);
     let cases: &[(&str, &str, Spoil)] = &[
-        ("link cali1", "mtu 1400, want 1500", |k| {
+        ("link calic95a4947e07", "mtu 1400, want 1500", |k| {
             k.host.links.get_mut(&Device::HostEnd).unwrap().mtu = 1400
         }),
-        ("link cali1", "down, want up", |k| {
+        ("link calic95a4947e07", "down, want up", |k| {
             k.host.links.get_mut(&Device::HostEnd).unwrap().up = false
         }),
         ("link eth0", "down, want up", |k| {
@@ -319,10 +292,10 @@ fn changed_properties_are_named() {
         ("link eth1", "mtu 1400, want 1500", |k| {
             k.host.links.get_mut(&Device::Eni).unwrap().mtu = 1400
         }),
-        ("link cali1", "alias \"\", want \"terway:a/eth0\"", |k| {
+        ("link calic95a4947e07", "alias \"\", want \"terway:c0ffee/eth0\"", |k| {
             k.host.links.get_mut(&Device::HostEnd).unwrap().alias = None
         }),
-        ("neighbour 10.0.1.23 dev cali1", "not permanent", |k| {
+        ("neighbour 10.0.1.23 dev calic95a4947e07", "not permanent", |k| {
             k.host.neighbours[0].permanent = false
         }),
         (
@@ -340,15 +313,19 @@ fn changed_properties_are_named() {
             };
             k.host.sysctls.insert(key, 0);
         }),
-        ("route 10.0.1.23/32 dev cali1", "found 10.0.1.23/32 dev if9 proto 3", |k| {
-            let route = k
-                .host
-                .routes
-                .iter_mut()
-                .find(|route| route.destination.to_string() == "10.0.1.23/32")
-                .unwrap();
-            (route.device, route.protocol) = (Some(Device::Index(9)), 3);
-        }),
+        (
+            "route 10.0.1.23/32 dev calic95a4947e07",
+            "found 10.0.1.23/32 dev if9 proto 3",
+            |k| {
+                let route = k
+                    .host
+                    .routes
+                    .iter_mut()
+                    .find(|route| route.destination.to_string() == "10.0.1.23/32")
+                    .unwrap();
+                (route.device, route.protocol) = (Some(Device::Index(9)), 3);
+            },
+        ),
     ];
     for (object, detail, spoil) in cases {
         let mut kernel = settled(&desired);

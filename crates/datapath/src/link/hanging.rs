@@ -4,8 +4,8 @@
 use std::net::IpAddr;
 use std::os::fd::AsFd;
 
+use super::found::{Found, Progress};
 use super::pair::not_ours;
-use super::{Found, Progress};
 use crate::attachment::{Attachment, alias_of};
 use crate::error::{Error, ErrorCode, Result};
 use crate::form::Form;

@@ -4,48 +4,19 @@
 //! Each form says four things: what its steps make (`kernel/create.rs`, [`Form::makes`]), how its links are found (`find`), what an
 //! attach clears out of its way first (`prepare`), and which of its links the answer of an attach names ([`Form::host_device`]).
 
+mod found;
 pub mod hanging;
 pub mod moved;
 pub mod pair;
 
-use std::collections::HashMap;
+pub use found::{Found, Progress};
 
 use crate::attachment::Attachment;
 use crate::error::{Error, ErrorCode, Result};
 use crate::form::Form;
-use crate::kernel::execute::{Failpoint, Pod};
+use crate::kernel::execute::Pod;
 use crate::object::Device;
-use crate::observed::ObservedLink;
 use crate::shared::Context;
-
-/// The links of one attachment as they are now, by part.
-#[derive(Clone, Debug, Default)]
-pub struct Found {
-    /// In the host namespace. Without the ENI nothing can be said of the attachment.
-    pub host: HashMap<Device, ObservedLink>,
-    /// In the pod.
-    pub pod: HashMap<Device, ObservedLink>,
-}
-
-impl Found {
-    /// The ENI, wherever it is.
-    pub fn eni(&self) -> Option<&ObservedLink> {
-        self.host.get(&Device::Eni).or_else(|| self.pod.get(&Device::Eni))
-    }
-}
-
-/// How far an attach has come.
-#[derive(Debug, Default)]
-pub struct Progress {
-    /// For tests.
-    pub failpoint: Failpoint,
-    /// New name of the link that held the host name.
-    pub renamed_holder: Option<String>,
-    /// Kernel changes.
-    pub steps: u32,
-    /// This call has moved the ENI.
-    pub moved_eni: bool,
-}
 
 /// Finds the links of an attachment; changes nothing. `search` among all links where a look by name and index finds none.
 pub fn find(context: &mut Context<'_>, attachment: &Attachment, pod: Option<&mut Pod>, search: bool) -> Result<Found> {

@@ -10,15 +10,14 @@ mod take;
 pub use restore::{Restored, bring_home, restore};
 pub use stray::{Stray, strays};
 
-use super::{Found, Progress, pair};
+use super::found::{Found, Progress};
+use super::pair;
 use crate::attachment::Attachment;
 use crate::error::Result;
 use crate::form::PairKind;
 use crate::kernel::execute::Pod;
-use crate::kernel::observe;
-use crate::mark::is_eni;
 use crate::mode::exclusive::has_peer;
-use crate::object::{Device, Mac};
+use crate::object::Device;
 use crate::observed::ObservedLink;
 use crate::shared::Context;
 
@@ -30,7 +29,7 @@ pub fn find(context: &mut Context<'_>, attachment: &Attachment, mut pod: Option<
         Found::default()
     };
     let eni = match pod {
-        Some(pod) => in_pod(pod, attachment.eni_mac)?,
+        Some(pod) => take::in_pod(pod, attachment.eni_mac)?,
         // Where nobody looks into the pod, the host's side alone is judged; it does not depend on the ENI.
         None => Some(ObservedLink::default()),
     };
@@ -41,7 +40,7 @@ pub fn find(context: &mut Context<'_>, attachment: &Attachment, mut pod: Option<
 /// The same before an attach, which moves the ENI in from wherever it is. Nothing changes while it is nowhere.
 pub fn prepare(context: &mut Context<'_>, attachment: &Attachment, pod: &mut Pod, progress: &mut Progress) -> Result<Found> {
     let mac = attachment.eni_mac;
-    let mut eni = in_pod(pod, mac)?;
+    let mut eni = take::in_pod(pod, mac)?;
     let outside = match &eni {
         Some(_) => None,
         None => match context.shared.find_eni(&mut context.worker.socket, mac)? {
@@ -63,9 +62,4 @@ pub fn prepare(context: &mut Context<'_>, attachment: &Attachment, pod: &mut Pod
     }
     found.pod.extend(eni.map(|eni| (Device::Eni, eni)));
     Ok(found)
-}
-
-/// The ENI in the pod.
-fn in_pod(pod: &mut Pod, mac: Mac) -> Result<Option<ObservedLink>> {
-    Ok(observe::links(&mut pod.socket)?.into_iter().find(|link| is_eni(link, mac)))
 }

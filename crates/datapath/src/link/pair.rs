@@ -3,7 +3,7 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::{Found, Progress};
+use super::found::{Found, Progress};
 use crate::attachment::{Attachment, Mode, alias_of};
 use crate::error::{Error, ErrorCode, Result};
 use crate::form::PairKind;

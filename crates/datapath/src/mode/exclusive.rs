@@ -8,7 +8,8 @@
 //! - Only what comes from these pods is masqueraded, not everything that leaves the node.
 //! - The host has a permanent neighbour for the pod, as in `policy_route`.
 
-use super::policy_route::{Leg, end, legs, neighbour, next_hop, node_sysctls, route, rule, sysctl};
+use super::leg::{Leg, legs, next_hop};
+use super::objects::{end, neighbour, node_sysctls, route, rule, sysctl};
 use crate::attachment::Attachment;
 use crate::desired::{DesiredState, HostFacts, NamespaceState};
 use crate::form::Form;

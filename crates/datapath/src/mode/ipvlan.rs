@@ -9,7 +9,8 @@
 //! - The connected route is ours, so that check misses it and repair restores it.
 //! - IPv6 has the rule for packets bound to the interface that IPv4 has.
 
-use super::policy_route::{Leg, end, legs, neighbour, next_hop, node_sysctls, route};
+use super::leg::{Leg, legs, next_hop};
+use super::objects::{end, neighbour, node_sysctls, route};
 use super::vlan::{eni, on_eni};
 use crate::attachment::Attachment;
 use crate::desired::{DesiredState, HostFacts, NamespaceState};

@@ -2,10 +2,13 @@
 
 pub mod eni;
 #[cfg(test)]
-mod example;
+pub(crate) mod example;
 pub mod exclusive;
 pub mod ipvlan;
+mod leg;
+mod objects;
 pub mod own_groups;
+mod own_table;
 pub mod policy_route;
 pub mod shaping;
 pub mod source_tree;

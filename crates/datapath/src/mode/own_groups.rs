@@ -14,7 +14,8 @@
 //! The device in 510 tells a packet that the pod sends from the same packet when the VPC brings it back to another pod of this node, and 511
 //! does so for what comes to the pod: by source alone either would be sent out again.
 
-use super::policy_route::{Leg, route, rule};
+use super::leg::Leg;
+use super::objects::{route, rule};
 use crate::attachment::Attachment;
 use crate::desired::{HostFacts, NamespaceState};
 use crate::object::{Device, IfName, METRIC_LAST, Prefix, Route, RouteKind, Rule, TABLE_OWN_GROUPS};

@@ -4,7 +4,9 @@
 //! - The connected route is ours, so that check misses it and repair restores it.
 //! - IPv6 has the rule for packets bound to the interface that IPv4 has.
 
-use super::policy_route::{Leg, end, legs, own_table, route, sysctl};
+use super::leg::{Leg, legs};
+use super::objects::{end, route, sysctl};
+use super::own_table::own_table;
 use crate::attachment::Attachment;
 use crate::desired::{DesiredState, HostFacts, NamespaceState};
 use crate::form::Form;

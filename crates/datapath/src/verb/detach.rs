@@ -7,6 +7,7 @@ use netlink_packet_route::RouteNetlinkMessage;
 
 use super::eni;
 use super::release::release;
+use super::target::Target;
 use crate::error::{Error, Result};
 use crate::kernel::execute::{BATCH, Failpoint};
 use crate::kernel::message::{self, LinkChange};
@@ -27,19 +28,6 @@ use crate::shared::Context;
 const ENOENT: i32 = 2;
 const ESRCH: i32 = 3;
 const ENODEV: i32 = 19;
-
-/// What is known of an attachment that has to go.
-#[derive(Clone, Debug, Default)]
-pub struct Target {
-    /// Its id.
-    pub id: String,
-    /// Path of its network namespace, if known.
-    pub netns: Option<String>,
-    /// Its host name, if known.
-    pub host_if_name: Option<String>,
-    /// Its addresses, if known.
-    pub addresses: Vec<IpAddr>,
-}
 
 /// How a detach ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

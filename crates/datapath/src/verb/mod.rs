@@ -12,4 +12,5 @@ pub mod repair;
 pub mod scan;
 pub mod survey;
 pub mod symmetric;
+pub mod target;
 pub mod view;

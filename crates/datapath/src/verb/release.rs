@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use super::detach::Target;
+use super::target::Target;
 use super::view;
 use crate::attachment::{Attachment, Mode};
 use crate::error::{Error, ErrorCode, Result};

@@ -12,18 +12,9 @@ use crate::kernel::wire::{attributes, u32_at};
 use crate::kernel::{message, observe, program};
 use crate::object::{Device, Family, METRIC_IPV6, PROTOCOL, Prefix, Route, RouteKind, Rule, RuleAction, Scope, TABLE_MAIN};
 use crate::shared::Context;
-use crate::symmetric::{Backend, Config, NFT_TABLE, nft_family, own_lines, restore_script};
+use crate::symmetric::{Backend, Config, NFT_TABLE, Symmetric, nft_family, own_lines, restore_script};
 
 const FAMILIES: [Family; 2] = [Family::V4, Family::V6];
-
-/// What the datapath remembers of symmetric routing.
-#[derive(Debug, Default)]
-pub struct Symmetric {
-    /// What is configured, if anything.
-    pub config: Option<Config>,
-    /// How netfilter showed our rules of each family right after they were made; whatever differs later is a foreign edit.
-    shown: Vec<(Family, String)>,
-}
 
 /// Where connections come in.
 #[derive(Clone, Debug, PartialEq, Eq)]

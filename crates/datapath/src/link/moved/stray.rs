@@ -9,7 +9,7 @@ use crate::kernel::namespaces;
 use crate::kernel::netns::Netns;
 use crate::kernel::observe;
 use crate::kernel::socket::Socket;
-use crate::link::Progress;
+use crate::link::found::Progress;
 use crate::mark::{is_eni, owner};
 use crate::observed::ObservedLink;
 use crate::shared::Context;

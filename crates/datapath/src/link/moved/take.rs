@@ -2,7 +2,7 @@
 
 use std::os::fd::AsFd;
 
-use super::{in_pod, restore};
+use super::restore;
 use crate::attachment::Attachment;
 use crate::error::{Error, ErrorCode, Result};
 use crate::former::{self, Former};
@@ -10,13 +10,21 @@ use crate::kernel::execute::Pod;
 use crate::kernel::message::{self, LinkChange};
 use crate::kernel::observe;
 use crate::kernel::socket::Socket;
-use crate::link::{Progress, pair};
+use crate::link::found::Progress;
+use crate::link::pair;
+use crate::mark::is_eni;
+use crate::object::Mac;
 use crate::observed::ObservedLink;
 use crate::shared::Context;
 
 /// An ENI that has just been plugged in may be renamed by udev while we work.
 const ATTEMPTS: u32 = 4;
 const EEXIST: i32 = 17;
+
+/// The ENI in the pod.
+pub fn in_pod(pod: &mut Pod, mac: Mac) -> Result<Option<ObservedLink>> {
+    Ok(observe::links(&mut pod.socket)?.into_iter().find(|link| is_eni(link, mac)))
+}
 
 /// Moves the ENI into the pod, under the name it has there. On the way it loses addresses, routes, neighbours, qdiscs and filters.
 pub fn take(

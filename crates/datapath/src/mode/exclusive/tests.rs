@@ -2,42 +2,20 @@
 //! Service CIDR 172.16.0.0/16, node-local DNS; two ENIs with the indices 5 and 6 in one pod.
 
 use super::*;
-use crate::attachment::{FamilyAddress, Mode, RuleForm, Shaping};
-use crate::object::{Mac, Place};
+use crate::attachment::{FamilyAddress, Mode};
+use crate::mode::example::{self, facts};
+use crate::object::Place;
 
 fn example(ipv4: bool, ipv6: bool) -> Attachment {
+    let both = example::example();
     Attachment {
-        id: "c0ffee/eth0".into(),
-        generation: 1,
         mode: Mode::Exclusive,
-        netns: "/var/run/netns/pod".into(),
-        if_name: "eth0".into(),
-        host_if_name: "calic95a4947e07".into(),
-        mtu: 1500,
-        ipv4: ipv4.then(|| FamilyAddress {
-            address: "10.0.1.23".parse().unwrap(),
-            prefix_length: 24,
-            gateway: "10.0.1.253".parse().unwrap(),
-        }),
-        ipv6: ipv6.then(|| FamilyAddress {
-            address: "2001:db8:1::23".parse().unwrap(),
-            prefix_length: 64,
-            gateway: "2001:db8:1:0:ffff:ffff:ffff:fffd".parse().unwrap(),
-        }),
-        eni_mac: Mac([0, 0x16, 0x3e, 0, 0, 1]),
-        host_ipv4: Some("10.0.0.10".parse().unwrap()),
-        host_ipv6: Some("2001:db8::10".parse().unwrap()),
-        default_route: true,
-        extra_routes: Vec::new(),
-        rule_form: RuleForm::Compact,
-        trunk: None,
-        own_groups: false,
-        multi_network: false,
         host_stack: ["172.16.0.0/16", "169.254.20.10/32", "2001:db8:5::/108"]
             .map(|text| text.parse().unwrap())
             .to_vec(),
-        host_peer: true,
-        shaping: Shaping::default(),
+        ipv4: both.ipv4.filter(|_| ipv4),
+        ipv6: both.ipv6.filter(|_| ipv6),
+        ..both
     }
 }
 
@@ -46,9 +24,7 @@ fn render(attachment: &Attachment, eni_index: u32) -> String {
     let facts = HostFacts {
         eni_index,
         eni_name: "eth0".into(),
-        advertised_uplink: None,
-        source_routes: true,
-        ..HostFacts::default()
+        ..facts()
     };
     let desired = desired_state(attachment, &facts);
     let names = &desired.names;

@@ -1,0 +1,110 @@
+//! Kernel objects in the form in which every mode makes them.
+
+use std::net::IpAddr;
+
+use crate::attachment::Attachment;
+use crate::desired::HostFacts;
+use crate::object::{
+    Device, Family, Link, LinkAddress, METRIC_IPV6, Mtu, Neighbour, PROTOCOL, Prefix, Route, RouteKind, Rule, RuleAction, Scope,
+    Sysctl, SysctlKey, SysctlScope, TABLE_MAIN,
+};
+
+/// One end of the attachment's pair, with its mark.
+pub fn end(device: Device, name: &str, attachment: &Attachment) -> Link {
+    Link {
+        device,
+        name: Some(name.to_owned()),
+        mtu: Mtu::Exactly(attachment.mtu),
+        alias: Some(attachment.alias()),
+        arp: None,
+    }
+}
+
+/// A route in main: to a neighbour on the link, or onlink through a gateway.
+pub fn route(destination: Prefix, gateway: Option<IpAddr>, device: Device) -> Route {
+    let family = destination.family();
+    Route {
+        table: TABLE_MAIN,
+        destination,
+        source: None,
+        kind: RouteKind::Unicast,
+        device: Some(device),
+        gateway,
+        onlink: gateway.is_some(),
+        scope: if family == Family::V4 && gateway.is_none() && device != Device::Eni {
+            Scope::Link
+        } else {
+            Scope::Universe
+        },
+        metric: if family == Family::V6 { METRIC_IPV6 } else { 0 },
+        protocol: PROTOCOL,
+    }
+}
+
+/// A rule of ours that looks a table up.
+pub fn rule(family: Family, priority: u32, from: Option<Prefix>, to: Option<Prefix>, table: u32) -> Rule {
+    Rule {
+        family,
+        priority,
+        from,
+        to,
+        input: None,
+        output: None,
+        action: RuleAction::Lookup(table),
+        suppress_prefix_length: None,
+        protocol: PROTOCOL,
+        foreign_form: false,
+    }
+}
+
+/// A neighbour with the MAC that `owner` has now.
+pub fn neighbour(device: Device, address: IpAddr, owner: Device) -> Neighbour {
+    Neighbour {
+        device,
+        address,
+        mac: LinkAddress::Of(owner),
+        permanent: true,
+    }
+}
+
+/// A sysctl and its value.
+pub fn sysctl(family: Family, scope: SysctlScope, name: &'static str, value: i32) -> Sysctl {
+    Sysctl {
+        key: SysctlKey { family, scope, name },
+        value,
+    }
+}
+
+/// Sysctls of the node as a whole and of its devices. Order matters: a node that lives on router advertisements must be told to go on accepting them
+/// before forwarding is switched on, or the kernel drops its default route (`rt6_purge_dflt_routers`).
+pub fn node_sysctls(attachment: &Attachment, facts: &HostFacts, devices: &[Device]) -> Vec<Sysctl> {
+    let mut sysctls = Vec::new();
+    for scope in [SysctlScope::All, SysctlScope::Default] {
+        sysctls.push(sysctl(Family::V4, scope, "forwarding", 1));
+        sysctls.push(sysctl(Family::V4, scope, "rp_filter", 0));
+    }
+    if attachment.ipv6.is_some() {
+        if facts.advertised_uplink.is_some() {
+            sysctls.push(sysctl(Family::V6, SysctlScope::Device(Device::Uplink), "accept_ra", 2));
+        }
+        sysctls.push(sysctl(Family::V6, SysctlScope::All, "forwarding", 1));
+    }
+    if attachment.ipv6.is_some() && devices.contains(&Device::Eni) {
+        // Without a link-local address that has passed duplicate detection the kernel asks for no neighbour (`ndisc_solicit`): for more
+        // than a second a new ENI could not find its gateway. The VPC makes MACs, and so these addresses, unique.
+        sysctls.push(sysctl(Family::V6, SysctlScope::Device(Device::Eni), "accept_dad", 0));
+    }
+    for device in devices {
+        let scope = SysctlScope::Device(*device);
+        if attachment.ipv4.is_some() {
+            sysctls.push(sysctl(Family::V4, scope, "forwarding", 1));
+            sysctls.push(sysctl(Family::V4, scope, "rp_filter", 0));
+        }
+        if attachment.ipv6.is_some() {
+            sysctls.push(sysctl(Family::V6, scope, "disable_ipv6", 0));
+            sysctls.push(sysctl(Family::V6, scope, "accept_ra", 0));
+            sysctls.push(sysctl(Family::V6, scope, "forwarding", 1));
+        }
+    }
+    sysctls
+}
