@@ -17,12 +17,15 @@ pub struct Namespace(Arc<Inner>);
 
 struct Inner {
     file: File,
+    /// A name for it that nobody else ever has: the number of a closed descriptor goes to whatever another test opens next.
+    path: PathBuf,
     /// Where its node's BPF file system is, if it is mounted.
     bpffs: PathBuf,
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
+        drop(std::fs::remove_file(&self.path));
         if self.bpffs.exists() {
             let _ = rustix::mount::unmount(&self.bpffs, UnmountFlags::DETACH);
             drop(std::fs::remove_dir(&self.bpffs));
@@ -53,8 +56,12 @@ impl Namespace {
 
     fn of(file: File) -> Self {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let bpffs = std::env::temp_dir().join(format!("terway-datapath-{}-{number}", std::process::id()));
-        Self(Arc::new(Inner { file, bpffs }))
+        let process = std::process::id();
+        let bpffs = std::env::temp_dir().join(format!("terway-datapath-{process}-{number}"));
+        let path = bpffs.with_extension("netns");
+        drop(std::fs::remove_file(&path));
+        std::os::unix::fs::symlink(format!("/proc/{process}/fd/{}", file.as_raw_fd()), &path).unwrap();
+        Self(Arc::new(Inner { file, path, bpffs }))
     }
 
     /// Where its datapath looks for a BPF file system.
@@ -67,9 +74,9 @@ impl Namespace {
         terway_bpf::bpffs::ensure(&self.0.bpffs).unwrap();
     }
 
-    /// A path by which this process can open it.
+    /// A path by which whoever sees this process can open it.
     pub fn path(&self) -> String {
-        format!("/proc/{}/fd/{}", std::process::id(), self.0.file.as_raw_fd())
+        self.0.path.display().to_string()
     }
 
     /// Runs `work` on a thread inside.
