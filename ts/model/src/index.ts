@@ -23,6 +23,7 @@ export * from "./node-mode.ts";
 export * from "./node-mode-table.ts";
 export * from "./pod-annotations.ts";
 export * from "./pod-eni.ts";
+export * from "./policy-tables.ts";
 export * from "./secret.ts";
 export * from "./symmetric-routing.ts";
 export * from "./system.ts";

@@ -3,40 +3,12 @@ import { expect, test } from "vitest";
 import { allows } from "./allows.ts";
 import { PolicyCompiler } from "./compiler.ts";
 import { directions, protocols } from "./objects.ts";
-import { parseNetworkPolicy } from "./parse-policy.ts";
-import type { ApiCluster, ApiPod, ApiPolicy } from "./testing/api.ts";
+import type { ApiPod } from "./testing/api.ts";
 import { cluster, probedPorts } from "./testing/arbitraries.ts";
 import { isAllowed } from "./testing/evaluator.ts";
+import { arrivals, departures, type Event, setPolicy, shuffled } from "./testing/events.ts";
 
 const outside = ["192.0.2.7", "198.51.100.1", "2001:db8::1"];
-
-function setPolicy(compiler: PolicyCompiler, object: ApiPolicy): void {
-  const parsed = parseNetworkPolicy(object);
-  if (!parsed.ok) throw new Error(JSON.stringify(parsed.issues));
-  compiler.setPolicy(parsed.policy);
-}
-
-type Event = (compiler: PolicyCompiler) => void;
-
-function eventsOf({ namespaces, pods, policies }: ApiCluster): Event[] {
-  return [
-    ...namespaces.map(
-      ({ name, labels }): Event =>
-        (compiler) =>
-          compiler.setNamespace(name, labels),
-    ),
-    ...pods.map(
-      (pod): Event =>
-        (compiler) =>
-          compiler.setPod(pod),
-    ),
-    ...policies.map(
-      (policy): Event =>
-        (compiler) =>
-          setPolicy(compiler, policy),
-    ),
-  ];
-}
 
 function compile(events: readonly Event[]): PolicyCompiler {
   const compiler = new PolicyCompiler();
@@ -60,7 +32,7 @@ function picture(compiler: PolicyCompiler) {
 test("every verdict is that of the evaluator written from the API's text", () => {
   fc.assert(
     fc.property(cluster, (world) => {
-      const compiler = compile(eventsOf(world));
+      const compiler = compile(arrivals(world));
       for (const pod of world.pods) {
         const compiled = compiler.pod(pod.namespace, pod.name);
         expect(compiled === undefined).toBe(pod.hostNetwork || pod.finished);
@@ -93,40 +65,18 @@ test("whatever the order, and whatever came and went in between, the result is t
   const detour = fc.tuple(cluster, cluster, fc.infiniteStream(fc.nat()));
   fc.assert(
     fc.property(detour, ([world, before, dice]) => {
-      const straight = picture(compile(eventsOf(world)));
+      const straight = picture(compile(arrivals(world)));
       const roll = (most: number) => (dice.next().value ?? 0) % most;
-      const shuffled = eventsOf(world);
-      for (let index = shuffled.length - 1; index > 0; index -= 1) {
-        const other = roll(index + 1);
-        const [a, b] = [shuffled[index], shuffled[other]];
-        if (a !== undefined && b !== undefined) [shuffled[index], shuffled[other]] = [b, a];
-      }
+      const coming = shuffled(arrivals(world), dice);
       // Another world first, with the same names and other contents; whatever it has more is deleted at some point.
       const compiler = new PolicyCompiler();
-      for (const event of eventsOf(before)) event(compiler);
+      for (const event of arrivals(before)) event(compiler);
       if (roll(2) === 0) compiler.take();
-      const deletions: Event[] = [
-        ...before.namespaces.map(
-          ({ name }): Event =>
-            (target) =>
-              target.deleteNamespace(name),
-        ),
-        ...before.pods.map(
-          ({ namespace, name }): Event =>
-            (target) =>
-              target.deletePod(namespace, name),
-        ),
-        ...before.policies.map(
-          ({ metadata }): Event =>
-            (target) =>
-              target.deletePolicy(metadata.namespace, metadata.name),
-        ),
-      ];
-      for (const event of deletions) {
+      for (const event of departures(before)) {
         event(compiler);
         if (roll(4) === 0) compiler.take();
       }
-      for (const event of shuffled) {
+      for (const event of coming) {
         event(compiler);
         if (roll(4) === 0) compiler.take();
       }
@@ -148,12 +98,12 @@ test("changes replay to the same picture, and a second look finds nothing", () =
         for (const pod of changed) mirror.set(`${pod.namespace}/${pod.name}`, pod);
         expect(compiler.take()).toEqual({ changed: [], removed: [] });
       };
-      for (const event of eventsOf(first)) {
+      for (const event of arrivals(first)) {
         event(compiler);
         look();
       }
       for (const { namespace, name } of first.pods) compiler.deletePod(namespace, name);
-      for (const event of eventsOf(second)) event(compiler);
+      for (const event of arrivals(second)) event(compiler);
       look();
       expect([...mirror.values()]).toHaveLength([...compiler.pods()].length);
       for (const pod of compiler.pods()) expect(mirror.get(`${pod.namespace}/${pod.name}`)).toEqual(pod);

@@ -18,6 +18,8 @@ export interface CompiledPod {
   readonly namespace: string;
   readonly name: string;
   readonly addresses: readonly string[];
+  /** See `PolicyPod`. */
+  readonly created?: string;
   readonly identity: Identity;
   /** Absent: not isolated in this direction, everything passes. */
   readonly ingress?: PolicySet;
@@ -164,6 +166,7 @@ export class PolicyCompiler {
         before.identity.id === compiled.identity.id &&
         before.ingress?.id === compiled.ingress?.id &&
         before.egress?.id === compiled.egress?.id &&
+        before.created === compiled.created &&
         sameTexts(before.addresses, compiled.addresses);
       if (!same) changed.push(compiled);
     }
@@ -318,6 +321,7 @@ export class PolicyCompiler {
       namespace: pod.namespace,
       name: pod.name,
       addresses: pod.addresses,
+      ...(pod.created === undefined ? {} : { created: pod.created }),
       identity: identity.value,
       ...(ingress?.value === undefined ? {} : { ingress: ingress.value }),
       ...(egress?.value === undefined ? {} : { egress: egress.value }),

@@ -3,3 +3,5 @@ export { type Changes, type CompiledPod, type Identity, PolicyCompiler } from ".
 export type { Direction, Labels, NamedPort, NetworkPolicy, PolicyPod, Protocol } from "./objects.ts";
 export { type ParsedPolicy, parseNetworkPolicy } from "./parse-policy.ts";
 export type { PolicySet, SetEntry } from "./policy-set.ts";
+export { type PlainSet, plainSet } from "./tables/plain-set.ts";
+export { PolicyRenderer, type Referenced, type TableContents, type WantedEndpoint } from "./tables/renderer.ts";

@@ -20,6 +20,8 @@ export interface PolicyPod {
   readonly labels: Labels;
   /** Canonical texts, from the annotation `k8s.aliyun.com/pod-ips` or the status. */
   readonly addresses: readonly string[];
+  /** Time of creation as the API writes it (RFC 3339, UTC): of two pods that show one address the younger has it. */
+  readonly created?: string;
   readonly ports: readonly NamedPort[];
   /** A pod in its node's network is the node: selected by nothing, member of nothing. */
   readonly hostNetwork: boolean;

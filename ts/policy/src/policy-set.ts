@@ -49,7 +49,7 @@ function numbersOf(direction: Direction, port: PortRange | PortName, ports: Poli
     .map(({ protocol, port: number }) => ({ protocol, from: number, to: number }));
 }
 
-function formatEntry({ peer, port }: SetEntry): string {
+export function formatEntry({ peer, port }: SetEntry): string {
   return `${peer === undefined ? "*" : peer.key} ${port === undefined ? "*" : formatPort(port)}`;
 }
 
