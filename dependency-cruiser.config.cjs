@@ -16,7 +16,7 @@ module.exports = {
     from("datapath", ["model"]),
     from("policy", ["model"]),
     from("kube", ["model"]),
-    from("daemon", ["model", "cloud", "ipam", "datapath"]),
+    from("daemon", ["model", "cloud", "ipam", "datapath", "kube"]),
     from("cli", ["model"]),
     from("lab", ["model"]),
     {

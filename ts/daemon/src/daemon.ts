@@ -5,6 +5,8 @@ import { openDatapath } from "@terway/datapath";
 import { type AddressPool, type Clock, type CniConf, type EniConf, formatIssue, type Random, refuseKernel } from "@terway/model";
 import { adminRoutes } from "./admin.ts";
 import { Background } from "./background.ts";
+import { nodes } from "./cluster/kinds.ts";
+import { openCluster } from "./cluster/open-cluster.ts";
 import { watchConfigFile } from "./config-file.ts";
 import { openDebugSocket } from "./debug-socket.ts";
 import { EventLog } from "./events.ts";
@@ -21,9 +23,8 @@ import type { Logger } from "./log.ts";
 import { Metrics } from "./metrics.ts";
 import { chooseModes, type ModeChoice, rememberedModes, virtualTypeName } from "./mode-choice.ts";
 import type { Node } from "./node.ts";
-import { ObjectDirectory } from "./object-directory.ts";
 import { openNodePool } from "./open-pool.ts";
-import { noPods } from "./pods.ts";
+import { Pods } from "./pods.ts";
 import { dormantPoolConfig } from "./pool-config.ts";
 import { publishWhenWarm } from "./publish.ts";
 import { readBootId, recover, writeBootId } from "./recover.ts";
@@ -73,8 +74,8 @@ export async function runDaemon(options: DaemonOptions, stop: AbortSignal): Prom
   const datapath = openDatapath({ bpffs: flags.bpffs });
   const tooOld = refuseKernel(datapath.status().kernelRelease);
   if (tooOld !== undefined) throw new Error(tooOld);
-  const objects = flags.objects === undefined ? undefined : new ObjectDirectory(flags.objects, flags.nodeName, log);
-  const pods = objects ?? noPods;
+  const cluster = await openCluster(flags.cluster, { clock, random, log });
+  const pods = new Pods({ cluster, nodeName: flags.nodeName, clock, log });
   const wasExclusive = (await rememberedModes(flags.stateDir))?.node === "exclusive";
   let poolConfig = dormantPoolConfig(conf, flags.coolDownMs, wasExclusive);
   const uplink = new Uplink(datapath, log, flags.ruleForm);
@@ -149,7 +150,7 @@ export async function runDaemon(options: DaemonOptions, stop: AbortSignal): Prom
     const { stateDir, cniConf, cniConfDir } = flags;
     const decided = await chooseModes({
       ...{ stateDir, eniConf: conf, cniConf: options.cniConf, log, events },
-      labels: await pods.nodeLabels(),
+      labels: (await cluster.read(nodes, undefined, flags.nodeName))?.metadata.labels ?? {},
       kernel: await probeOnce(datapath, stateDir, bootId.current),
       leases: node.pool.leases(),
     });
@@ -204,7 +205,6 @@ export async function runDaemon(options: DaemonOptions, stop: AbortSignal): Prom
       },
     }),
   );
-  if (objects !== undefined) background.run("the watch over the objects", (signal) => objects.watch(clock, signal));
   background.run("the sweep", (signal) => sweep(node, signal));
   background.run("the watch over the node's interface", (signal) => uplink.watch(clock, signal));
   background.run("the watch over the configuration", (signal) =>
@@ -242,6 +242,7 @@ export async function runDaemon(options: DaemonOptions, stop: AbortSignal): Prom
     await server.drain(clock, drainMs);
     await new Promise((resolve) => debug.close(resolve));
     await tombstones.stop();
+    await cluster.close();
     await node.pool.close();
     await datapath.close(closeDatapathMs);
     log.info("stopped");

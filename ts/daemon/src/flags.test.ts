@@ -32,6 +32,20 @@ test("all problems at once", () => {
   expect(readFlags(["--nope"], {})).toMatchObject({ kind: "error" });
 });
 
+test("Kubernetes objects: a directory wins over the pod's own API server, a kubeconfig needs the node's name, one place is enough", () => {
+  const pod = { KUBERNETES_SERVICE_HOST: "10.0.0.1", NODE_NAME: "node-1" };
+  const place = (args: string[], env: Record<string, string>) => {
+    const result = readFlags(args, env);
+    return result.kind === "run" ? result.flags.cluster : result;
+  };
+  expect(place([], pod)).toEqual({ inCluster: true });
+  expect(place([], { KUBERNETES_SERVICE_HOST: "10.0.0.1" })).toBeUndefined();
+  expect(place(["--objects", "/objects"], pod)).toEqual({ directory: "/objects" });
+  expect(place(["--kubeconfig", "/config"], pod)).toEqual({ kubeconfig: "/config" });
+  expect(place(["--kubeconfig", "/config"], {})).toMatchObject({ problems: [expect.stringContaining("NODE_NAME")] });
+  expect(place(["--kubeconfig", "/config", "--objects", "/objects"], pod)).toMatchObject({ kind: "error" });
+});
+
 test("--help names every flag", () => {
   expect(readFlags(["--help"], {})).toEqual({ kind: "help" });
   for (const flag of ["config", "cni-conf", "cni-conf-dir", "run-dir", "state-dir", "node-name", "rule-form", "cool-down", "log-level"]) {

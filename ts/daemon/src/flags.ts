@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
 import { parseArgs } from "node:util";
+import type { ClientSource } from "@terway/kube";
 import { exclusiveModeLabel } from "@terway/model";
 import { type LogLevel, logLevels } from "./log.ts";
 
@@ -12,8 +13,8 @@ export interface Flags {
   /** BPF file system, or a folder of it, for kernel programs. */
   readonly bpffs: string;
   readonly nodeName: string;
-  /** Directory of Kubernetes objects; absent: what the runtime says is all that is known of pods. */
-  readonly objects?: string;
+  /** Where Kubernetes objects are; absent: what the runtime says is all that is known of pods. */
+  readonly cluster?: ClusterPlace;
   readonly ruleForm: "compact" | "per_pod";
   readonly coolDownMs: number;
   /** From flag or environment; undefined leaves it to `eni_conf`. */
@@ -22,6 +23,9 @@ export interface Flags {
   /** Test hook. */
   readonly failpoint?: string;
 }
+
+/** A directory of JSON files, or an API server by a kubeconfig file or by this pod's service account. */
+export type ClusterPlace = { readonly directory: string } | ClientSource;
 
 export type FlagsResult =
   | { readonly kind: "run"; readonly flags: Flags }
@@ -39,6 +43,7 @@ Usage: terwayd [flags]
   --state-dir DIR       journal                                          (/var/lib/cni/terway)
   --bpffs DIR           BPF file system for kernel programs              (/sys/fs/bpf)
   --node-name NAME      name of this node                                (NODE_NAME, else the host name)
+  --kubeconfig PATH     file that names the API server and the credentials  (in a pod: its service account)
   --objects DIR         Kubernetes objects (Pod, Node, PodENI) as JSON files, where no API server is
   --daemon-mode MODE    ENIMultiIP, the only one                         (ENIMultiIP)
   --rule-form FORM      compact: packets cost the same however many pods; per_pod: two rules a pod, as Terway  (compact)
@@ -48,6 +53,7 @@ Usage: terwayd [flags]
 
 Environment:
   NODE_NAME, LOG_LEVEL
+  KUBERNETES_SERVICE_HOST, KUBERNETES_SERVICE_PORT   the API server, for a pod with a service account; needs NODE_NAME
   TERWAY_ECS_ENDPOINT, TERWAY_VPC_ENDPOINT   URL of the OpenAPI, instead of the region's own
   TERWAY_METADATA_ENDPOINT                   URL of the instance metadata (http://100.100.100.200)
   TERWAY_FAILPOINT                           test hook: the daemon kills itself at this step
@@ -63,6 +69,7 @@ const options = {
   "state-dir": { type: "string" },
   bpffs: { type: "string" },
   "node-name": { type: "string" },
+  kubeconfig: { type: "string" },
   objects: { type: "string" },
   "daemon-mode": { type: "string" },
   "rule-form": { type: "string" },
@@ -101,6 +108,10 @@ export function readFlags(args: readonly string[], env: Readonly<Record<string, 
   const ruleForm = oneOf("--rule-form", values["rule-form"], ["compact", "per_pod"] as const) ?? "compact";
   const refused = refuseDaemonMode(values["daemon-mode"]);
   if (refused !== undefined) problems.push(refused);
+  const named = values["node-name"] || env.NODE_NAME;
+  if (values.kubeconfig && values.objects) problems.push("--kubeconfig and --objects: only one of them can say what there is");
+  if (values.kubeconfig && !named) problems.push("--kubeconfig: needs NODE_NAME or --node-name, the node's name in the cluster");
+  const cluster = clusterPlace(values, env);
   const failpoint = env.TERWAY_FAILPOINT;
   if (problems.length > 0) return { kind: "error", problems };
   return {
@@ -112,8 +123,8 @@ export function readFlags(args: readonly string[], env: Readonly<Record<string, 
       runDir: values["run-dir"] ?? "/var/run/eni",
       stateDir: values["state-dir"] ?? "/var/lib/cni/terway",
       bpffs: values.bpffs ?? "/sys/fs/bpf",
-      nodeName: values["node-name"] || env.NODE_NAME || hostname(),
-      ...(values.objects ? { objects: values.objects } : {}),
+      nodeName: named || hostname(),
+      ...(cluster === undefined ? {} : { cluster }),
       ruleForm,
       coolDownMs: coolDown * 1000,
       ...(logLevel === undefined ? {} : { logLevel }),
@@ -121,6 +132,16 @@ export function readFlags(args: readonly string[], env: Readonly<Record<string, 
       ...(failpoint ? { failpoint } : {}),
     },
   };
+}
+
+/** A pod with a name of its node is meant to use its service account; a program that merely runs inside some pod is not. */
+function clusterPlace(
+  { kubeconfig, objects }: { readonly kubeconfig?: string | undefined; readonly objects?: string | undefined },
+  env: Readonly<Record<string, string | undefined>>,
+): ClusterPlace | undefined {
+  if (objects) return { directory: objects };
+  if (kubeconfig) return { kubeconfig };
+  return env.KUBERNETES_SERVICE_HOST && env.NODE_NAME ? { inCluster: true } : undefined;
 }
 
 /** Modes of releases long gone, each with what replaces it. Source: upstream's flag of the same name. */

@@ -5,7 +5,7 @@ import type { Holdings } from "./holdings.ts";
 import type { Logger } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import type { PluginConf } from "./plugin-conf.ts";
-import type { PodSource } from "./pods.ts";
+import type { Pods } from "./pods.ts";
 import type { SingleFlight } from "./single-flight.ts";
 
 /** What the verbs work with: the parts of this node's daemon. */
@@ -14,7 +14,7 @@ export interface Node {
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly events: EventSink;
-  readonly pods: PodSource;
+  readonly pods: Pods;
   readonly pool: Holdings;
   readonly datapath: Datapath;
   readonly flight: SingleFlight;

@@ -53,9 +53,9 @@ export function mergePatch(client: KubeClient, ref: ObjectRef, patch: object, fi
 }
 
 /** Undefined when there is no such object. */
-export async function read(client: KubeClient, ref: ObjectRef): Promise<unknown> {
+export async function read(client: KubeClient, ref: ObjectRef, signal?: AbortSignal): Promise<unknown> {
   try {
-    return await client.call({ method: "GET", path: refPath(ref) });
+    return await client.call({ method: "GET", path: refPath(ref), ...(signal === undefined ? {} : { signal }) });
   } catch (error) {
     if (error instanceof ApiError && error.status === 404) return undefined;
     throw error;

@@ -8,6 +8,9 @@ export type StoreEvent<T> =
 /** The keys under which an index finds an object. */
 export type Indexer<T> = (object: T) => readonly string[];
 
+/** A store as readers see it. */
+export type Objects<T extends Stored> = Pick<Store<T>, "size" | "get" | "values" | "by" | "listen">;
+
 /** Objects by key, found by indexes too. Only a reflector writes; readers see each change whole. */
 export class Store<T extends Stored> {
   readonly #objects = new Map<string, T>();

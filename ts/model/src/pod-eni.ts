@@ -57,11 +57,11 @@ const eniInfoSchema = z.object({
 
 /** A PodENI of `network.alibabacloud.com/v1beta1`: the ENIs that the control plane has given to one pod. It has the pod's namespace and name. */
 export const podEniSchema = z.object({
-  apiVersion: z.literal("network.alibabacloud.com/v1beta1"),
-  kind: z.literal("PodENI"),
   metadata: z.object({
     namespace: z.string().min(1),
     name: z.string().min(1),
+    uid: z.string().default(""),
+    resourceVersion: z.string().default(""),
     annotations: z.record(z.string(), z.string()).optional(),
   }),
   spec: z.object({ allocations: z.array(allocationSchema).optional(), zone: text }),

@@ -6,13 +6,14 @@ import {
   type Lease,
   type PodEni,
   type PodNetworkWishes,
+  type PodObject,
   podNetworkWishes,
   type Sandbox,
 } from "@terway/model";
 import { buildAttachment, readAttachment } from "../attachment.ts";
 import { CniError } from "../failure.ts";
 import { type ContainerCall, leaseId, type Node } from "../node.ts";
-import { identifyPod, type PodIdentity } from "../pods.ts";
+import { hasOwnEnis, identifyPod, isIgnored, subjectOf } from "../pods.ts";
 import { allocationRefusal, datapathRefusal } from "../refusal.ts";
 import { release } from "../release.ts";
 import { buildResult, type CniResult } from "../result.ts";
@@ -41,7 +42,7 @@ export async function add(node: Node, call: ContainerCall): Promise<CniResult> {
   try {
     const id = leaseId(call);
     const { attachment, kernel } = await call.deadline.race(
-      node.flight.run(id, `ADD ${call.netns}`, async () => attach(node, call, sandbox, await wishesOf(node, pod))),
+      node.flight.run(id, `ADD ${call.netns}`, async () => attach(node, call, sandbox, await node.pods.pod(pod))),
       () =>
         new CniError(
           cniCode.tryAgainLater,
@@ -69,10 +70,11 @@ export async function add(node: Node, call: ContainerCall): Promise<CniResult> {
   }
 }
 
-async function attach(node: Node, call: ContainerCall, sandbox: Sandbox, wishes: PodNetworkWishes): Promise<Attached> {
+async function attach(node: Node, call: ContainerCall, sandbox: Sandbox, pod: PodObject | undefined): Promise<Attached> {
   const id = leaseId(call);
+  const wishes = wishesOf(node, pod);
   await clearTheWay(node, id, sandbox);
-  const podEni = await podEniOf(node, sandbox, node.pool.isGiven(id));
+  const podEni = await podEniOf(node, sandbox, pod, node.pool.isGiven(id));
   if (podEni !== undefined) return attachGiven(node, call, sandbox, podEni, wishes);
   if (node.pool.isGiven(id)) return attachAgain(node, call);
   const started = node.clock.monotonicMs();
@@ -119,26 +121,20 @@ function attachmentFor(node: Node, call: ContainerCall, lease: Lease, wishes: Po
 }
 
 /** The ENIs that were given to this pod alone. A pod that shall have some does not take an address of the pool meanwhile. */
-async function podEniOf(
-  node: Node,
-  { podNamespace: namespace, podName: name, podUid: uid, ifName }: Sandbox,
-  held: boolean,
-): Promise<PodEni | undefined> {
+async function podEniOf(node: Node, sandbox: Sandbox, pod: PodObject | undefined, held: boolean): Promise<PodEni | undefined> {
   // Further interfaces that a runtime asks for by itself (Multus) come from the pool.
-  if (ifName !== "eth0") return undefined;
-  const identity = { namespace, name, ...(uid === undefined ? {} : { uid }) };
-  const podEni = await node.pods.podEni(identity);
-  if (podEni !== undefined || held) return podEni;
-  const annotation = "k8s.aliyun.com/pod-eni";
-  if ((await node.pods.pod(identity))?.metadata.annotations[annotation] !== "true") return undefined;
-  const message = `pod ${namespace}/${name} has annotation ${annotation}, but no PodENI yet; the control plane makes it`;
+  if (sandbox.ifName !== "eth0") return undefined;
+  const { podNamespace: namespace, podName: name } = sandbox;
+  const podEni = await node.pods.podEni({ namespace, name }, pod);
+  if (podEni !== undefined || held || pod === undefined || !hasOwnEnis(pod)) return podEni;
+  const message = `pod ${namespace}/${name} has annotation k8s.aliyun.com/pod-eni, but no PodENI yet; the control plane makes it`;
   throw new CniError(cniCode.tryAgainLater, message);
 }
 
 /** What the pod's object asks for. Bad annotations do not keep a pod from running: it runs as without them, and an event says so. */
-async function wishesOf(node: Node, pod: PodIdentity): Promise<PodNetworkWishes> {
-  const wishes = podNetworkWishes((await node.pods.pod(pod))?.metadata.annotations ?? {});
-  for (const problem of wishes.problems) node.events.emit("ParseFailed", { kind: "Pod", ...pod }, problem);
+function wishesOf(node: Node, pod: PodObject | undefined): PodNetworkWishes {
+  const wishes = podNetworkWishes(pod === undefined || isIgnored(pod) ? {} : pod.metadata.annotations);
+  if (pod !== undefined) for (const problem of wishes.problems) node.events.emit("ParseFailed", subjectOf(pod), problem);
   return wishes;
 }
 

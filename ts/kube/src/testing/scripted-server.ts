@@ -31,6 +31,8 @@ export class ScriptedServer {
   onList: Misbehaviour | undefined;
   onWatch: Misbehaviour | undefined;
   readonly requests: { readonly kind: "list" | "watch" | "other"; readonly query: URLSearchParams; readonly atMs: number }[] = [];
+  /** What clients wanted to change; it is answered with 200 and changes nothing. */
+  readonly writes: { readonly method: string; readonly path: string; readonly body: unknown }[] = [];
   openWatches = 0;
 
   private constructor() {
@@ -48,14 +50,16 @@ export class ScriptedServer {
     return clientOf(`http://127.0.0.1:${port}`, async () => ({ headers: {} }));
   }
 
-  count(kind: "list" | "watch"): number {
+  count(kind: "list" | "watch" | "other"): number {
     return this.requests.filter((request) => request.kind === kind).length;
   }
 
   put(name: string, fields: Record<string, unknown> = {}, uid = `uid-${name}`): FakeObject {
     this.#version += 1;
     const before = this.#objects.get(name);
-    const object: FakeObject = { ...fields, metadata: { name, namespace: "default", uid, resourceVersion: String(this.#version) } };
+    const { metadata, ...rest } = fields;
+    const more = typeof metadata === "object" ? metadata : {};
+    const object: FakeObject = { ...rest, metadata: { ...more, name, namespace: "default", uid, resourceVersion: String(this.#version) } };
     this.#objects.set(name, object);
     this.#tell({ type: before === undefined ? "ADDED" : "MODIFIED", object, version: this.#version });
     return object;
@@ -92,12 +96,31 @@ export class ScriptedServer {
   }
 
   #serve(request: IncomingMessage, response: ServerResponse): void {
-    const { searchParams: query } = new URL(request.url ?? "", "http://server");
+    const { pathname, searchParams: query } = new URL(request.url ?? "", "http://server");
+    if (request.method !== "GET") {
+      void this.#write(request, pathname, response);
+      return;
+    }
+    const [, one] = /\/namespaces\/[^/]+\/[^/]+\/([^/]+)$/.exec(pathname) ?? [];
+    if (one !== undefined) {
+      this.requests.push({ kind: "other", query, atMs: performance.now() });
+      const object = this.#objects.get(one);
+      if (object !== undefined) answer(response, 200, object);
+      else answer(response, 404, { kind: "Status", code: 404, reason: "NotFound", message: `"${one}" not found` });
+      return;
+    }
     const kind = query.get("watch") === "true" ? "watch" : "list";
     this.requests.push({ kind, query, atMs: performance.now() });
     if (kind === "watch" ? this.onWatch?.(request, response) : this.onList?.(request, response)) return;
     if (kind === "watch") this.#watch(query, response);
     else this.#list(query, response);
+  }
+
+  async #write(request: IncomingMessage, path: string, response: ServerResponse): Promise<void> {
+    const parts: Buffer[] = [];
+    for await (const part of request) parts.push(part as Buffer);
+    this.writes.push({ method: request.method ?? "", path, body: JSON.parse(Buffer.concat(parts).toString("utf8") || "null") });
+    answer(response, 200, {});
   }
 
   #list(query: URLSearchParams, response: ServerResponse): void {
