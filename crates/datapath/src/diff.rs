@@ -1,13 +1,12 @@
 //! The difference between what is wanted and what was seen: drifts for people, ordered steps for the kernel.
 
+mod routing;
 mod traffic;
 
 use crate::desired::{DesiredState, NamespaceState};
 use crate::error::{Error, ErrorCode};
 use crate::form::Form;
-use crate::object::{
-    DISPLACED_PREFIX, Device, Link, LinkAddress, Mac, Names, Neighbour, PROTOCOL, Place, Prefix, Route, Rule, Sysctl,
-};
+use crate::object::{DISPLACED_PREFIX, Device, Link, LinkAddress, Mac, Names, Neighbour, Place, Sysctl};
 use crate::observed::Observed;
 use crate::step::{Phase, Step};
 
@@ -144,15 +143,7 @@ impl Side<'_> {
             self.route(route);
         }
         for rule in &wanted.rules {
-            if !self.seen.rules.iter().any(|seen| same_rule(seen, rule)) {
-                self.report(
-                    "rule",
-                    rule.to_string(),
-                    Problem::Missing,
-                    None,
-                    Some(Step::AddRule(self.place, *rule)),
-                );
-            }
+            self.rule(rule);
         }
         self.traffic(wanted);
         for address in &wanted.masquerade {
@@ -261,93 +252,6 @@ impl Side<'_> {
         let step = Step::PutNeighbour(self.place, *wanted);
         self.report("neighbour", self.names.neighbour(wanted), problem, detail, Some(step));
     }
-
-    fn route(&mut self, wanted: &Route) {
-        let mut rivals = self.seen.routes.iter().filter(|seen| rival_routes(seen, wanted));
-        let detail = match rivals.next() {
-            None => None,
-            Some(first) if first == wanted || rivals.any(|seen| seen == wanted) => return,
-            Some(first) => Some(format!("found {} proto {}", self.names.route_body(first), first.protocol)),
-        };
-        let problem = if detail.is_some() {
-            Problem::Different
-        } else {
-            Problem::Missing
-        };
-        self.report(
-            "route",
-            self.names.route(wanted),
-            problem,
-            detail,
-            Some(Step::PutRoute(self.place, *wanted)),
-        );
-    }
-
-    fn is_of_pod(&self, prefix: Option<Prefix>, desired: &DesiredState) -> bool {
-        prefix.is_some_and(|prefix| {
-            desired
-                .pod
-                .addresses
-                .iter()
-                .any(|address| Prefix::host(address.prefix.address) == prefix)
-        })
-    }
-
-    /// Routes of ours on the ends of the pair, those for packets from the pod alone, and those of an ENI in the pod, belong to this attachment alone. Those of an ENI of the
-    /// host are shared and left to collection.
-    fn unexpected_routes(&mut self, wanted: &NamespaceState, desired: &DesiredState) {
-        let place = self.place;
-        let own = |route: &&Route| match route.device {
-            _ if route.source.is_some() => self.is_of_pod(route.source, desired),
-            Some(Device::HostEnd | Device::PodEnd) => true,
-            Some(Device::Eni) => place == Place::Pod,
-            _ => false,
-        };
-        let surplus: Vec<Route> = (self.seen.routes.iter().filter(own))
-            .filter(|seen| seen.protocol == PROTOCOL && !wanted.routes.iter().any(|route| rival_routes(seen, route)))
-            .copied()
-            .collect();
-        for route in surplus {
-            let step = Step::DeleteRoute(self.place, route);
-            self.report("route", self.names.route(&route), Problem::Unexpected, None, Some(step));
-        }
-    }
-
-    /// Rules of ours that name one of the pod's addresses belong to this attachment alone.
-    fn unexpected_rules(&mut self, wanted: &NamespaceState, desired: &DesiredState) {
-        let names_pod = |prefix: Option<Prefix>| self.is_of_pod(prefix, desired);
-        let binds_pod = |rule: &Rule| rule.output.is_some() && wanted.rules.iter().any(|want| want.output == rule.output);
-        let surplus: Vec<Rule> = (self.seen.rules.iter())
-            .filter(|seen| seen.protocol == PROTOCOL && (names_pod(seen.from) || names_pod(seen.to) || binds_pod(seen)))
-            .filter(|seen| !wanted.rules.iter().any(|rule| same_rule(seen, rule)))
-            .copied()
-            .collect();
-        for rule in surplus {
-            self.report(
-                "rule",
-                rule.to_string(),
-                Problem::Unexpected,
-                None,
-                Some(Step::DeleteRule(self.place, rule)),
-            );
-        }
-    }
-}
-
-/// A rule that does the same, whoever made it: the kernel refuses a second one (`EEXIST`).
-fn same_rule(seen: &Rule, wanted: &Rule) -> bool {
-    !seen.foreign_form
-        && Rule {
-            protocol: wanted.protocol,
-            ..*seen
-        } == *wanted
-}
-
-/// True if putting `wanted` would replace `seen`: the kernel keeps one route for each table, destination and metric.
-fn rival_routes(seen: &Route, wanted: &Route) -> bool {
-    let same_place = seen.table == wanted.table && seen.destination == wanted.destination && seen.source == wanted.source;
-    let same_key = same_place && seen.metric == wanted.metric;
-    same_key && (!wanted.stands_beside() || seen.device == wanted.device)
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ pub mod desired;
 pub mod diff;
 pub mod eni_use;
 pub mod error;
+mod failpoint;
 pub mod form;
 mod former;
 mod inner;
@@ -36,7 +37,7 @@ pub mod symmetric;
 mod verb;
 
 pub use datapath::{Datapath, Status};
-pub use kernel::execute::Failpoint;
+pub use failpoint::Failpoint;
 pub use repairer::{Repair, Trigger};
 pub use reply::Reply;
 pub use verb::attach::Attached;

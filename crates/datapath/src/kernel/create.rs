@@ -5,9 +5,10 @@ use std::os::fd::AsFd;
 
 use netlink_packet_route::RouteNetlinkMessage;
 
-use super::execute::{Executor, end_of};
+use super::execute::Executor;
 use super::message::{self, Hanging, LinkChange, Pair};
 use super::observe;
+use super::parts::end_of;
 use super::socket::Request;
 use super::uapi::{NLM_F_CREATE, NLM_F_EXCL};
 use crate::error::{Error, ErrorCode, Result};

@@ -1,6 +1,5 @@
 //! Runs steps. Consecutive netlink steps of one namespace go to the kernel in one system call.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 
 use netlink_packet_route::RouteNetlinkMessage;
@@ -9,17 +8,19 @@ use super::filter;
 use super::message::{self, LinkChange};
 use super::netns::Netns;
 use super::observe;
+use super::parts::Parts;
+use super::pod::Pod;
 use super::procfs::PrivateProcfs;
-use super::queueing;
 use super::rename::rename_while_down;
+use super::request::{request, request_name};
 use super::socket::{Answer, Refusal, Request, Socket};
 use super::sysctl::SysctlTree;
-use super::uapi::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
+use super::uapi::NLM_F_CREATE;
 use crate::desired::DesiredState;
 use crate::error::{Error, ErrorCode, Result};
+use crate::failpoint::Failpoint;
 use crate::masquerade::Masquerade;
-use crate::object::{Device, Family, Filter, LinkAddress, Mac, Place, Prefix, Qdisc, Route, RouteKind, Scope, TABLE_MAIN};
-use crate::observed::ObservedLink;
+use crate::object::{Device, Family, Filter, Place, Prefix, Qdisc, Route, RouteKind, Scope, TABLE_MAIN};
 use crate::programs::{ProgramStore, program_of};
 use crate::step::Step;
 
@@ -29,97 +30,6 @@ const EEXIST: i32 = 17;
 const ENODEV: i32 = 19;
 const EBUSY: i32 = 16;
 const EINVAL: i32 = 22;
-
-/// Index and MAC of the devices behind the parts of an attachment, as far as they are known.
-#[derive(Clone, Debug, Default)]
-pub struct Parts(HashMap<Device, (u32, Mac)>);
-
-impl Parts {
-    /// Of the links seen.
-    pub fn of(links: &HashMap<Device, ObservedLink>) -> Self {
-        let mut parts = Self::default();
-        parts.learn(links);
-        parts
-    }
-
-    /// Adds those of more links.
-    pub fn learn(&mut self, links: &HashMap<Device, ObservedLink>) {
-        let ends = links.iter().map(|(device, link)| (*device, end_of(link)));
-        self.0.extend(ends);
-    }
-
-    /// Adds one.
-    pub fn put(&mut self, device: Device, end: (u32, Mac)) {
-        self.0.insert(device, end);
-    }
-
-    /// Index and MAC of a device.
-    pub fn end(&self, device: Device) -> Option<(u32, Mac)> {
-        self.0.get(&device).copied()
-    }
-
-    /// Its index; an error if it is not there.
-    pub fn index(&self, device: Device) -> Result<u32> {
-        let index = match device {
-            Device::Index(index) => Some(index),
-            part => self.end(part).map(|(index, _)| index),
-        };
-        index.ok_or_else(|| Error::new(ErrorCode::Kernel, format!("{device:?} does not exist")))
-    }
-
-    fn mac(&self, mac: LinkAddress) -> Result<Mac> {
-        let found = match mac {
-            LinkAddress::Is(mac) => Some(mac),
-            LinkAddress::Of(device) => self.end(device).map(|(_, mac)| mac),
-        };
-        found.ok_or_else(|| Error::new(ErrorCode::Kernel, format!("no MAC for {mac:?}")))
-    }
-}
-
-/// Index and MAC of a link; zero where it has no Ethernet address.
-pub fn end_of(link: &ObservedLink) -> (u32, Mac) {
-    (link.index, link.mac.unwrap_or(Mac([0; 6])))
-}
-
-/// An open pod namespace and a socket in it.
-#[derive(Debug)]
-pub struct Pod {
-    /// The namespace.
-    pub netns: Netns,
-    /// A socket inside.
-    pub socket: Socket,
-}
-
-/// Counts steps down and fails at zero, so that tests can stop a call between any two steps.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Failpoint(Option<u32>);
-
-impl Failpoint {
-    /// Never fails.
-    pub const OFF: Self = Self(None);
-
-    /// Fails after `steps` steps.
-    pub fn after(steps: u32) -> Self {
-        Self(Some(steps))
-    }
-
-    /// True if steps must run one by one.
-    pub(crate) fn armed(self) -> bool {
-        self.0.is_some()
-    }
-
-    /// Called before each step.
-    pub(crate) fn pass(&mut self) -> Result<()> {
-        match &mut self.0 {
-            None => Ok(()),
-            Some(0) => Err(Error::new(ErrorCode::Kernel, "failpoint reached")),
-            Some(left) => {
-                *left -= 1;
-                Ok(())
-            }
-        }
-    }
-}
 
 /// Runs the steps of one attachment.
 pub struct Executor<'a> {
@@ -435,86 +345,4 @@ fn no_such_qdisc(qdisc: &Qdisc, refusal: &Refusal) -> Error {
 
 fn needs_admission(route: &Route) -> bool {
     route.destination.family() == Family::V6 && route.onlink && route.device == Some(Device::Eni)
-}
-
-fn request(step: &Step, parts: &Parts) -> Result<Request> {
-    let device = |route: &Route| route.device.map(|device| parts.index(device)).transpose();
-    let (message, flags) = match step {
-        Step::Create(_)
-        | Step::WriteSysctl(..)
-        | Step::Masquerade(_)
-        | Step::PutRecord(_)
-        | Step::DeleteRecord(_)
-        | Step::PutFilter(_) => {
-            return Err(Error::new(ErrorCode::Kernel, "not a single netlink request"));
-        }
-        Step::SetLink {
-            device,
-            name,
-            mtu,
-            up,
-            alias,
-            arp,
-            ..
-        } => {
-            let change = LinkChange {
-                name: name.clone(),
-                mtu: *mtu,
-                up: up.then_some(true),
-                alias: alias.clone(),
-                arp: *arp,
-                group: None,
-            };
-            (message::set_link(parts.index(*device)?, change), 0)
-        }
-        Step::AddAddress(_, address) => (
-            message::add_address(
-                parts.index(address.device)?,
-                address.prefix,
-                address.device == Device::HostSlave,
-            ),
-            NLM_F_CREATE | NLM_F_EXCL,
-        ),
-        Step::PutRoute(_, route) => {
-            let flags = if route.stands_beside() {
-                NLM_F_CREATE
-            } else {
-                NLM_F_CREATE | NLM_F_REPLACE
-            };
-            (RouteNetlinkMessage::NewRoute(message::route(route, device(route)?)), flags)
-        }
-        Step::DeleteRoute(_, route) => (RouteNetlinkMessage::DelRoute(message::route(route, device(route)?)), 0),
-        Step::AddRule(_, rule) => (RouteNetlinkMessage::NewRule(message::rule(rule)), NLM_F_CREATE | NLM_F_EXCL),
-        Step::DeleteRule(_, rule) => (RouteNetlinkMessage::DelRule(message::rule(rule)), 0),
-        Step::PutNeighbour(_, neighbour) => {
-            let mac = parts.mac(neighbour.mac)?;
-            let message = message::put_neighbour(parts.index(neighbour.device)?, neighbour.address, mac);
-            (message, NLM_F_CREATE | NLM_F_REPLACE)
-        }
-        Step::ReplaceQdisc(_, qdisc) => (queueing::put(parts.index(qdisc.device)?, qdisc), NLM_F_CREATE | NLM_F_REPLACE),
-        Step::DeleteFilter(filter) => (filter::delete(parts.index(filter.device)?, filter.direction), 0),
-        Step::PutQdisc(_, qdisc) => (queueing::put(parts.index(qdisc.device)?, qdisc), NLM_F_CREATE),
-        Step::DeleteQdisc(_, qdisc) => (queueing::delete(parts.index(qdisc.device)?, qdisc), 0),
-    };
-    Ok(Request { message, flags })
-}
-
-fn request_name(step: &Step) -> &'static str {
-    match step {
-        Step::Create(_) => "RTM_NEWLINK",
-        Step::SetLink { .. } => "RTM_SETLINK",
-        Step::WriteSysctl(..) => "write",
-        Step::Masquerade(_) => "nf_tables",
-        Step::AddAddress(..) => "RTM_NEWADDR",
-        Step::PutRoute(..) => "RTM_NEWROUTE",
-        Step::DeleteRoute(..) => "RTM_DELROUTE",
-        Step::AddRule(..) => "RTM_NEWRULE",
-        Step::DeleteRule(..) => "RTM_DELRULE",
-        Step::PutNeighbour(..) => "RTM_NEWNEIGH",
-        Step::PutQdisc(..) | Step::ReplaceQdisc(..) => "RTM_NEWQDISC",
-        Step::PutFilter(_) => "RTM_NEWTFILTER",
-        Step::DeleteFilter(_) => "RTM_DELTFILTER",
-        Step::PutRecord(_) | Step::DeleteRecord(_) => "bpf",
-        Step::DeleteQdisc(..) => "RTM_DELQDISC",
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::kernel::execute::Failpoint;
+use crate::failpoint::Failpoint;
 use crate::object::Device;
 use crate::observed::ObservedLink;
 

@@ -14,7 +14,7 @@ pub use found::{Found, Progress};
 use crate::attachment::Attachment;
 use crate::error::{Error, ErrorCode, Result};
 use crate::form::Form;
-use crate::kernel::execute::Pod;
+use crate::kernel::pod::Pod;
 use crate::object::Device;
 use crate::shared::Context;
 

@@ -15,7 +15,7 @@ use super::pair;
 use crate::attachment::Attachment;
 use crate::error::Result;
 use crate::form::PairKind;
-use crate::kernel::execute::Pod;
+use crate::kernel::pod::Pod;
 use crate::mode::exclusive::has_peer;
 use crate::object::Device;
 use crate::observed::ObservedLink;

@@ -12,7 +12,7 @@ use super::eni;
 use super::release;
 use crate::attachment::Mode;
 use crate::error::{Error, Result};
-use crate::kernel::execute::Failpoint;
+use crate::failpoint::Failpoint;
 use crate::kernel::message;
 use crate::kernel::observe;
 use crate::link::moved;

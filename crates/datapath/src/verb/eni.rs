@@ -5,9 +5,11 @@ use crate::desired::{DesiredState, HostFacts, NamespaceState};
 use crate::diff::{diff, steps_where};
 use crate::eni_use::{EniUse, vlan_link};
 use crate::error::{Error, Result};
+use crate::failpoint::Failpoint;
 use crate::form::{Form, PairKind};
-use crate::kernel::execute::{Executor, Failpoint, Parts};
-use crate::kernel::{filter, queueing, traffic};
+use crate::kernel::execute::Executor;
+use crate::kernel::parts::Parts;
+use crate::kernel::{filter, queueing, side, traffic};
 use crate::mark::owner;
 use crate::mode::eni;
 use crate::object::{Attach, Device, GROUP_RETIRED, Mac, Names, Place, Record, RecordKey};
@@ -119,7 +121,7 @@ fn reduce(
     seen.links.insert(Device::Eni, link.clone());
     traffic::observe(&mut context.worker.socket, &host, &mut seen)?;
     let mut steps = surplus(context, &host, link)?;
-    crate::kernel::observe::name_devices(&mut seen);
+    side::name_devices(&mut seen);
     seen.records = context.shared.see_records(&host.records);
     let desired = DesiredState {
         names: Names {

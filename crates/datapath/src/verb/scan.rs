@@ -12,7 +12,7 @@ use crate::eni_use::EniUse;
 use crate::error::Result;
 use crate::form::Form;
 use crate::kernel::sysctl::SysctlTree;
-use crate::kernel::{filter, observe, queueing};
+use crate::kernel::{filter, observe, queueing, side};
 use crate::link::Found;
 use crate::mark::{host_slave_name, is_host_end, is_host_slave};
 use crate::object::{Address, Device, Family, Filter, Neighbour, Prefix, Qdisc, Route, Rule};
@@ -156,14 +156,11 @@ impl Snapshot {
         }
         seen.masquerade.clone_from(&self.masquerade);
         seen.routes.extend(&self.unbound);
-        seen.routes.extend(
-            observe::sources(&desired)
-                .filter_map(|pod| self.by_source.get(&pod))
-                .flatten(),
-        );
+        seen.routes
+            .extend(side::sources(&desired).filter_map(|pod| self.by_source.get(&pod)).flatten());
         seen.rules = self.rules_for(&desired);
-        observe::name_devices(&mut seen);
-        observe::read_sysctls(sysctls, &desired, &mut seen)?;
+        side::name_devices(&mut seen);
+        side::read_sysctls(sysctls, &desired, &mut seen)?;
         seen.records = shared.see_records(&desired.host.records);
         Ok(diff(&desired, &seen, None).is_empty())
     }
@@ -211,12 +208,12 @@ impl Snapshot {
     }
 
     fn rules_for(&self, desired: &DesiredState) -> Vec<Rule> {
-        let selectors = observe::selectors(desired);
+        let selectors = side::selectors(desired);
         let found = selectors
             .iter()
             .filter_map(|selectors| self.rules.get(selectors))
             .flatten()
             .copied();
-        observe::relevant_rules(desired, found)
+        side::relevant_rules(desired, found)
     }
 }

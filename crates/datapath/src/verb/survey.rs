@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use super::host::is_global;
 use crate::error::Result;
-use crate::kernel::execute::Pod;
 use crate::kernel::observe;
+use crate::kernel::pod::Pod;
 use crate::link::moved;
 use crate::mark::{host_slave_name, is_moved_eni, owner};
 use crate::object::{Device, Family, GROUP_RETIRED, PROTOCOL, TABLE_MAIN, TABLE_OWN_GROUPS};

@@ -8,10 +8,10 @@ use crate::diff::{Drift, Problem};
 use crate::eni_use::{EniUse, vlan_link};
 use crate::error::{Error, ErrorCode, Result};
 use crate::form::Form;
-use crate::kernel::execute::Pod;
 use crate::kernel::netns::Netns;
+use crate::kernel::pod::Pod;
 use crate::kernel::socket::Socket;
-use crate::kernel::{observe, probe};
+use crate::kernel::{observe, probe, side};
 use crate::link::Found;
 use crate::mode;
 use crate::object::{DISPLACED_PREFIX, Device, Family, Place, Prefix, Route, Rule, TABLE_SOURCES};
@@ -141,14 +141,14 @@ fn policy(context: &mut Context<'_>, desired: &DesiredState, source: RuleSource)
     let socket = &mut context.worker.socket;
     if source == RuleSource::Ledger {
         let ledger = &context.shared.ledger;
-        let rules = ledger.rules(socket, observe::selectors(desired))?;
-        return Ok((rules, ledger.routes(socket, observe::sources(desired))?));
+        let rules = ledger.rules(socket, side::selectors(desired))?;
+        return Ok((rules, ledger.routes(socket, side::sources(desired))?));
     }
     let (mut rules, mut routes) = (Vec::new(), Vec::new());
-    for family in observe::families(desired) {
+    for family in side::families(desired) {
         rules.extend(observe::rules(socket, family)?);
         if family == Family::V6 {
-            let own: Vec<Prefix> = observe::sources(desired).collect();
+            let own: Vec<Prefix> = side::sources(desired).collect();
             let sourced = observe::routes(socket, family, Some(TABLE_SOURCES), None)?;
             routes.extend(
                 sourced
@@ -173,9 +173,9 @@ pub fn see_host(
     };
     let (rules, routes) = policy(context, desired, source)?;
     seen.routes = routes;
-    observe::observe_host(&mut context.worker.socket, desired, rules, &mut seen)?;
+    side::observe_host(&mut context.worker.socket, desired, rules, &mut seen)?;
     seen.records = context.shared.see_records(&desired.host.records);
-    observe::read_sysctls(&mut context.worker.sysctls, desired, &mut seen)?;
+    side::read_sysctls(&mut context.worker.sysctls, desired, &mut seen)?;
     if !desired.host.masquerade.is_empty() {
         seen.masquerade = context.shared.masquerade.addresses(&context.worker.home)?;
     }
@@ -188,6 +188,6 @@ pub fn see_pod(desired: &DesiredState, pod: &mut Pod, links: HashMap<Device, Obs
         links,
         ..Observed::default()
     };
-    observe::observe_pod(&mut pod.socket, desired, &mut seen)?;
+    side::observe_pod(&mut pod.socket, desired, &mut seen)?;
     Ok(seen)
 }

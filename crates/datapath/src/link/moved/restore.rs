@@ -7,11 +7,12 @@ use netlink_packet_route::RouteNetlinkMessage;
 
 use crate::attachment::ALIAS_PREFIX;
 use crate::error::{Error, ErrorCode, Result};
+use crate::failpoint::Failpoint;
 use crate::former::{Former, is_mark};
-use crate::kernel::execute::{Failpoint, Pod};
 use crate::kernel::message::{self, LinkChange};
 use crate::kernel::netns::Netns;
 use crate::kernel::observe;
+use crate::kernel::pod::Pod;
 use crate::kernel::socket::Socket;
 use crate::observed::ObservedLink;
 
