@@ -11,6 +11,7 @@ const from = (path, allowed) => ({
 module.exports = {
   forbidden: [
     from("model", []),
+    from("image", []),
     from("cloud", ["model"]),
     from("ipam", ["model"]),
     from("datapath", ["model"]),
@@ -18,7 +19,7 @@ module.exports = {
     from("kube", ["model"]),
     from("daemon", ["model", "cloud", "ipam", "datapath", "kube"]),
     from("cli", ["model"]),
-    from("lab", ["model"]),
+    from("lab", ["model", "image"]),
     {
       name: "no-circular",
       severity: "error",

@@ -25,6 +25,10 @@ case $task in
     bash scripts/build.sh
     exec node bench/main.ts "$@"
     ;;
+  image)
+    bash scripts/build.sh
+    exec bash scripts/image.sh "$@"
+    ;;
   lint)
     step "kernel programs (Rust, eBPF)" bash scripts/build-ebpf.sh
     exec node test/runner/main.ts --tier static "$@"

@@ -3,6 +3,8 @@ export interface TarEntry {
   readonly path: string;
   readonly mode: number;
   readonly data?: Uint8Array;
+  /** Target of a symbolic link. */
+  readonly link?: string;
 }
 
 const blockSize = 512;
@@ -19,7 +21,8 @@ export function tar(entries: readonly TarEntry[]): Buffer {
 }
 
 function header(entry: TarEntry, size: number): Buffer {
-  if (Buffer.byteLength(entry.path) > 100) throw new RangeError(`path too long for a tar header: ${entry.path}`);
+  for (const name of [entry.path, entry.link ?? ""])
+    if (Buffer.byteLength(name) > 100) throw new RangeError(`path too long for a tar header: ${name}`);
   const block = Buffer.alloc(blockSize);
   const octal = (value: number, offset: number, length: number) =>
     block.write(value.toString(8).padStart(length - 1, "0"), offset, "latin1");
@@ -29,7 +32,8 @@ function header(entry: TarEntry, size: number): Buffer {
   octal(0, 116, 8); // group
   octal(size, 124, 12);
   octal(0, 136, 12); // time
-  block.write(entry.path.endsWith("/") ? "5" : "0", 156, "latin1");
+  block.write(entry.link !== undefined ? "2" : entry.path.endsWith("/") ? "5" : "0", 156, "latin1");
+  block.write(entry.link ?? "", 157, "utf8");
   block.write("ustar\x0000", 257, "latin1");
   // The checksum is computed with blanks in its own field.
   block.fill(" ", 148, 156);

@@ -1,0 +1,2 @@
+export { type Architecture, type ImageConfig, type ImageSpec, ociArchive } from "./oci.ts";
+export { type TarEntry, tar } from "./tar.ts";
