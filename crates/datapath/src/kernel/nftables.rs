@@ -10,10 +10,8 @@ use netlink_sys::{Socket as RawSocket, SocketAddr, protocols::NETLINK_NETFILTER}
 use super::uapi::{NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR};
 use super::wire::{frames, i32_of_array};
 use crate::error::{Error, Result};
-use message::{Body, FAMILIES, by_family, chain, elements, in_chain, in_set, in_table, keys, rule, set};
+use message::{Body, FAMILIES, TABLE, by_family, chain, elements, in_chain, in_set, in_table, keys, rule, set};
 
-/// Our table, of family `inet`; `nft list table inet terway_exclusive` shows it.
-pub const TABLE: &str = "terway_exclusive";
 const RECEIVE_BUFFER: usize = 64 * 1024;
 const MSG_DONTWAIT: i32 = 0x40;
 const ENOENT: i32 = 2;

@@ -2,10 +2,12 @@
 
 mod traffic;
 
-use super::{
-    Address, Device, Family, LinkAddress, Neighbour, Place, Prefix, Route, RouteKind, Rule, RuleAction, SysctlKey, SysctlScope,
-    TABLE_MAIN,
-};
+use super::address::{Family, Prefix};
+use super::device::{Device, Place};
+use super::link::{Address, LinkAddress, Neighbour};
+use super::route::{Route, RouteKind, TABLE_MAIN};
+use super::rule::{Rule, RuleAction};
+use super::sysctl::{SysctlKey, SysctlScope};
 
 /// The names behind the devices of one attachment.
 #[derive(Clone, Debug, PartialEq, Eq)]

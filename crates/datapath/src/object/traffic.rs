@@ -1,6 +1,6 @@
 //! Queueing disciplines and filters as data.
 
-use super::Device;
+use super::device::Device;
 
 /// Handle of a bucket, and of `mq` on an ENI (`tc qdisc show`: `7472:`).
 ///

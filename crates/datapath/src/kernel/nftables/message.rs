@@ -2,10 +2,11 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::TABLE;
 use crate::kernel::wire::attributes;
 use crate::object::Family;
 
+/// Our table, of family `inet`; `nft list table inet terway_exclusive` shows it.
+pub const TABLE: &str = "terway_exclusive";
 const CHAIN: &str = "postrouting";
 const HOOK_POSTROUTING: u32 = 4;
 /// `NF_IP_PRI_NAT_SRC`, where every other source translation stands as well; whoever comes first decides.

@@ -1,7 +1,8 @@
 //! Traffic control in the words of `tc`.
 
 use super::Names;
-use crate::object::{Attach, Direction, Discipline, FILTER_HANDLE, FILTER_PRIORITY, Filter, Qdisc, RecordKey};
+use crate::object::record::RecordKey;
+use crate::object::traffic::{Attach, Direction, Discipline, FILTER_HANDLE, FILTER_PRIORITY, Filter, Qdisc};
 
 impl Names {
     /// `qdisc tbf 7472: dev eth0 root`
