@@ -4,6 +4,7 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
+import { customResourceDefinitionsTemplate } from "./generate-custom-resources.ts";
 import { eniConfPage } from "./generate-eni-conf.ts";
 import { errorsPage } from "./generate-errors.ts";
 import { modesPage } from "./generate-modes.ts";
@@ -17,6 +18,7 @@ const files: Readonly<Record<string, string>> = {
   "docs/reference/ram-policy.md": ramPolicyPage(),
   "docs/reference/ram-policy.json": ramPolicy(),
   "docs/reference/simulator.md": simulatorPage(),
+  "helm/terway/templates/custom-resource-definitions.yaml": customResourceDefinitionsTemplate(),
 };
 
 const root = new URL("../", import.meta.url);
