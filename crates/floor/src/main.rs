@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 mod client;
 mod collect;
+mod family;
 mod message;
 mod netlink;
 mod node;

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
+use crate::family::Family;
 use crate::netlink::Message;
-use crate::pair::Family;
 
 /// `RTNH_F_ONLINK`: the gateway needs no route to it.
 const ONLINK: u32 = 4;

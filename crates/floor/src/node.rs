@@ -4,9 +4,10 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
+use crate::family::Family;
 use crate::message::{FRA_SUPPRESS_PREFIXLEN, link_message, route_message, rule_message};
 use crate::netlink::{Batch, CREATE, Socket};
-use crate::pair::{Family, Pair};
+use crate::pair::Pair;
 use crate::sys;
 
 /// Tables of the ENIs that are ready.

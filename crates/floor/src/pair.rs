@@ -1,12 +1,13 @@
 //! The kernel objects of one pod: a veth pair, its addresses, neighbours, routes and rules.
 
 use std::fs::File;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::family::Family;
 use crate::message::{address_message, end_attributes, link_message, neighbour_message, route_message, rule_message};
-use crate::netlink::{Batch, CHANGE, CREATE, Socket};
+use crate::netlink::{Batch, CHANGE, CREATE, Message, Socket};
 use crate::sys;
 
 /// Links of this group are only waiting to be deleted.
@@ -14,40 +15,6 @@ pub const DYING_GROUP: u32 = 7_700_001;
 
 const VETH_INFO_PEER: u16 = 1;
 const FROM_POD: u32 = 2048;
-
-/// One family of a pod.
-#[derive(Debug, Clone, Copy)]
-pub struct Family {
-    /// The pod's address.
-    pub address: IpAddr,
-    /// The VPC's gateway.
-    pub gateway: IpAddr,
-}
-
-impl Family {
-    /// Address length in bits.
-    pub const fn bits(self) -> u8 {
-        if self.address.is_ipv4() { 32 } else { 128 }
-    }
-
-    /// The address that stands for all.
-    pub const fn unspecified(self) -> IpAddr {
-        if self.address.is_ipv4() {
-            IpAddr::V4(Ipv4Addr::UNSPECIFIED)
-        } else {
-            IpAddr::V6(Ipv6Addr::UNSPECIFIED)
-        }
-    }
-
-    /// The pod's next hop; the host end answers for it by a permanent neighbour only.
-    const fn next_hop(self) -> IpAddr {
-        if self.address.is_ipv4() {
-            IpAddr::V4(Ipv4Addr::new(169, 254, 1, 1))
-        } else {
-            IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1))
-        }
-    }
-}
 
 /// One pod's interface.
 #[derive(Debug, Default)]
@@ -198,13 +165,7 @@ impl Pair {
                 neighbour_message(message, family.address, index, pod_mac);
             });
             batch.push("host route", libc::RTM_NEWROUTE, CREATE, |message| {
-                route_message(
-                    message,
-                    libc::RT_TABLE_MAIN.into(),
-                    (family.address, family.bits()),
-                    None,
-                    index,
-                );
+                host_route(message, family, index);
             });
             batch.push("rule from the pod", libc::RTM_NEWRULE, CREATE, |message| {
                 rule_message(message, FROM_POD, Some(*family), family.address.is_ipv6(), table);
@@ -225,13 +186,7 @@ impl Pair {
                 rule_message(message, FROM_POD, Some(*family), family.address.is_ipv6(), table);
             });
             batch.push("host route", libc::RTM_DELROUTE, CHANGE, |message| {
-                route_message(
-                    message,
-                    libc::RT_TABLE_MAIN.into(),
-                    (family.address, family.bits()),
-                    None,
-                    index,
-                );
+                host_route(message, family, index);
             });
         }
         batch.push("host end down", libc::RTM_NEWLINK, CHANGE, |message| {
@@ -245,6 +200,17 @@ impl Pair {
         });
         host.send(&batch, &[])
     }
+}
+
+/// The node's route to the pod, through the host end.
+fn host_route(message: &mut Message<'_>, family: &Family, index: u32) {
+    route_message(
+        message,
+        libc::RT_TABLE_MAIN.into(),
+        (family.address, family.bits()),
+        None,
+        index,
+    );
 }
 
 /// A locally administered unicast address of its own; given at birth, it need not be read back.

@@ -7,15 +7,13 @@
     reason = "a test fails by panicking"
 )]
 
-mod support;
-
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::{env, fs, thread};
 
-use support::{Namespace, await_true};
+use terway_test_netns::{Namespace, await_true};
 
 const FLOOR: &str = env!("CARGO_BIN_EXE_floor");
 

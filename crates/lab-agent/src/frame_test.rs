@@ -1,3 +1,5 @@
+use std::net::{Ipv4Addr, Ipv6Addr};
+
 use super::*;
 
 const ENI: Mac = Mac([0, 0x16, 0x3e, 1, 2, 3]);

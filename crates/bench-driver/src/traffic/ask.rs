@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::options::Kind;
-use super::{DATAGRAM, HOW_MANY, Options, pin};
+use super::datagram::{DATAGRAM, HOW_MANY};
+use super::options::{Kind, Options};
+use super::processor::pin;
 
 /// How long to wait for an answer before the path counts as broken.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -4,7 +4,9 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::thread;
 
-use super::{DATAGRAM, HOW_MANY, Options, pin};
+use super::datagram::{DATAGRAM, HOW_MANY};
+use super::options::Options;
+use super::processor::pin;
 
 /// Answers one TCP connection after the other, byte by byte, and counts datagrams; runs until it is ended.
 pub fn serve(options: &Options) -> io::Result<()> {

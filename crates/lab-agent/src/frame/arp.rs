@@ -2,7 +2,8 @@
 
 use std::net::Ipv4Addr;
 
-use super::{ETHERTYPE_ARP, Mac, ethernet, payload};
+use super::header::{ETHERTYPE_ARP, ethernet, payload};
+use super::mac::Mac;
 
 /// Hardware type Ethernet, protocol type IPv4, and their address lengths.
 const ETHERNET_IPV4: [u8; 6] = [0, 1, 0x08, 0, 6, 4];

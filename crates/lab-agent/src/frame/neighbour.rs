@@ -2,7 +2,8 @@
 
 use std::net::Ipv6Addr;
 
-use super::{ETHERTYPE_IPV6, Mac, checksum, ethernet, ipv6_header, payload, pseudo_header};
+use super::header::{ETHERTYPE_IPV6, checksum, ethernet, ipv6_header, payload, pseudo_header};
+use super::mac::Mac;
 
 const ICMPV6: u8 = 58;
 const SOLICITATION: u8 = 135;

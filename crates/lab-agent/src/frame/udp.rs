@@ -2,7 +2,8 @@
 
 use std::net::SocketAddr;
 
-use super::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, Mac, checksum, ethernet, ipv4_header, ipv6_header, pseudo_header};
+use super::header::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, checksum, ethernet, ipv4_header, ipv6_header, pseudo_header};
+use super::mac::Mac;
 
 const UDP: u8 = 17;
 const HOP_LIMIT: u8 = 64;

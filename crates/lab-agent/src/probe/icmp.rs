@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::{Deadline, Probe, bind};
+use super::attempt::{Deadline, Probe, bind};
 use crate::frame::checksum;
 
 const ECHO_REQUEST_V4: u8 = 8;

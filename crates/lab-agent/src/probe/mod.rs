@@ -2,50 +2,23 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
-use socket2::Socket;
+use serde::Serialize;
 
 use crate::arguments::Arguments;
 
+mod attempt;
 mod icmp;
 mod tcp;
 mod udp;
 
+use attempt::{Deadline, Probe, Protocol};
+
 /// Probes under way at the same time.
 const PARALLEL: usize = 128;
-
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Protocol {
-    Tcp,
-    Udp,
-    Icmp,
-}
-
-/// One probe as it is asked for.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Probe {
-    id: String,
-    proto: Protocol,
-    addr: IpAddr,
-    /// Needed by TCP and UDP.
-    #[serde(default)]
-    port: u16,
-    #[serde(default = "default_timeout_ms")]
-    timeout_ms: u64,
-    /// Address to send from; the kernel's choice without it.
-    source: Option<IpAddr>,
-}
-
-const fn default_timeout_ms() -> u64 {
-    1_000
-}
 
 /// One probe's outcome.
 #[derive(Debug, Default, Serialize)]
@@ -61,21 +34,6 @@ struct Outcome {
     reply: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
-}
-
-/// Time left of one probe.
-pub struct Deadline(Instant);
-
-impl Deadline {
-    /// Time left, for a socket's timeout, where zero would mean none at all.
-    fn remaining(&self) -> io::Result<Duration> {
-        let remaining = self.0.saturating_duration_since(Instant::now());
-        if remaining.is_zero() {
-            Err(io::ErrorKind::TimedOut.into())
-        } else {
-            Ok(remaining.max(Duration::from_micros(1)))
-        }
-    }
 }
 
 /// # Errors
@@ -127,7 +85,7 @@ fn run_all(probes: Vec<Probe>) -> Vec<Outcome> {
 
 fn run_one(index: usize, probe: Probe) -> Outcome {
     let started = Instant::now();
-    let deadline = Deadline(started + Duration::from_millis(probe.timeout_ms));
+    let deadline = Deadline::at(started + Duration::from_millis(probe.timeout_ms));
     let result = match probe.proto {
         Protocol::Tcp => tcp::probe(&probe, &deadline).map(Some),
         Protocol::Udp => udp::probe(&probe, &deadline).map(Some),
@@ -156,16 +114,4 @@ fn describe(error: &io::Error) -> String {
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => "timeout".into(),
         _ => error.to_string(),
     }
-}
-
-/// Binds to the probe's source address, if it has one.
-fn bind(socket: &Socket, probe: &Probe) -> io::Result<()> {
-    probe
-        .source
-        .map_or(Ok(()), |source| socket.bind(&SocketAddr::new(source, 0).into()))
-}
-
-/// The first line of `bytes`.
-fn line(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes.split(|byte| *byte == b'\n').next().unwrap_or_default()).into_owned()
 }

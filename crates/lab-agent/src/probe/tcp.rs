@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::{Deadline, Probe, bind, line};
+use super::attempt::{Deadline, Probe, bind, line};
 
 pub fn probe(probe: &Probe, deadline: &Deadline) -> io::Result<String> {
     let address = SocketAddr::new(probe.addr, probe.port);

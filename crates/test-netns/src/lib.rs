@@ -1,5 +1,4 @@
-//! Throw-away network namespaces.
-#![allow(dead_code, reason = "each test program uses its own part")]
+//! Throw-away network namespaces for tests of programs that run as processes of their own.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -18,6 +17,8 @@ pub struct Namespace {
 }
 
 impl Namespace {
+    /// Waits until it is there, its loopback up.
+    #[expect(clippy::new_without_default, reason = "it starts a process")]
     pub fn new() -> Self {
         let holder = Command::new("unshare")
             .args(["--net", "cat"])
@@ -35,14 +36,17 @@ impl Namespace {
         namespace
     }
 
+    /// The process that holds it.
     pub fn pid(&self) -> u32 {
         self.holder.id()
     }
 
+    /// A path by which it can be opened.
     pub fn path(&self) -> String {
         format!("/proc/{}/ns/net", self.pid())
     }
 
+    /// A program inside.
     pub fn command(&self, program: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new("nsenter");
         command.arg(format!("--net={}", self.path())).arg(program).args(arguments);
@@ -65,6 +69,7 @@ impl Drop for Namespace {
     }
 }
 
+/// Asks every 2 ms; fails after 5 s.
 pub fn await_true(what: &str, condition: impl Fn() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(5);
     while !condition() {
