@@ -19,7 +19,7 @@ module.exports = {
     from("kube", ["model"]),
     from("daemon", ["model", "cloud", "ipam", "datapath", "kube"]),
     from("cli", ["model"]),
-    from("lab", ["model", "image"]),
+    from("lab", ["model", "image", "kube"]),
     {
       name: "no-circular",
       severity: "error",

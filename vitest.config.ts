@@ -26,6 +26,7 @@ export default defineConfig({
       },
       { test: { name: "daemon", include: ["test/daemon/**/*.test.ts"], ...serial } },
       { test: { name: "node", include: ["test/node/**/*.test.ts"], ...serial, testTimeout: 300_000, hookTimeout: 300_000 } },
+      { test: { name: "cluster", include: ["test/cluster/**/*.test.ts"], ...serial, testTimeout: 300_000, hookTimeout: 300_000 } },
     ],
   },
 });

@@ -13,7 +13,13 @@ case $task in
     bash scripts/build.sh
     exec node ts/lab/src/main.ts demo "$@"
     ;;
+  cluster)
+    bash test/kubernetes/build.sh
+    bash scripts/build.sh
+    exec node ts/lab/src/main.ts cluster "$@"
+    ;;
   test)
+    bash test/kubernetes/build.sh
     bash scripts/build.sh
     exec node test/runner/main.ts "$@"
     ;;

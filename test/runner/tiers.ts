@@ -22,7 +22,10 @@ export const lanes: readonly (readonly Tier[])[] = [
     { name: "cloud", run: () => vitestProject("cloud") },
     { name: "bench", run: benchSmokes },
   ],
-  [{ name: "daemon", run: () => vitestProject("daemon") }],
+  [
+    { name: "daemon", run: () => vitestProject("daemon") },
+    { name: "cluster", run: () => vitestProject("cluster") },
+  ],
   [
     {
       name: "netns",

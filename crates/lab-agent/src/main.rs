@@ -13,6 +13,7 @@ mod listen;
 mod netlink;
 mod pause;
 mod probe;
+mod relay;
 mod respond;
 mod send_raw;
 mod serve;
@@ -37,7 +38,9 @@ usage: lab-agent COMMAND
                                        leaves the trunk port tagged, to M (the trunk ENI's); it holds without a running process
   fabric-trunk remove --port IF        undoes it for one member's port
   fabric-trunk counts --interface IF   JSON {untagged, to_member, unknown_tag, to_trunk, unknown_port, failed} of a trunk's or member's port
-  listen --udp PORT --ms N [--expect N] counts UDP packets: a line {listening}, then {packets, bytes, sources}";
+  listen --udp PORT --ms N [--expect N] counts UDP packets: a line {listening}, then {packets, bytes, sources}
+  relay --netns PATH --to ADDR:PORT [--port N]
+                                       a TCP port of this namespace's 127.0.0.1 that leads to an address in that one; a line {listening}";
 
 fn main() -> ExitCode {
     let mut words = std::env::args().skip(1);
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         "forget-sessions" => forget_sessions::run(&arguments),
         "fabric-trunk" => fabric_trunk::run(&arguments),
         "listen" => listen::run(&arguments),
+        "relay" => relay::run(&arguments),
         _ => Err(USAGE.to_owned()),
     });
     match result {

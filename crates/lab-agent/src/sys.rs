@@ -5,6 +5,7 @@
 )]
 
 use std::ffi::{CString, c_int};
+use std::fs::File;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::AsRawFd;
@@ -52,6 +53,18 @@ fn signal_set(signals: &[c_int]) -> libc::sigset_t {
 pub fn reap() {
     // SAFETY: no status is asked for, and no other part of this program waits for children.
     while unsafe { libc::waitpid(-1, std::ptr::null_mut(), libc::WNOHANG) } > 0 {}
+}
+
+/// Moves this thread, and those that it starts from here on, into a network namespace.
+///
+/// # Errors
+/// What the kernel says: `EINVAL` for a file that is no network namespace, `EPERM` without `CAP_SYS_ADMIN`.
+pub fn enter_net_namespace(namespace: &File) -> io::Result<()> {
+    // SAFETY: the descriptor is open for as long as the file is borrowed.
+    match unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNET) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
 }
 
 /// Index of an interface of this network namespace.

@@ -9,6 +9,9 @@ export { createNetNamespace, deleteNetNamespace, inNetNamespace } from "./host/n
 export { isAlive, type ProcessRecord, signal, waitForEnd } from "./host/process.ts";
 export { sweep } from "./host/sweep.ts";
 export { requestJson } from "./host/unix-http.ts";
+export { ControlPlane, type Identity, nodeIdentity } from "./kubernetes/control-plane.ts";
+export { kubernetesPrograms } from "./kubernetes/programs.ts";
+export { startControlPlane } from "./kubernetes/standalone.ts";
 export { ClusterNode, daemonSocket, terwaydConfig } from "./lab/cluster-node.ts";
 export { instanceEnd, type Judged, type MatrixEnd, measureGroups, type Question, serve, surprises } from "./lab/group-matrix.ts";
 export { Lab } from "./lab/lab.ts";

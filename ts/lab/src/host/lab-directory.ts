@@ -67,6 +67,12 @@ export class LabDirectory {
     await rename(`${file}.new`, file);
   }
 
+  /** From now on the lab is meant to stay, also when this process ends. */
+  async keep(): Promise<void> {
+    const record = await this.read();
+    if (record !== undefined) await this.write({ ...record, state: "kept" });
+  }
+
   /** Starts a process of this lab that outlives us; its output goes to `log/<name>.log`. */
   start(name: string, argv: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<ProcessRecord> {
     return startDetached(argv, { log: this.log(name), env: { ...env, [labIdVariable]: this.id } });

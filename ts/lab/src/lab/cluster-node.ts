@@ -79,7 +79,7 @@ export class ClusterNode {
     return runPod(this.node, this.containerd.cri, spec);
   }
 
-  removePod(pod: RunningPod): Promise<void> {
+  removePod(pod: Pick<RunningPod, "sandboxId">): Promise<void> {
     return removePod(this.containerd.cri, pod.sandboxId);
   }
 

@@ -73,9 +73,8 @@ export class Lab {
   }
 
   /** From now on the lab is meant to stay, also when this process ends. */
-  async keep(): Promise<void> {
-    const record = await this.directory.read();
-    if (record !== undefined) await this.directory.write({ ...record, state: "kept" });
+  keep(): Promise<void> {
+    return this.directory.keep();
   }
 
   /** `lab-agent serve` in a machine's own network namespace, for probes of the machine itself. */
