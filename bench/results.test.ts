@@ -9,6 +9,8 @@ test("there are results", () => expect(names.length).toBeGreaterThan(0));
 
 test.each(names)("the committed result of %s has the form of its schema", async (name) => {
   const result: object = JSON.parse(await readFile(new URL(`${name}.json`, folder), "utf8"));
-  await validate(name, result);
-  expect(result).toMatchObject({ bench: name });
+  // `add.exclusive` is the bench add in mode exclusive.
+  const [bench = "", mode] = name.split(".");
+  await validate(bench, result);
+  expect(result).toMatchObject({ bench, ...(mode === undefined ? {} : { options: { mode } }) });
 });

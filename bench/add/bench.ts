@@ -1,12 +1,15 @@
 import type { Bench } from "../bench.ts";
+import { addModes } from "./mode.ts";
 import { markdown } from "./report.ts";
-import { fullOptions, runAdd, smokeOptions } from "./run.ts";
+import { optionsOf, runAdd } from "./run.ts";
 
 export const add: Bench = {
   name: "add",
   about: "ADD and DEL through the real executable and daemon, beside a floor and beside ptp",
-  async run(smoke, say) {
-    const result = await runAdd(smoke ? smokeOptions : fullOptions, say);
+  modes: addModes,
+  async run(smoke, say, mode) {
+    const known = addModes.find((name) => name === mode) ?? addModes[0];
+    const result = await runAdd(optionsOf(known, smoke), say);
     return { result, files: { md: markdown(result) } };
   },
 };

@@ -7,6 +7,8 @@ export interface DaemonOptions {
   /** Addresses (pairs, in dual stack) that are free when the daemon is warm. */
   readonly free: number;
   readonly ipStack: "ipv4" | "dual";
+  /** Keys of `eni_conf`. */
+  readonly keys?: Readonly<Record<string, unknown>>;
   /** Further flags. */
   readonly args?: readonly string[];
 }
@@ -18,8 +20,8 @@ export async function startDaemon(
   node: LabNode,
   options: DaemonOptions,
 ): Promise<ProcessRecord> {
-  const { free, ipStack, args = [] } = options;
-  await installTerway(node, { ...terwaydConfig(lab.world, machine, { min: free, max: free }), ipStack });
+  const { free, ipStack, keys = {}, args = [] } = options;
+  await installTerway(node, { ...terwaydConfig(lab.world, machine, { min: free, max: free }), ipStack, extra: keys });
   const daemon = await startTerwayd(node, { args: ["--cool-down", String(coolDownSeconds), ...args] });
   await waitForConflist(node, daemon, 120_000);
   return daemon;

@@ -1,9 +1,11 @@
 import { median } from "../statistics.ts";
 import type { BenchPod, Contender } from "./contender.ts";
+import type { AddMode } from "./mode.ts";
 import type { Samples, Verb } from "./samples.ts";
 import type { Scene } from "./scene.ts";
 
 export interface AddOptions {
+  readonly mode: AddMode;
   /** Calls in one round at parallelism 1; a batch of more at once is as large as its parallelism. */
   readonly callsPerRound: number;
   readonly rounds: number;
@@ -13,6 +15,8 @@ export interface AddOptions {
   readonly manyPods: number;
   readonly renames: number;
   readonly churnCycles: number;
+  /** Pods of one step of the churn. */
+  readonly churnWidth: number;
 }
 
 /** Each contender in turn makes and removes the same pods, one round after the other, so that a slow minute of the machine hits all alike. */
@@ -79,18 +83,17 @@ export async function measureRenames(
   return { delThenAddMs, deviceGoneMs };
 }
 
-/** Pods of one step of the churn, and sets of namespaces that take turns: a runtime makes a new one for each sandbox, and never meets a device on its way out. */
-export const churn = { width: 50, sets: 4 };
+/** Sets of namespaces that take turns: a runtime makes a new one for each sandbox, and never meets a device on its way out. */
+export const churnSets = 4;
 
 /** Thousands of ADDs and DELs; the daemon's resident set after each thousand. */
-export async function measureChurn(scene: Scene, from: number, cycles: number): Promise<number[]> {
+export async function measureChurn(scene: Scene, from: number, cycles: number, width: number): Promise<number[]> {
   const [terway] = scene.contenders;
-  const { width, sets } = churn;
-  await scene.reserve(from + sets * width);
+  await scene.reserve(from + churnSets * width);
   const perThousand: number[] = [];
   let seen: number[] = [];
   for (let done = 0; done < cycles; done += width) {
-    const pods = podsFrom(scene, terway, from + ((done / width) % sets) * width, Math.min(width, cycles - done));
+    const pods = podsFrom(scene, terway, from + ((done / width) % churnSets) * width, Math.min(width, cycles - done));
     for (const verb of ["ADD", "DEL"] as const) await callAll(scene, terway, verb, 4, pods);
     seen.push(await scene.daemonRssMiB());
     if ((done + width) % 1000 === 0 || done + width >= cycles) {

@@ -37,7 +37,7 @@ export function markdown(result: AddResult): string {
       `(${times(row.ratioToFloor.p50Interval.low)}–${times(row.ratioToFloor.p50Interval.high)}) | ${times(row.ratioToFloor.p99)} | ` +
       `${times(row.ratioToPtp.p50)} | ${times(row.ratioToPtp.p99)} |`,
   );
-  return `# ADD and DEL
+  return `# ADD and DEL, mode ${result.options.mode}
 
 Measured ${machine.measuredAt} at ${machine.commit.slice(0, 12)}${machine.dirty ? " with local changes" : ""} on ${machine.cpus} × ${machine.cpu}, kernel ${machine.kernel}, Node ${machine.node}.
 

@@ -1,10 +1,12 @@
 import { describeMachine } from "../machine.ts";
-import { type AddOptions, callAll, churn, measureChurn, measureRenames, measureRounds, podsFrom, populate } from "./measure.ts";
+import { type AddOptions, callAll, churnSets, measureChurn, measureRenames, measureRounds, podsFrom, populate } from "./measure.ts";
+import type { AddMode } from "./mode.ts";
 import type { AddResult } from "./report.ts";
 import { ratio, Samples, slopeOfSecondHalf, summarize } from "./samples.ts";
 import { Scene } from "./scene.ts";
 
-export const fullOptions: AddOptions = {
+const fullOptions: AddOptions = {
+  mode: "policy_route",
   callsPerRound: 20,
   rounds: 15,
   parallels: [1, 16, 100],
@@ -12,10 +14,22 @@ export const fullOptions: AddOptions = {
   manyPods: 1000,
   renames: 30,
   churnCycles: 10_000,
+  churnWidth: 50,
+};
+
+/** An instance has few ENIs, and one that a pod had comes back and rests before the next pod gets it: fewer pods at a time. */
+const exclusiveOptions: Partial<AddOptions> = {
+  callsPerRound: 5,
+  parallels: [1, 8],
+  fewPods: 2,
+  manyPods: 16,
+  churnCycles: 1_000,
+  churnWidth: 4,
 };
 
 /** Enough to see that everything runs and that the result has its form; its figures say nothing. */
-export const smokeOptions: AddOptions = {
+const smokeOptions: AddOptions = {
+  mode: "policy_route",
   callsPerRound: 3,
   rounds: 2,
   parallels: [1, 4],
@@ -23,14 +37,20 @@ export const smokeOptions: AddOptions = {
   manyPods: 8,
   renames: 2,
   churnCycles: 50,
+  churnWidth: 10,
 };
+
+export function optionsOf(mode: AddMode, smoke: boolean): AddOptions {
+  if (smoke) return { ...smokeOptions, mode, ...(mode === "exclusive" ? { churnWidth: 4 } : {}) };
+  return { ...fullOptions, mode, ...(mode === "exclusive" ? exclusiveOptions : {}) };
+}
 
 /** Measures everything and removes what it made, also when it fails. */
 export async function runAdd(options: AddOptions, say: (line: string) => void): Promise<AddResult> {
   const widest = Math.max(options.callsPerRound, ...options.parallels);
   say("starting a machine of the lab, terwayd, the floor");
   // Enough that no call waits for an address that rests.
-  const scene = await Scene.create(options.manyPods + 3 * widest + 2 * churn.sets * churn.width);
+  const scene = await Scene.create(options.mode, options.manyPods + 3 * widest + 2 * churnSets * options.churnWidth);
   try {
     const rssMiBAtStart = await scene.daemonRssMiB();
     const samples = new Samples();
@@ -45,7 +65,7 @@ export async function runAdd(options: AddOptions, say: (line: string) => void): 
     say(`${options.renames} times DEL and ADD of one name`);
     const rename = await measureRenames(scene, options.fewPods, options.renames);
     say(`${options.churnCycles} ADDs and DELs`);
-    const rssMiBPerThousand = await measureChurn(scene, options.fewPods, options.churnCycles);
+    const rssMiBPerThousand = await measureChurn(scene, options.fewPods, options.churnCycles, options.churnWidth);
     say(`one at a time beside ${options.manyPods} pods`);
     await populate(scene, options.fewPods, options.manyPods);
     const many = { parallel: 1, calls: options.callsPerRound, rounds: options.rounds, podsPresent: options.manyPods };

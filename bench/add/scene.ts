@@ -4,6 +4,7 @@ import { Lab, type LabNode, type LabPlan, type ProcessRecord, repositoryRoot, sw
 import { type Driver, startDriver } from "../driver.ts";
 import { type BenchPod, type Contender, floorContender, ptpContender, terwayContender } from "./contender.ts";
 import { startDaemon } from "./daemon.ts";
+import { type AddMode, labelNode, modeKeys, requireMode } from "./mode.ts";
 
 const labId = "bench";
 
@@ -17,6 +18,9 @@ const plan: LabPlan = {
   delays: "instant",
   seed: 1,
 };
+
+/** ENIs of that instance type beside its primary one, which pods may have. */
+const exclusiveEnis = 30;
 
 export type Contenders = readonly [terway: Contender, floor: Contender, ptp: Contender];
 
@@ -37,13 +41,20 @@ export class Scene {
   }
 
   /** Resolves when the daemon holds so many free addresses. What an earlier run left behind goes first. */
-  static async create(freeAddresses: number): Promise<Scene> {
+  static async create(mode: AddMode, freeAddresses: number): Promise<Scene> {
     await sweep(labId);
     const lab = await Lab.create(labId, plan);
     const [machine] = lab.world.nodes;
     if (machine === undefined) throw new Error("the lab has no machine");
     const node = await lab.boot(machine);
-    const daemon = await startDaemon(lab, machine, node, { free: freeAddresses, ipStack: "ipv4" });
+    const daemon = await startDaemon(lab, machine, node, {
+      // In mode exclusive an address is an ENI.
+      free: Math.min(freeAddresses, mode === "exclusive" ? exclusiveEnis : Number.POSITIVE_INFINITY),
+      ipStack: "ipv4",
+      args: await labelNode(node, mode),
+      keys: modeKeys[mode],
+    });
+    await requireMode(node, mode);
     const floorSocket = await startFloor(node);
     const floorAddress = (index: number) => `10.222.${index >> 8}.${index & 255}`;
     const ptpData = join(node.sharedDirectory, "ptp");
@@ -83,10 +94,10 @@ export class Scene {
     return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024;
   }
 
-  /** Names of the links in the node's namespace. */
+  /** Names of the links in the node's namespace that are no ENIs: those come and go with the pool. */
   async links(): Promise<string[]> {
     const text = await readFile(`/proc/${this.#node.pid1.pid}/net/dev`, "utf8");
-    return text.split("\n").flatMap((line) => /^\s*([^:\s]+):/.exec(line)?.[1] ?? []);
+    return text.split("\n").flatMap((line) => /^\s*(?!eth\d)([^:\s]+):/.exec(line)?.[1] ?? []);
   }
 
   /** Removes everything; throws when something is left. */
