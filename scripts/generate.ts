@@ -7,16 +7,20 @@ import { dirname } from "node:path";
 import { customResourceDefinitionsTemplate } from "./generate-custom-resources.ts";
 import { eniConfPage } from "./generate-eni-conf.ts";
 import { errorsPage } from "./generate-errors.ts";
+import { eventsPage } from "./generate-events.ts";
 import { modesPage } from "./generate-modes.ts";
 import { ramPolicy, ramPolicyPage } from "./generate-ram-policy.ts";
+import { rbacPage } from "./generate-rbac.ts";
 import { simulatorPage } from "./generate-simulator.ts";
 
 const files: Readonly<Record<string, string>> = {
   "docs/reference/errors.md": errorsPage(),
+  "docs/reference/events.md": eventsPage(),
   "docs/reference/eni-conf.md": eniConfPage(),
   "docs/reference/modes.md": modesPage(),
   "docs/reference/ram-policy.md": ramPolicyPage(),
   "docs/reference/ram-policy.json": ramPolicy(),
+  "docs/reference/rbac.md": rbacPage(),
   "docs/reference/simulator.md": simulatorPage(),
   "helm/terway/templates/custom-resource-definitions.yaml": customResourceDefinitionsTemplate(),
 };

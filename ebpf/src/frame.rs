@@ -5,17 +5,14 @@ use terway_abi::{Address, Prefix};
 
 use crate::skb;
 
-/// Bytes of the link header.
-pub const ETHERNET: usize = 14;
+const ETHERNET: usize = 14;
 const TAG: usize = 4;
 
-/// Ethertype.
-pub const IPV4: u16 = 0x0800;
+const IPV4: u16 = 0x0800;
 const ARP: u16 = 0x0806;
 const VLAN: u16 = 0x8100;
 const PROVIDER_VLAN: u16 = 0x88a8;
-/// Ethertype.
-pub const IPV6: u16 = 0x86dd;
+const IPV6: u16 = 0x86dd;
 
 const ICMPV6: u8 = 58;
 const NEIGHBOUR_SOLICITATION: u8 = 135;
@@ -38,10 +35,8 @@ pub enum Tag {
 pub struct Frame {
     /// The tag, in the frame or beside it.
     pub tag: Tag,
-    /// What it carries.
-    pub ethertype: u16,
-    /// Where that begins.
-    pub payload: usize,
+    ethertype: u16,
+    payload: usize,
 }
 
 impl Frame {
@@ -144,19 +139,13 @@ impl Tag {
     }
 }
 
-/// Is it the ethertype of a VLAN tag?
 #[inline(always)]
-#[must_use]
-pub fn is_tag(ethertype: u16) -> bool {
+fn is_tag(ethertype: u16) -> bool {
     ethertype == VLAN || ethertype == PROVIDER_VLAN
 }
 
-/// Reads one.
-///
-/// # Errors
-/// The frame ends before it.
 #[inline(always)]
-pub fn ethertype(ctx: &TcContext, offset: usize) -> Result<u16, Truncated> {
+fn ethertype(ctx: &TcContext, offset: usize) -> Result<u16, Truncated> {
     ctx.load(offset).map(u16::from_be).map_err(|_| Truncated)
 }
 

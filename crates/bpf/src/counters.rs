@@ -24,7 +24,10 @@ impl Counters {
             .0
             .get(&(reason as u32), 0)
             .map_err(|error| Error::from_cause(format!("reading the map {}", map::COUNTERS), &error))?;
-        Ok(sum(each.iter()))
+        Ok(each.iter().fold(Count::default(), |sum, count| Count {
+            packets: sum.packets.wrapping_add(count.packets),
+            bytes: sum.bytes.wrapping_add(count.bytes),
+        }))
     }
 
     /// All reasons.
@@ -37,14 +40,6 @@ impl Counters {
             .map(|reason| Ok((reason, self.get(reason)?)))
             .collect()
     }
-}
-
-/// Over all processors.
-pub(crate) fn sum<'a>(each: impl Iterator<Item = &'a Count>) -> Count {
-    each.fold(Count::default(), |sum, count| Count {
-        packets: sum.packets.wrapping_add(count.packets),
-        bytes: sum.bytes.wrapping_add(count.bytes),
-    })
 }
 
 impl fmt::Debug for Counters {

@@ -35,6 +35,8 @@ export interface StartOptions {
   readonly readyMs?: number;
   /** Resolve as soon as the process runs; the test looks itself. */
   readonly unawaited?: boolean;
+  /** An API server instead of files, for objects and configuration. */
+  readonly kubeconfig?: string;
 }
 
 /** One terwayd process. */
@@ -132,10 +134,19 @@ export class TestNode {
     const { directory } = this;
     const argv = inNetNamespace(this.machine.netns, [
       join(repositoryRoot, "dist/terwayd"),
-      ...["--config", join(directory, "eni/eni_conf"), "--cni-conf", join(directory, "eni/10-terway.conf")],
+      ...(options.kubeconfig === undefined
+        ? [
+            "--config",
+            join(directory, "eni/eni_conf"),
+            "--cni-conf",
+            join(directory, "eni/10-terway.conf"),
+            "--objects",
+            join(directory, "objects"),
+          ]
+        : ["--kubeconfig", options.kubeconfig]),
       ...["--cni-conf-dir", join(directory, "net.d"), "--run-dir", join(directory, "run"), "--state-dir", join(directory, "state")],
       ...["--bpffs", join(directory, "bpf")],
-      ...["--objects", join(directory, "objects"), "--node-name", this.id, "--cool-down", "1", ...(options.args ?? [])],
+      ...["--node-name", this.id, "--cool-down", "1", ...(options.args ?? [])],
     ]);
     const env = {
       ...process.env,

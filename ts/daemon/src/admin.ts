@@ -30,6 +30,8 @@ export interface AdminSources {
   /** Undefined until it is made. */
   choice(): ModeChoice | undefined;
   symmetricRouting(): string;
+  /** Changed keys that wait for a restart. */
+  pending(): readonly string[];
 }
 
 type Entries = { key: string; value: string }[];
@@ -218,6 +220,7 @@ function resourcesOf(sources: AdminSources): Resource[] {
           leases: node.pool.leases().length,
           own_security_groups: node.pool.leases().filter((lease) => readAttachment(lease)?.ownGroups === true).length,
           under_way: node.flight.size,
+          pending_restart: sources.pending().length === 0 ? undefined : sources.pending().join(", "),
         }),
         ...fallbacks.map(({ wanted, used, reason }) => ({ key: `fallback ${wanted}`, value: `${used}: ${reason}` })),
         ...errors.map((issue) => ({ key: `configuration ${issue.path}`, value: issue.message })),

@@ -2,12 +2,14 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { openMetadata } from "@terway/cloud";
 import { openDatapath } from "@terway/datapath";
-import { type AddressPool, type Clock, type CniConf, type EniConf, formatIssue, type Random, refuseKernel } from "@terway/model";
+import { type AddressPool, type Clock, type Cloud, type Random, refuseKernel } from "@terway/model";
 import { adminRoutes } from "./admin.ts";
 import { Background } from "./background.ts";
-import { nodes } from "./cluster/kinds.ts";
 import { openCluster } from "./cluster/open-cluster.ts";
-import { watchConfigFile } from "./config-file.ts";
+import type { Configuration } from "./config/configuration.ts";
+import { InForce } from "./config/in-force.ts";
+import { openConfigSource } from "./config/open-config-source.ts";
+import { wrongVSwitches } from "./config/v-switch-check.ts";
 import { openDebugSocket } from "./debug-socket.ts";
 import { EventLog } from "./events.ts";
 import { openFailpoint } from "./failpoint.ts";
@@ -21,15 +23,20 @@ import type { InstanceLink } from "./instance-link.ts";
 import { probeOnce } from "./kernel-probe.ts";
 import type { Logger } from "./log.ts";
 import { Metrics } from "./metrics.ts";
-import { serveMetrics } from "./metrics-listener.ts";
 import { chooseModes, type ModeChoice, rememberedModes, virtualTypeName } from "./mode-choice.ts";
 import type { Node } from "./node.ts";
 import { openNodePool } from "./open-pool.ts";
+import { OwnNode } from "./own-node.ts";
 import { Pods } from "./pods.ts";
 import { dormantPoolConfig } from "./pool-config.ts";
-import { publishWhenWarm } from "./publish.ts";
+import { type PublishOptions, publish, publishWhenWarm } from "./publish.ts";
+import { reconcileAll } from "./reconcile.ts";
 import { readBootId, recover, writeBootId } from "./recover.ts";
 import { watchRepairs } from "./repairs.ts";
+import { ApiEvents } from "./report/api-events.ts";
+import { capacityAnnotations } from "./report/node-capacity.ts";
+import { nodeConditions } from "./report/node-conditions.ts";
+import { type Reports, startReports } from "./report/reports.ts";
 import { CniServer } from "./server.ts";
 import { SingleFlight } from "./single-flight.ts";
 import { publishSocket } from "./socket.ts";
@@ -42,10 +49,6 @@ import { Uplink } from "./uplink.ts";
 
 export interface DaemonOptions {
   readonly flags: Flags;
-  /** As first read, and its text, from which changes are told. */
-  readonly config: { readonly conf: EniConf; readonly text: string };
-  /** `10-terway.conf`, or our part of `10-terway.conflist`. */
-  readonly cniConf: CniConf;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -56,6 +59,7 @@ export interface DaemonOptions {
 
 const drainMs = 5_000;
 const closeDatapathMs = 1_000;
+const flushEventsMs = 1_000;
 
 /**
  * Runs the daemon until `stop` is aborted. Order of start: lock, journal, kernel, tombstones, socket; then the cloud, which pods that run do not need.
@@ -66,19 +70,37 @@ export async function runDaemon(options: DaemonOptions, stop: AbortSignal): Prom
   await mkdir(flags.runDir, { recursive: true, mode: 0o700 });
   await mkdir(flags.stateDir, { recursive: true, mode: 0o700 });
   const metrics = new Metrics();
-  const events = new EventLog(clock, log);
+  const cluster = await openCluster(flags.cluster, { clock, random, log });
+  const ownNode = new OwnNode(cluster, flags.nodeName, flags.stateDir, clock);
+  const pods = new Pods({ cluster, nodeName: flags.nodeName, clock, log });
+  const { client } = cluster;
+  const apiEvents =
+    client === undefined
+      ? undefined
+      : new ApiEvents({ client, clock, log, pods, nodeName: flags.nodeName, nodeUid: () => ownNode.object?.metadata.uid });
+  const events = new EventLog(clock, log, apiEvents === undefined ? {} : { further: apiEvents });
+  const onBrokenConfig = (problems: readonly string[]) => {
+    for (const problem of problems) log.error(problem);
+    events.emit("ConfigError", { kind: "Node" }, `the configuration is not used: ${problems.join("; ")}`);
+  };
+  const configSource = openConfigSource({ flags, cluster, ownNode, clock, log, onBroken: onBrokenConfig });
+  const configuration = await configSource.first(stop);
+  if (configuration === undefined) return;
+  const inForce = new InForce(configuration);
+  for (const warning of configuration.warnings) log.warn(warning);
+  const followLogLevel = () => {
+    if (flags.logLevel === undefined) log.level = inForce.conf.logLevel ?? "info";
+  };
+  followLogLevel();
   const failpoint = openFailpoint(flags.failpoint, options.kill);
   const bootId = await readBootId(flags.stateDir);
   const background = new Background(stop);
-  let conf = options.config.conf;
 
   const datapath = openDatapath({ bpffs: flags.bpffs });
   const tooOld = refuseKernel(datapath.status().kernelRelease);
   if (tooOld !== undefined) throw new Error(tooOld);
-  const cluster = await openCluster(flags.cluster, { clock, random, log });
-  const pods = new Pods({ cluster, nodeName: flags.nodeName, clock, log });
   const wasExclusive = (await rememberedModes(flags.stateDir))?.node === "exclusive";
-  let poolConfig = dormantPoolConfig(conf, flags.coolDownMs, wasExclusive);
+  let poolConfig = dormantPoolConfig(inForce.conf, flags.coolDownMs, wasExclusive);
   const uplink = new Uplink(datapath, log, flags.ruleForm);
   await uplink.refresh();
   const metadata = openMetadata({
@@ -95,6 +117,9 @@ export async function runDaemon(options: DaemonOptions, stop: AbortSignal): Prom
   let choice: ModeChoice | undefined;
   let symmetricRouting = "not switched yet";
   let published = false;
+  let publishing: Omit<PublishOptions, "settled" | "signal"> | undefined;
+  let cloud: Cloud | undefined;
+  let reports: Reports | undefined;
   let metadataFailure = "the instance metadata has not answered yet";
   const startedMs = clock.wallMs();
   const unopened = new UnopenedPool(() => ({
@@ -116,13 +141,14 @@ export async function runDaemon(options: DaemonOptions, stop: AbortSignal): Prom
     network: () => ({
       ...uplink.network(),
       securityGroupIds: poolConfig.securityGroupIds,
-      localDeliveryAcrossSecurityGroups: conf.localDeliveryAcrossSecurityGroups,
-      serviceCidrs: conf.serviceCidrs,
-      extraRoutes: conf.extraRoutes,
+      localDeliveryAcrossSecurityGroups: inForce.conf.localDeliveryAcrossSecurityGroups,
+      serviceCidrs: inForce.conf.serviceCidrs,
+      extraRoutes: inForce.conf.extraRoutes,
     }),
     modes: () => choice?.modes,
     enis: (signal) => metadata.enis(signal),
     unready: () => (link === undefined ? metadataFailure : link.unready()),
+    allocated: (lease) => reports?.allocated(lease),
     failpoint,
   };
   metrics.observe(
@@ -136,33 +162,35 @@ export async function runDaemon(options: DaemonOptions, stop: AbortSignal): Prom
   const openNode = async (facts: InstanceFacts) => {
     const opened = await openNodePool(facts, {
       ...{ flags, clock, random, log, metrics, events, metadata, datapath, failpoint, bootId: bootId.current },
-      conf: () => conf,
+      conf: () => inForce.conf,
       poolConfig: () => poolConfig,
       onPoolConfig: (config) => {
         poolConfig = config;
       },
     });
     pool = opened.pool;
+    cloud = opened.cloud;
     const { problems, ...counts } = await recover(node, bootId);
     await writeBootId(flags.stateDir);
     for (const problem of problems) log.warn(problem);
     log.info(counts, "recovered");
     await tombstones.start();
-    const { stateDir, cniConf, cniConfDir } = flags;
+    const { stateDir, cniConfDir } = flags;
     const decided = await chooseModes({
-      ...{ stateDir, eniConf: conf, cniConf: options.cniConf, log, events },
-      labels: (await cluster.read(nodes, undefined, flags.nodeName))?.metadata.labels ?? {},
+      ...{ stateDir, eniConf: inForce.conf, cniConf: inForce.started.cniConf, log, events },
+      labels: await ownNode.labels(),
       kernel: await probeOnce(datapath, stateDir, bootId.current),
       leases: node.pool.leases(),
     });
     choice = decided;
-    const virtualType = virtualTypeName(decided.modes);
+    publishing = { node, source: () => inForce.conflist, cniConfDir, virtualType: virtualTypeName(decided.modes) };
+    const toPublish = publishing;
     const newLink = opened.openLink(decided.modes.node === "exclusive");
     link = newLink;
     const { settled } = newLink;
     background.run("the link to the cloud", (signal) => newLink.run(signal));
     background.run("the conflist", async (signal) => {
-      published = await publishWhenWarm({ node, cniConf, cniConfDir, virtualType, settled, signal });
+      published = await publishWhenWarm({ ...toPublish, settled, signal });
     });
   };
 
@@ -186,27 +214,22 @@ export async function runDaemon(options: DaemonOptions, stop: AbortSignal): Prom
     facts: () => link?.facts,
     choice: () => choice,
     symmetricRouting: () => symmetricRouting,
+    pending: () => inForce.pending,
   });
-  const unready = () => {
+  healthRoutes(server.app, metrics.registry, () => {
     if (stop.aborted) return "stopping";
     return node.unready() ?? (published ? undefined : "the pool is not warm yet");
-  };
-  healthRoutes(server.app, metrics.registry, unready);
+  });
   const socket = join(flags.runDir, "terway.socket");
   await publishSocket(socket, options.processId, (path) => server.app.listen({ path }));
   const debug = await openDebugSocket(join(flags.runDir, "eni_debug.socket"), options.processId, metrics.registry);
   log.info({ socket, leases: node.pool.leases().length }, "listening");
 
-  const { metricsListen } = flags;
-  if (metricsListen !== undefined) {
-    const { registry } = metrics;
-    background.run("the metrics", (signal) => serveMetrics({ listen: metricsListen, registry, unready, clock, random, log, signal }));
-  }
   watchRepairs(node);
   background.run("symmetric routing", (signal) =>
     switchSymmetricRouting({
       ...{ datapath, clock, log, events, signal },
-      wanted: options.cniConf.symmetricRouting,
+      wanted: inForce.started.cniConf.symmetricRouting,
       onState: (state) => {
         symmetricRouting = state;
       },
@@ -214,23 +237,49 @@ export async function runDaemon(options: DaemonOptions, stop: AbortSignal): Prom
   );
   background.run("the sweep", (signal) => sweep(node, signal));
   background.run("the watch over the node's interface", (signal) => uplink.watch(clock, signal));
-  background.run("the watch over the configuration", (signal) =>
-    watchConfigFile(flags.config, options.config.text, {
-      ...{ clock, log, signal },
-      onChange: (changed, warnings) => {
-        for (const issue of warnings) log.warn({ path: issue.path, code: issue.code }, formatIssue(issue));
-        // Pods hold addresses of the families they were started with; a change of them comes with the next start.
-        conf = { ...changed, ipv4: conf.ipv4, ipv6: conf.ipv6 };
-        if (flags.logLevel === undefined && changed.logLevel !== undefined) log.level = changed.logLevel;
-        log.info("configuration changed");
-        link?.reconfigure();
+  const onChangedConfig = async (changed: Configuration, signal: AbortSignal) => {
+    const wrong = cloud && link && (await wrongVSwitches(cloud, link.facts.identity.zoneId, inForce.conf, changed.conf, signal));
+    if (wrong !== undefined && wrong.length > 0) return onBrokenConfig(wrong);
+    for (const warning of changed.warnings) log.warn(warning);
+    const waits = inForce.take(changed);
+    if (waits.length > 0)
+      events.emit("ConfigError", { kind: "Node" }, `${waits.join(", ")}: the change waits until terwayd is started again`);
+    followLogLevel();
+    log.info({ pending: inForce.pending }, "configuration changed");
+    link?.reconfigure();
+    if (published && publishing !== undefined) await publish(publishing);
+  };
+  background.run("the watch over the configuration", (signal) => {
+    const inOrder = new SingleFlight();
+    let number = 0;
+    return configSource.follow(
+      {
+        onChange: (changed) => {
+          number++;
+          inOrder
+            .run("change", String(number), () => onChangedConfig(changed, signal))
+            .catch((error: unknown) => {
+              log.error({ err: error }, "the changed configuration is not in force");
+            });
+        },
+        onBroken: onBrokenConfig,
       },
-      onBroken: (problems) => {
-        for (const problem of problems) log.error(problem);
-        events.emit("ConfigError", { kind: "Node" }, `the changed configuration is not used: ${problems.join("; ")}`);
+      signal,
+    );
+  });
+  if (client !== undefined) {
+    reports = startReports({
+      ...{ client, clock, random, log, events, background, ownNode, pods },
+      leases: () => node.pool.leases(),
+      patchPodIps: () => inForce.conf.patchPodIps,
+      conditions: () => nodeConditions(node.pool.view(), published),
+      capacity: () => {
+        const limits = link?.facts.limits;
+        return limits && choice && capacityAnnotations(poolConfig, limits, choice.modes.trunk);
       },
-    }),
-  );
+      reconcile: () => reconcileAll(node),
+    });
+  }
   if (identity === undefined) {
     background.run("the instance metadata", async (signal) => {
       const onFailure = (message: string) => {
@@ -249,6 +298,8 @@ export async function runDaemon(options: DaemonOptions, stop: AbortSignal): Prom
     await server.drain(clock, drainMs);
     await new Promise((resolve) => debug.close(resolve));
     await tombstones.stop();
+    await reports?.stop();
+    if (apiEvents !== undefined) await Promise.race([apiEvents.flush(), clock.sleep(flushEventsMs)]);
     await cluster.close();
     await node.pool.close();
     await datapath.close(closeDatapathMs);

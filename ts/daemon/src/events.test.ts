@@ -7,7 +7,7 @@ test("keeps the newest, bounded, and counts what repeats in a row (I15)", async 
   const clock = new FakeClock();
   const lines: string[] = [];
   const log = pino({ level: "info" }, { write: (line: string) => void lines.push(line) });
-  const events = new EventLog(clock, log, 3);
+  const events = new EventLog(clock, log, { limit: 3 });
   for (let i = 0; i < 20; i++) events.emit("AllocIPFailed", { kind: "Node" }, "the same");
   expect(events.recent()).toMatchObject([{ count: 20, type: "Warning" }]);
   expect(lines).toHaveLength(1);

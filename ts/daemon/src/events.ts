@@ -11,21 +11,24 @@ export interface RecordedEvent {
   readonly count: number;
 }
 
-/** Keeps the last events for `terway-cli` and writes warnings to the log. A sink for the Kubernetes API comes beside it, not instead. */
+/** Keeps the last events for `terway-cli`, writes warnings to the log, and hands each one on. */
 export class EventLog implements EventSink {
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #limit: number;
+  readonly #further: EventSink | undefined;
   #ring: RecordedEvent[] = [];
 
-  constructor(clock: Clock, log: Logger, limit = 256) {
+  constructor(clock: Clock, log: Logger, { limit = 256, further }: { readonly limit?: number; readonly further?: EventSink } = {}) {
     this.#clock = clock;
     this.#log = log;
     this.#limit = limit;
+    this.#further = further;
   }
 
   emit(reason: EventReason, subject: EventSubject, message: string): void {
     const { type } = eventReasons[reason];
+    this.#further?.emit(reason, subject, message);
     const last = this.#ring.at(-1);
     if (last?.reason === reason && last.message === message) {
       this.#ring[this.#ring.length - 1] = { ...last, atMs: this.#clock.wallMs(), count: last.count + 1 };

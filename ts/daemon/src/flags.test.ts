@@ -5,7 +5,7 @@ test("defaults are Terway's places", () => {
   expect(readFlags([], { NODE_NAME: "node-1" })).toMatchObject({
     kind: "run",
     flags: {
-      config: "/etc/eni/eni_conf",
+      files: { config: "/etc/eni/eni_conf", cniConf: "/etc/eni/10-terway.conf" },
       runDir: "/var/run/eni",
       stateDir: "/var/lib/cni/terway",
       bpffs: "/sys/fs/bpf",
@@ -32,20 +32,6 @@ test("all problems at once", () => {
   expect(readFlags(["--nope"], {})).toMatchObject({ kind: "error" });
 });
 
-test.each([
-  [":15432", { host: "", port: 15432 }],
-  ["127.0.0.1:80", { host: "127.0.0.1", port: 80 }],
-  ["[::1]:15432", { host: "::1", port: 15432 }],
-  ["15432", undefined],
-  [":0", undefined],
-  ["::1:80", undefined],
-  [":70000", undefined],
-])("--metrics-listen %s", (text, expected) => {
-  const result = readFlags([`--metrics-listen=${text}`], {});
-  expect(result.kind === "run" ? result.flags.metricsListen : undefined).toEqual(expected);
-  expect(result.kind).toBe(expected === undefined ? "error" : "run");
-});
-
 test("Kubernetes objects: a directory wins over the pod's own API server, a kubeconfig needs the node's name, one place is enough", () => {
   const pod = { KUBERNETES_SERVICE_HOST: "10.0.0.1", NODE_NAME: "node-1" };
   const place = (args: string[], env: Record<string, string>) => {
@@ -56,6 +42,8 @@ test("Kubernetes objects: a directory wins over the pod's own API server, a kube
   expect(place([], { KUBERNETES_SERVICE_HOST: "10.0.0.1" })).toBeUndefined();
   expect(place(["--objects", "/objects"], pod)).toEqual({ directory: "/objects" });
   expect(place(["--kubeconfig", "/config"], pod)).toEqual({ kubeconfig: "/config" });
+  expect(readFlags([], pod)).not.toHaveProperty("flags.files");
+  expect(readFlags(["--config", "/eni_conf"], pod)).toMatchObject({ flags: { files: { config: "/eni_conf" } } });
   expect(place(["--kubeconfig", "/config"], {})).toMatchObject({ problems: [expect.stringContaining("NODE_NAME")] });
   expect(place(["--kubeconfig", "/config", "--objects", "/objects"], pod)).toMatchObject({ kind: "error" });
 });

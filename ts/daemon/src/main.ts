@@ -1,6 +1,5 @@
 import { systemClock, systemRandom } from "@terway/model";
-import { describeProblems, readConfigFile } from "./config-file.ts";
-import { readConflistSource, renderConflist } from "./conflist.ts";
+import { WrongConfiguration } from "./config/config-file.ts";
 import { runDaemon } from "./daemon.ts";
 import { helpText, readFlags } from "./flags.ts";
 import { InstanceChanged } from "./identity.ts";
@@ -22,19 +21,8 @@ async function main(): Promise<never> {
   if (parsed.kind === "error") refuse(parsed.problems);
   const { flags } = parsed;
 
-  const read = await readConfigFile(flags.config).catch((error: unknown) =>
-    refuse([`${flags.config}: ${error instanceof Error ? error.message : String(error)}`]),
-  );
-  const warnings = describeProblems(flags.config, read.result.warnings);
-  if (!read.result.ok) refuse([...describeProblems(flags.config, read.result.errors), ...warnings.map((line) => `warning: ${line}`)]);
-  const conf = read.result.config;
-  // Read again when it is published; what is wrong with it now shall stop the start, not a node that serves.
-  const conflist = renderConflist(await readConflistSource(flags.cniConf));
-  if (!conflist.ok) refuse(conflist.problems);
-
-  const { log, flush } = openLog(flags.logLevel ?? conf.logLevel ?? "info", flags.nodeName);
+  const { log, flush } = openLog(flags.logLevel ?? "info", flags.nodeName);
   process.on("exit", flush);
-  for (const warning of warnings) log.warn(warning);
 
   const stop = new AbortController();
   // A second signal does not hurry: what is under way is bounded by the drain.
@@ -44,8 +32,6 @@ async function main(): Promise<never> {
     await runDaemon(
       {
         flags,
-        config: { conf, text: read.text },
-        cniConf: conflist.config,
         clock: systemClock,
         random: systemRandom,
         log,
@@ -56,6 +42,7 @@ async function main(): Promise<never> {
     );
     process.exit(0);
   } catch (error) {
+    if (error instanceof WrongConfiguration) refuse(error.problems);
     const wait = error instanceof InstanceChanged ? "; it starts again for this instance" : "";
     log.fatal({ err: error }, `terwayd ends${wait}: ${error instanceof Error ? error.message : String(error)}`);
     process.exit(exitStatus.failed);

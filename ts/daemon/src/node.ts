@@ -1,4 +1,4 @@
-import type { Clock, Datapath, EventSink, MetadataEni, NodeModes } from "@terway/model";
+import type { Clock, Datapath, EventSink, Lease, MetadataEni, NodeModes } from "@terway/model";
 import type { NodeNetwork } from "./attachment.ts";
 import type { Deadline } from "./deadline.ts";
 import type { Holdings } from "./holdings.ts";
@@ -28,6 +28,8 @@ export interface Node {
   enis(signal: AbortSignal): Promise<readonly MetadataEni[]>;
   /** Why addresses cannot be managed at all yet, as a complete sentence: the instance or its limits are unknown. */
   unready(): string | undefined;
+  /** A sandbox has addresses of its own; told before the kernel has them. Never throws and never waits. */
+  allocated(lease: Lease): void;
   /** Test hook: kills the process when the environment names this step. */
   failpoint(step: DaemonStep): void;
 }

@@ -1,6 +1,6 @@
 import { openCloud, openCredentials } from "@terway/cloud";
 import { openPool } from "@terway/ipam";
-import type { AddressPool, Clock, Datapath, EniConf, EventSink, Metadata, PoolConfig, Random } from "@terway/model";
+import type { AddressPool, Clock, Cloud, Datapath, EniConf, EventSink, Metadata, PoolConfig, Random } from "@terway/model";
 import type { Failpoint } from "./failpoint.ts";
 import type { Flags } from "./flags.ts";
 import { type InstanceFacts, writeFacts } from "./instance.ts";
@@ -33,7 +33,7 @@ const lockWaitMs = 30_000;
 export async function openNodePool(
   facts: InstanceFacts,
   parts: NodePoolParts,
-): Promise<{ pool: AddressPool; openLink: (exclusive: boolean) => InstanceLink }> {
+): Promise<{ pool: AddressPool; cloud: Cloud; openLink: (exclusive: boolean) => InstanceLink }> {
   const { flags, clock, random, log, metrics, events, metadata, datapath, failpoint, conf } = parts;
   const { ecs, vpc } = flags.endpoints;
   const credentials = openCredentials({
@@ -91,5 +91,5 @@ export async function openNodePool(
         pool.sync().catch((error: unknown) => log.warn({ err: error }, "the cloud cannot be compared with"));
       },
     });
-  return { pool, openLink };
+  return { pool, cloud, openLink };
 }

@@ -163,7 +163,7 @@ const messageOf = (error: unknown) => (error instanceof Error ? error.message : 
 
 /** No namespace of Kubernetes can clash with a pod of this one and a container id for a name. */
 const bareNamespace = "cni";
-const isOfKubernetes = ({ namespace }: PodIdentity) => namespace !== bareNamespace;
+export const isOfKubernetes = ({ namespace }: Pick<PodIdentity, "namespace">) => namespace !== bareNamespace;
 
 /** `K=V;K=V` as the specification writes it. Unknown keys are for others. Throws code 4 naming what cannot be read. */
 export function parseCniArgs(text: string): ReadonlyMap<string, string> {

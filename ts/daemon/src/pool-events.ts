@@ -2,6 +2,8 @@ import { cloudErrorEntry, type EventSink, type PoolEvent } from "@terway/model";
 import type { Logger } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 
+const wrongNames: ReadonlySet<string> = new Set(["vswitch_unknown", "security_group_unknown"]);
+
 /** What the pool reports, told to operators: a line in the log, an event, a metric. The pool tells a lasting problem once. */
 export function poolEventSink(log: Logger, events: EventSink, metrics: Metrics): (event: PoolEvent) => void {
   const node = { kind: "Node" } as const;
@@ -10,7 +12,9 @@ export function poolEventSink(log: Logger, events: EventSink, metrics: Metrics):
       case "problem": {
         const { class: kind, code, message, resource } = event.problem;
         log.warn({ code, class: kind, resource, name: cloudErrorEntry(code)?.id }, message);
-        events.emit(kind === "quota" || kind === "exhausted" ? "CreateENIFailed" : "SyncOpenAPIFailed", node, message);
+        // Names in eni_conf that the cloud does not know.
+        if (wrongNames.has(cloudErrorEntry(code)?.id ?? "")) events.emit("ConfigError", node, `eni_conf: ${message}`);
+        else events.emit(kind === "quota" || kind === "exhausted" ? "CreateENIFailed" : "SyncOpenAPIFailed", node, message);
         return;
       }
       case "recovered":

@@ -52,6 +52,17 @@ export function mergePatch(client: KubeClient, ref: ObjectRef, patch: object, fi
   });
 }
 
+/** Strategic merge patch: of lists with a key, such as a node's conditions, only the items named are changed. Not for custom resources. */
+export function strategicMergePatch(client: KubeClient, ref: ObjectRef, patch: object, fieldManager: string): Promise<unknown> {
+  return client.call({
+    method: "PATCH",
+    path: refPath(ref),
+    query: { fieldManager },
+    contentType: "application/strategic-merge-patch+json",
+    body: patch,
+  });
+}
+
 /** Undefined when there is no such object. */
 export async function read(client: KubeClient, ref: ObjectRef, signal?: AbortSignal): Promise<unknown> {
   try {

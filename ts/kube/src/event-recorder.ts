@@ -59,14 +59,15 @@ export class EventRecorder {
     return this.#suppressed;
   }
 
-  record(subject: EventSubject, type: "Normal" | "Warning", reason: string, message: string): void {
+  /** `action`: what was tried when it happened, for machines. */
+  record(subject: EventSubject, type: "Normal" | "Warning", reason: string, message: string, action?: string): void {
     const object = [subject.kind, subject.namespace, subject.name, subject.uid].join("/");
     if (!this.#spend(object)) {
       this.#suppressed += 1;
       return;
     }
     this.#tail = this.#tail
-      .then(() => this.#write(subject, type, reason, message))
+      .then(() => this.#write(subject, type, reason, message, action))
       .catch((error: unknown) => this.#options.onTrouble?.(error));
   }
 
@@ -86,7 +87,7 @@ export class EventRecorder {
     return true;
   }
 
-  async #write(subject: EventSubject, type: string, reason: string, message: string): Promise<void> {
+  async #write(subject: EventSubject, type: string, reason: string, message: string, action: string | undefined): Promise<void> {
     const { client, clock, component, host } = this.#options;
     const key = [subject.kind, subject.namespace, subject.name, subject.uid, type, reason, message].join("\n");
     const now = new Date(clock.wallMs()).toISOString().replace(/\.\d+Z$/, "Z");
@@ -113,6 +114,7 @@ export class EventRecorder {
         involvedObject: subject,
         type,
         reason,
+        ...(action === undefined ? {} : { action }),
         // The API server refuses more.
         message: message.slice(0, 1024),
         count: 1,

@@ -1,5 +1,5 @@
 export { ApiError, TransportError } from "./api-error.ts";
-export { apply, mergePatch, type ObjectRef, read } from "./apply.ts";
+export { apply, mergePatch, type ObjectRef, read, strategicMergePatch } from "./apply.ts";
 export { type ClientSource, clientOf, type KubeClient, type KubeRequest, type KubeStream, openClient } from "./client.ts";
 export { type Condition, setCondition, withFinalizer } from "./condition.ts";
 export { EventRecorder, type EventRecorderOptions, type EventSubject } from "./event-recorder.ts";

@@ -218,8 +218,9 @@ export const eniConfFileSchema = z.object({
   kube_client_burst: key(count, { type: "integer ≥ 0", status: "planned", meaning: "Burst of requests to the API server." }),
   enable_patch_pod_ips: key(flag, {
     type: "boolean",
-    status: "planned",
-    meaning: "Addresses are written to pod annotation `k8s.aliyun.com/pod-ips`.",
+    status: "active",
+    meaning:
+      "Addresses are written to pod annotation `k8s.aliyun.com/pod-ips` as soon as they are the pod's (`true` when absent). Needs an API server.",
   }),
   enable_ip_prefix: key(flag, { type: "boolean", status: "planned", meaning: "Prefixes (/28, /80) instead of single addresses." }),
   ipv4_prefix_count: key(count, { type: "integer ≥ 0", status: "planned", meaning: "IPv4 prefixes of the node." }),

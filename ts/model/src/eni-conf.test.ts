@@ -96,6 +96,7 @@ describe("defaults", () => {
     expect(warnings).toEqual([]);
     expect(config).toEqual({
       serviceCidrs: [],
+      patchPodIps: true,
       vSwitches: {},
       vSwitchSelectionPolicy: "random",
       securityGroupIds: [],

@@ -41,6 +41,8 @@ export interface EniConf {
   readonly rateLimits: Readonly<Record<string, number>>;
   /** Absent: as the environment says. */
   readonly logLevel?: "trace" | "debug" | "info" | "warn" | "error";
+  /** Addresses are written to the pod's annotation. */
+  readonly patchPodIps: boolean;
   /** Pods of one node reach each other inside it whatever groups their ENIs carry. */
   readonly localDeliveryAcrossSecurityGroups: boolean;
   /** How pods are connected, as far as this file says. */
@@ -187,6 +189,7 @@ function normalize(file: EniConfFile): EniConf {
     ipPoolSyncPeriodMs: parseGoDuration(file.ip_pool_sync_period ?? "") ?? 120_000,
     rateLimits: file.rate_limit ?? {},
     ...(file.log_level ? { logLevel: file.log_level } : {}),
+    patchPodIps: file.enable_patch_pod_ips ?? true,
     localDeliveryAcrossSecurityGroups: file.local_delivery_across_security_groups ?? false,
     modeKeys: modeKeys(file),
     extraRoutes: (file.extra_routes ?? []).flatMap(({ dst }) => canonicalCidr(dst) ?? []),

@@ -75,7 +75,7 @@ export function modeKeys(file: ModeKeysFile): ModeKeys {
 }
 
 /** As people write them. */
-const names: Readonly<Record<keyof ModeKeys, string>> = {
+export const modeKeyNames: Readonly<Record<keyof ModeKeys, string>> = {
   virtualType: "eniip_virtual_type",
   ebpf: "enable_ebpf",
   datapathV2: "enable_datapath_v2",
@@ -86,7 +86,7 @@ const names: Readonly<Record<keyof ModeKeys, string>> = {
 
 /** Key by key: `10-terway.conf` wins, and every disagreement is told. */
 export function mergeModeKeys(eniConf: ModeKeys, cniConf: ModeKeys): { readonly keys: ModeKeys; readonly errors: readonly ConfigIssue[] } {
-  const errors = Object.entries(names).flatMap(([field, path]): ConfigIssue[] => {
+  const errors = Object.entries(modeKeyNames).flatMap(([field, path]): ConfigIssue[] => {
     // Object.entries forgets the type of the names.
     const [theirs, ours] = [eniConf[field as keyof ModeKeys], cniConf[field as keyof ModeKeys]];
     if (theirs === undefined || ours === undefined || theirs === ours) return [];

@@ -6,7 +6,7 @@ import { type GivenInterface, planPodEni } from "../pod-eni-plan.ts";
 import { datapathRefusal } from "../refusal.ts";
 import { release } from "../release.ts";
 import { shapingOf } from "../wishes.ts";
-import type { Attached } from "./attached.ts";
+import type { Attached } from "./add.ts";
 
 const metadataTimeoutMs = 3_000;
 
@@ -101,6 +101,7 @@ async function hold(
   };
   const lease = { ...bare, payload: buildAttachment(bare, node.network(), choiceOf(node, call, one, multiNetwork, wishes)) };
   await node.pool.take(owner, lease);
+  node.allocated(lease);
   node.failpoint("add.allocated");
   return { lease, fresh: true };
 }

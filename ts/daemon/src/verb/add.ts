@@ -1,6 +1,7 @@
 import { access } from "node:fs/promises";
 import {
   type Attachment,
+  type AttachResult,
   cniCode,
   type Lease,
   type PodEni,
@@ -18,7 +19,12 @@ import { release } from "../release.ts";
 import { buildResult, type CniResult } from "../result.ts";
 import { shapingOf } from "../wishes.ts";
 import { attachAgain, attachGiven } from "./add-given.ts";
-import type { Attached } from "./attached.ts";
+
+/** One interface, as it was wanted and as the kernel made it. */
+export interface Attached {
+  readonly attachment: Attachment;
+  readonly kernel: AttachResult;
+}
 
 /** One interface for one sandbox. The same call again, also at the same instant, gets the same result and no second address (I8). */
 export async function add(node: Node, call: ContainerCall): Promise<CniResult> {
@@ -78,6 +84,7 @@ async function attach(node: Node, call: ContainerCall, sandbox: Sandbox, pod: Po
   });
   if (!allocated.ok) throw allocationRefusal(allocated.failure, node.unready());
   const { lease } = allocated;
+  node.allocated(lease);
   node.failpoint("add.allocated");
   const leased = node.clock.monotonicMs();
   const attachment = readAttachment(lease) ?? attachmentFor(node, call, lease, wishes);

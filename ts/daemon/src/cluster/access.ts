@@ -1,0 +1,41 @@
+/** One thing that terwayd does at the API server. The chart's roles grant this and no more. */
+export interface Access {
+  /** Empty for the core group. */
+  readonly apiGroup: string;
+  readonly resource: string;
+  readonly verbs: readonly string[];
+  /** Absent: in the whole cluster. */
+  readonly namespace?: string;
+  readonly why: string;
+}
+
+/** Everything that the daemon asks of the API server, enforcement of NetworkPolicy not counted. */
+export const daemonAccess: readonly Access[] = [
+  {
+    apiGroup: "",
+    resource: "pods",
+    verbs: ["get", "list", "watch", "patch"],
+    why: "Pods of its own node (field selector `spec.nodeName`); annotation `k8s.aliyun.com/pod-ips`.",
+  },
+  {
+    apiGroup: "",
+    resource: "nodes",
+    verbs: ["list", "watch", "patch"],
+    why: "Its own object (field selector `metadata.name`): labels, `terway.aliyun.com/reconcile`; annotations with its capacity.",
+  },
+  { apiGroup: "", resource: "nodes/status", verbs: ["patch"], why: "Conditions `SufficientIP` and `NetworkUnavailable`." },
+  {
+    apiGroup: "",
+    resource: "configmaps",
+    verbs: ["list", "watch"],
+    namespace: "kube-system",
+    why: "`eni-config`, and the one that the node's label `terway-config` names.",
+  },
+  { apiGroup: "", resource: "events", verbs: ["create", "patch"], why: "Events of pods and of its node, see [events](events.md)." },
+  {
+    apiGroup: "network.alibabacloud.com",
+    resource: "podenis",
+    verbs: ["get", "list", "watch"],
+    why: "ENIs that were given to single pods of the node; watched when there is a pod with `k8s.aliyun.com/pod-eni`.",
+  },
+];
