@@ -29,10 +29,13 @@ has_target $target || rustup target add $target
 sysroot=$CACHE/image/sysroot-arm64
 if [ ! -e "$sysroot" ]; then
   rm -rf "$sysroot.new"
-  debian_files arm64 "$sysroot.new" libc6 libc6-dev libgcc-s1 && mv "$sysroot.new" "$sysroot"
+  debian_files arm64 "$sysroot.new" libc6 libc6-dev libgcc-s1
+  # The name by which a linker looks for it belongs to a package with a whole compiler.
+  ln -s libgcc_s.so.1 "$sysroot.new/lib/aarch64-linux-gnu/libgcc_s.so"
+  mv "$sysroot.new" "$sysroot"
 fi
 library=aarch64-linux-gnu
-CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=$linker \
+CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=$ROOT/scripts/arm64-linker.sh \
   CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUSTFLAGS="-Clinker-flavor=ld.lld -Clink-arg=--sysroot=$sysroot -Clink-arg=-L$sysroot/lib/$library -Clink-arg=-L$sysroot/usr/lib/$library" \
   cargo build --locked --release --target $target -p terway-binding
 take "$built/$target/release/libterway_binding.so" datapath.linux-arm64-gnu.node

@@ -5,14 +5,17 @@ use terway_abi::{Address, Prefix};
 
 use crate::skb;
 
-const ETHERNET: usize = 14;
+/// Bytes of the link header.
+pub const ETHERNET: usize = 14;
 const TAG: usize = 4;
 
-const IPV4: u16 = 0x0800;
+/// Ethertype.
+pub const IPV4: u16 = 0x0800;
 const ARP: u16 = 0x0806;
 const VLAN: u16 = 0x8100;
 const PROVIDER_VLAN: u16 = 0x88a8;
-const IPV6: u16 = 0x86dd;
+/// Ethertype.
+pub const IPV6: u16 = 0x86dd;
 
 const ICMPV6: u8 = 58;
 const NEIGHBOUR_SOLICITATION: u8 = 135;
@@ -35,8 +38,10 @@ pub enum Tag {
 pub struct Frame {
     /// The tag, in the frame or beside it.
     pub tag: Tag,
-    ethertype: u16,
-    payload: usize,
+    /// What it carries.
+    pub ethertype: u16,
+    /// Where that begins.
+    pub payload: usize,
 }
 
 impl Frame {
@@ -139,13 +144,19 @@ impl Tag {
     }
 }
 
+/// Is it the ethertype of a VLAN tag?
 #[inline(always)]
-fn is_tag(ethertype: u16) -> bool {
+#[must_use]
+pub fn is_tag(ethertype: u16) -> bool {
     ethertype == VLAN || ethertype == PROVIDER_VLAN
 }
 
+/// Reads one.
+///
+/// # Errors
+/// The frame ends before it.
 #[inline(always)]
-fn ethertype(ctx: &TcContext, offset: usize) -> Result<u16, Truncated> {
+pub fn ethertype(ctx: &TcContext, offset: usize) -> Result<u16, Truncated> {
     ctx.load(offset).map(u16::from_be).map_err(|_| Truncated)
 }
 

@@ -2,6 +2,7 @@
 #![no_std]
 
 pub mod frame;
+pub mod packet;
 pub mod skb;
 
 /// What every object needs beside its programs: a licence that is compatible to the GPL, since several helpers are for such programs only, and a

@@ -27,6 +27,8 @@ macro_rules! field {
 field! {
     /// Interface on whose hook the program runs.
     ifindex
+    /// Class id of the filter that runs the program, 16 bits of it.
+    tc_classid
     /// Not 0: a tag stands beside the frame, taken out of it by the kernel or by the card.
     vlan_present
     /// That tag.

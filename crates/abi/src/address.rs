@@ -1,11 +1,11 @@
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// An address of either family in network order; IPv4 as `::ffff:a.b.c.d`.
-#[repr(transparent)]
+/// An address of either family in network order; IPv4 as `::ffff:a.b.c.d`. Aligned, so that the programs copy words and not bytes.
+#[repr(C, align(4))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Address(pub [u8; 16]);
 
-const _: () = assert!(size_of::<Address>() == 16 && align_of::<Address>() == 1);
+const _: () = assert!(size_of::<Address>() == 16 && align_of::<Address>() == 4);
 
 impl Address {
     /// The mapped form of an IPv4 address given in network order.

@@ -36,11 +36,33 @@ pub enum Reason {
     OutRedirected = 15,
     /// Dropped: could not be handed to the host's IPvlan slave.
     OutRedirectFailed = 16,
+    /// Dropped: the pod's ingress rules do not allow it.
+    DeniedIngress = 17,
+    /// Dropped: the egress rules of the pod that sent it do not allow it.
+    DeniedEgress = 18,
+    /// Dropped, and its remote is in no block and no pod that is known: perhaps not known yet.
+    Unclassified = 19,
+    /// Dropped: sent by a pod from an address that is not its own.
+    Spoofed = 20,
+    /// Dropped: the pod's policy is not known yet.
+    Held = 21,
+    /// Dropped: a later fragment whose first one was not seen, of a pod whose rules ask for ports.
+    FragmentUnknown = 22,
+    /// Dropped: not an IP packet as it should be, or a tag inside a pod's frame.
+    Malformed = 23,
+    /// Dropped: shorter than its headers.
+    Truncated = 24,
+    /// Dropped: an ICMP error about a flow that an isolated pod does not have.
+    RelatedUnknown = 25,
+    /// Dropped: the rules no longer allow its flow, which ends. Also counted as denied.
+    Revoked = 26,
+    /// Passed, but its flow could not be kept.
+    FlowsFull = 27,
 }
 
 impl Reason {
     /// Every reason, in the order of its number.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 28] = [
         Self::InUntagged,
         Self::InPopped,
         Self::InVlanLink,
@@ -58,6 +80,17 @@ impl Reason {
         Self::OutHorizon,
         Self::OutRedirected,
         Self::OutRedirectFailed,
+        Self::DeniedIngress,
+        Self::DeniedEgress,
+        Self::Unclassified,
+        Self::Spoofed,
+        Self::Held,
+        Self::FragmentUnknown,
+        Self::Malformed,
+        Self::Truncated,
+        Self::RelatedUnknown,
+        Self::Revoked,
+        Self::FlowsFull,
     ];
 
     /// Slots of the counter map: room for reasons to come.
@@ -84,6 +117,17 @@ impl Reason {
             Self::OutHorizon => "out_horizon",
             Self::OutRedirected => "out_redirected",
             Self::OutRedirectFailed => "out_redirect_failed",
+            Self::DeniedIngress => "denied_ingress",
+            Self::DeniedEgress => "denied_egress",
+            Self::Unclassified => "unclassified",
+            Self::Spoofed => "spoofed",
+            Self::Held => "held",
+            Self::FragmentUnknown => "fragment_unknown",
+            Self::Malformed => "malformed",
+            Self::Truncated => "truncated",
+            Self::RelatedUnknown => "related_unknown",
+            Self::Revoked => "revoked",
+            Self::FlowsFull => "flows_full",
         }
     }
 }

@@ -9,19 +9,25 @@ mod counter;
 mod endpoint;
 mod eni;
 mod fabric;
+mod flow;
 #[cfg(feature = "user")]
 mod pod;
+mod policy;
 mod prefix;
+mod verdict;
 
 pub use address::Address;
 pub use counter::{Count, Reason};
 pub use endpoint::{Class, Endpoint, EndpointFlags};
 pub use eni::{Eni, EniFlags, VlanLink, VlanLinkKey};
 pub use fabric::{FabricMember, FabricReason, FabricTrunkKey};
+pub use flow::{Direction, Flow, FlowFlags, FlowKey, FlowState, Fragment, FragmentKey};
+pub use policy::{PeerClass, Pod, PodFlags, PolicyKey, Set, SetFlags, Settings, slot};
 pub use prefix::Prefix;
+pub use verdict::{Sample, VerdictKey};
 
 /// Version of all layouts in this crate; part of the directory that maps and programs are pinned in.
-pub const LAYOUT: u32 = 1;
+pub const LAYOUT: u32 = 2;
 
 /// Names of the maps as they stand in the object file and in the pin directory. The kernel cuts names after 15 bytes.
 pub mod map {
@@ -38,6 +44,36 @@ pub mod map {
     /// [`Reason`](crate::Reason) → [`Count`](crate::Count), array with a value per processor.
     pub const COUNTERS: &str = "COUNTERS";
 
+    /// [`slot`](crate::slot) (`u32`) → [`Pod`](crate::Pod), hash.
+    pub const PODS: &str = "PODS";
+    /// Number of a set (`u64`, a hash of its content; 0 is none) → [`Set`](crate::Set), hash.
+    pub const SETS: &str = "SETS";
+    /// [`PolicyKey`](crate::PolicyKey) → number of the rule (`u32`), hash.
+    pub const POLICY: &str = "POLICY";
+    /// [`Address`](crate::Address) of a pod of the cluster → its class (`u64`), hash.
+    pub const PEERS: &str = "PEERS";
+    /// [`Prefix`](crate::Prefix) → class (`u64`) of the addresses in it that are no pod's, longest prefix match.
+    pub const BLOCKS: &str = "BLOCKS";
+    /// [`Address`](crate::Address) of the node itself → `u32` (reserved, zero), hash.
+    pub const HOST_ADDRS: &str = "HOST_ADDRS";
+    /// [`Prefix`](crate::Prefix) of Service addresses that the node translates → `u32` (reserved, zero), longest prefix match.
+    pub const SERVICES: &str = "SERVICES";
+    /// [`FlowKey`](crate::FlowKey) → [`Flow`](crate::Flow), LRU hash.
+    pub const FLOWS: &str = "FLOWS";
+    /// [`FragmentKey`](crate::FragmentKey) → [`Fragment`](crate::Fragment), LRU hash.
+    pub const FRAGMENTS: &str = "FRAGMENTS";
+    /// [`VerdictKey`](crate::VerdictKey) → [`Count`](crate::Count), LRU hash with a value per processor.
+    pub const VERDICTS: &str = "VERDICTS";
+    /// 0 → [`Settings`](crate::Settings), array.
+    pub const SETTINGS: &str = "SETTINGS";
+    /// [`Sample`](crate::Sample), ring buffer.
+    pub const SAMPLES: &str = "SAMPLES";
+    /// The programs' own room, array with a value per processor.
+    pub const SCRATCH: &str = "SCRATCH";
+
     /// All of them.
-    pub const ALL: [&str; 6] = [ENDPOINTS, ENIS, VLAN_LINKS, HOST_STACK, DEPARTURES, COUNTERS];
+    pub const ALL: [&str; 19] = [
+        ENDPOINTS, ENIS, VLAN_LINKS, HOST_STACK, DEPARTURES, COUNTERS, PODS, SETS, POLICY, PEERS, BLOCKS, HOST_ADDRS, SERVICES,
+        FLOWS, FRAGMENTS, VERDICTS, SETTINGS, SAMPLES, SCRATCH,
+    ];
 }

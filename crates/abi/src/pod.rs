@@ -6,7 +6,10 @@
 
 use aya::Pod;
 
-use crate::{Address, Count, Endpoint, Eni, FabricMember, FabricTrunkKey, Prefix, VlanLink, VlanLinkKey};
+use crate::{
+    Address, Count, Endpoint, Eni, FabricMember, FabricTrunkKey, Flow, FlowKey, Fragment, FragmentKey, PolicyKey, Prefix, Set,
+    Settings, VerdictKey, VlanLink, VlanLinkKey,
+};
 
 // SAFETY (all): integers and arrays of them only, laid out without padding; the size assertions beside the types would not hold otherwise.
 unsafe impl Pod for Address {}
@@ -26,3 +29,21 @@ unsafe impl Pod for Prefix {}
 unsafe impl Pod for VlanLink {}
 // SAFETY: as above.
 unsafe impl Pod for VlanLinkKey {}
+// SAFETY: as above.
+unsafe impl Pod for Flow {}
+// SAFETY: as above.
+unsafe impl Pod for FlowKey {}
+// SAFETY: as above.
+unsafe impl Pod for Fragment {}
+// SAFETY: as above.
+unsafe impl Pod for FragmentKey {}
+// SAFETY: as above.
+unsafe impl Pod for crate::Pod {}
+// SAFETY: as above.
+unsafe impl Pod for PolicyKey {}
+// SAFETY: as above.
+unsafe impl Pod for Set {}
+// SAFETY: as above.
+unsafe impl Pod for Settings {}
+// SAFETY: as above.
+unsafe impl Pod for VerdictKey {}

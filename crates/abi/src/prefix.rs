@@ -12,7 +12,7 @@ pub struct Prefix {
     pub address: Address,
 }
 
-const _: () = assert!(size_of::<Prefix>() == 20 && align_of::<Prefix>() == 1);
+const _: () = assert!(size_of::<Prefix>() == 20 && align_of::<Prefix>() == 4);
 
 impl Prefix {
     /// Length of the key, in bits, that matches one IPv4 or IPv6 address.

@@ -24,10 +24,7 @@ impl Counters {
             .0
             .get(&(reason as u32), 0)
             .map_err(|error| Error::from_cause(format!("reading the map {}", map::COUNTERS), &error))?;
-        Ok(each.iter().fold(Count::default(), |sum, count| Count {
-            packets: sum.packets.wrapping_add(count.packets),
-            bytes: sum.bytes.wrapping_add(count.bytes),
-        }))
+        Ok(sum(each.iter()))
     }
 
     /// All reasons.
@@ -40,6 +37,14 @@ impl Counters {
             .map(|reason| Ok((reason, self.get(reason)?)))
             .collect()
     }
+}
+
+/// Over all processors.
+pub(crate) fn sum<'a>(each: impl Iterator<Item = &'a Count>) -> Count {
+    each.fold(Count::default(), |sum, count| Count {
+        packets: sum.packets.wrapping_add(count.packets),
+        bytes: sum.bytes.wrapping_add(count.bytes),
+    })
 }
 
 impl fmt::Debug for Counters {

@@ -13,10 +13,11 @@ pub mod bpffs;
 mod counters;
 mod denied;
 mod error;
-mod host_stack;
 mod maps;
 mod object;
 mod pin;
+mod policy;
+mod prefixes;
 mod program;
 mod programs;
 mod shape;
@@ -26,10 +27,14 @@ mod verifier;
 pub use counters::Counters;
 pub use denied::Denial;
 pub use error::Error;
-pub use host_stack::HostStack;
 pub use maps::Maps;
+pub use policy::{PolicyEntry, PolicyTables, Samples, Swept, Verdicts};
+pub use prefixes::Prefixes;
 pub use program::{Program, ProgramName, Run, SkBuff, Verdict};
 pub use programs::{Opened, Programs};
 pub use shape::Shape;
 pub use table::Table;
-pub use terway_abi::{Address, Class, Count, Endpoint, EndpointFlags, Eni, EniFlags, LAYOUT, Reason, VlanLink, VlanLinkKey};
+pub use terway_abi::{
+    Address, Class, Count, Direction, Endpoint, EndpointFlags, Eni, EniFlags, Flow, FlowFlags, FlowKey, FlowState, LAYOUT,
+    PeerClass, Pod, PodFlags, PolicyKey, Reason, Sample, VerdictKey, VlanLink, VlanLinkKey, slot,
+};

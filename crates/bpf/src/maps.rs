@@ -1,7 +1,7 @@
 use terway_abi::{Address, Endpoint, Eni, VlanLink, VlanLinkKey, map};
 
 use crate::pin::Pins;
-use crate::{Counters, Error, HostStack, Table};
+use crate::{Counters, Error, PolicyTables, Prefixes, Table};
 
 /// The maps that user space writes and reads.
 #[derive(Debug)]
@@ -12,10 +12,12 @@ pub struct Maps {
     pub enis: Table<u32, Eni>,
     /// VLAN links of pods on trunks.
     pub vlan_links: Table<VlanLinkKey, VlanLink>,
-    /// What IPvlan pods reach through the host.
-    pub host_stack: HostStack,
+    /// What IPvlan pods reach through the host: Service addresses and whatever the operator lists.
+    pub host_stack: Prefixes<u32>,
     /// Packets by what happened to them.
     pub counters: Counters,
+    /// NetworkPolicy.
+    pub policy: PolicyTables,
 }
 
 impl Maps {
@@ -24,8 +26,9 @@ impl Maps {
             endpoints: Table::new(pins.map(map::ENDPOINTS)?, map::ENDPOINTS)?,
             enis: Table::new(pins.map(map::ENIS)?, map::ENIS)?,
             vlan_links: Table::new(pins.map(map::VLAN_LINKS)?, map::VLAN_LINKS)?,
-            host_stack: HostStack::new(pins.map(map::HOST_STACK)?)?,
+            host_stack: Prefixes::new(pins.map(map::HOST_STACK)?, map::HOST_STACK)?,
             counters: Counters::new(pins.map(map::COUNTERS)?)?,
+            policy: PolicyTables::open(pins)?,
         })
     }
 }

@@ -12,11 +12,15 @@ pub enum ProgramName {
     EniIn,
     /// Egress of an ENI: `eni_out`.
     EniOut,
+    /// What comes out of a pod: `from_pod`.
+    FromPod,
+    /// What goes into a pod: `to_pod`.
+    ToPod,
 }
 
 impl ProgramName {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::EniIn, Self::EniOut];
+    pub const ALL: [Self; 4] = [Self::EniIn, Self::EniOut, Self::FromPod, Self::ToPod];
 
     /// The name in the object, in the pin directory and in `tc` and `bpftool`.
     #[must_use]
@@ -24,6 +28,8 @@ impl ProgramName {
         match self {
             Self::EniIn => "eni_in",
             Self::EniOut => "eni_out",
+            Self::FromPod => "from_pod",
+            Self::ToPod => "to_pod",
         }
     }
 }

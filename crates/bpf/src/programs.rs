@@ -14,8 +14,7 @@ use crate::{Error, Maps, Program, ProgramName, verifier};
 pub struct Programs {
     /// The maps that user space writes and reads.
     pub maps: Maps,
-    eni_in: Program,
-    eni_out: Program,
+    all: [Program; ProgramName::ALL.len()],
     opened: Opened,
 }
 
@@ -46,24 +45,15 @@ impl Programs {
                 (pins.programs(&ids).ok_or_else(missing)?, Opened::Loaded)
             }
         };
-        let mut eni_in = None;
-        let mut eni_out = None;
-        for (name, classifier) in programs {
-            let slot = match name {
-                ProgramName::EniIn => &mut eni_in,
-                ProgramName::EniOut => &mut eni_out,
-            };
-            *slot = Some(Program::new(classifier, name)?);
-        }
-        match (eni_in, eni_out) {
-            (Some(eni_in), Some(eni_out)) => Ok(Self {
-                maps: Maps::open(&pins)?,
-                eni_in,
-                eni_out,
-                opened,
-            }),
-            _ => Err(Error::Object("a program is missing".to_owned())),
-        }
+        let all: Vec<Program> = programs
+            .into_iter()
+            .map(|(name, classifier)| Program::new(classifier, name))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            maps: Maps::open(&pins)?,
+            all: all.try_into().map_err(|_| Error::Object("a program is missing".to_owned()))?,
+            opened,
+        })
     }
 
     /// Removes all pins of this layout under `bpffs`, for the removal of the product from a node. Filters that still stand keep what they hold.
@@ -77,9 +67,12 @@ impl Programs {
     /// A program, for its filter.
     #[must_use]
     pub const fn program(&self, name: ProgramName) -> &Program {
+        let [eni_in, eni_out, from_pod, to_pod] = &self.all;
         match name {
-            ProgramName::EniIn => &self.eni_in,
-            ProgramName::EniOut => &self.eni_out,
+            ProgramName::EniIn => eni_in,
+            ProgramName::EniOut => eni_out,
+            ProgramName::FromPod => from_pod,
+            ProgramName::ToPod => to_pod,
         }
     }
 

@@ -12,14 +12,26 @@ pub struct Table<K, V> {
     limit: u32,
 }
 
+/// What a writing of many records has changed: their keys, and what was there before.
+pub(crate) type Undo<K, V> = Vec<(K, Option<V>)>;
+
 impl<K: Pod, V: Pod> Table<K, V> {
     pub(crate) fn new(data: MapData, name: &'static str) -> Result<Self, Error> {
+        Self::of(data, name, Map::HashMap)
+    }
+
+    /// A map that gives up its oldest records rather than be full.
+    pub(crate) fn least_recently_used(data: MapData, name: &'static str) -> Result<Self, Error> {
+        Self::of(data, name, Map::LruHashMap)
+    }
+
+    fn of(data: MapData, name: &'static str, kind: fn(MapData) -> Map) -> Result<Self, Error> {
         let action = || format!("opening the map {name}");
         let limit = data
             .info()
             .map_err(|error| Error::from_cause(action(), &error))?
             .max_entries();
-        let map = HashMap::try_from(Map::HashMap(data)).map_err(|error| Error::from_cause(action(), &error))?;
+        let map = HashMap::try_from(kind(data)).map_err(|error| Error::from_cause(action(), &error))?;
         Ok(Self { map, name, limit })
     }
 
@@ -58,10 +70,56 @@ impl<K: Pod, V: Pod> Table<K, V> {
     /// # Errors
     /// What the kernel says.
     pub fn list(&self) -> Result<Vec<(K, V)>, Error> {
-        self.map
-            .iter()
-            .collect::<Result<_, _>>()
-            .map_err(|error| Error::from_cause(format!("listing the map {}", self.name), &error))
+        let mut all = Vec::new();
+        for record in self.map.iter() {
+            match record {
+                Ok(record) => all.push(record),
+                // Removed between the look at its key and the one at its value.
+                Err(MapError::KeyNotFound) => {}
+                Err(error) => return Err(Error::from_cause(format!("listing the map {}", self.name), &error)),
+            }
+        }
+        Ok(all)
+    }
+}
+
+impl<K: Pod, V: Pod + PartialEq> Table<K, V> {
+    /// Writes all of them, or leaves what was.
+    ///
+    /// # Errors
+    /// As for [`Self::put`].
+    pub fn set_all(&mut self, records: &[(K, V)]) -> Result<(), Error> {
+        self.put_all(records).map(|_| ())
+    }
+
+    /// The same; the answer takes it back.
+    pub(crate) fn put_all(&mut self, records: &[(K, V)]) -> Result<Undo<K, V>, Error> {
+        let mut undo = Vec::new();
+        for (key, value) in records {
+            let put = match self.get(key) {
+                Ok(Some(before)) if before == *value => continue,
+                Ok(before) => self.put(key, value).map(|()| before),
+                Err(error) => Err(error),
+            };
+            match put {
+                Ok(before) => undo.push((*key, before)),
+                Err(error) => {
+                    self.undo(undo);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(undo)
+    }
+
+    /// Takes back what [`Self::put_all`] did. What was there has its room, and the error that led here is the one to report.
+    pub(crate) fn undo(&mut self, undo: Undo<K, V>) {
+        for (key, before) in undo.into_iter().rev() {
+            drop(match before {
+                Some(value) => self.put(&key, &value),
+                None => self.remove(&key).map(|_| ()),
+            });
+        }
     }
 }
 

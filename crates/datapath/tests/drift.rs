@@ -3,34 +3,14 @@
 
 mod support;
 
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use support::calls::{Open, until};
-use support::lab::{GATEWAY_V6, Lab, Stack, eni_mac};
-use support::namespace::Namespace;
-use terway_datapath::attachment::{Attachment, RuleForm};
-use terway_datapath::diff::Problem;
-use terway_datapath::{Repair, Trigger};
-
-/// One foreign edit and what check has to say about it.
-struct Edit {
-    /// Command for `ip`, or `sysctl PATH VALUE`. `HOST` is the host end, `T` the ENI's table.
-    command: &'static str,
-    /// The one object that drifts; with several, the first is named.
-    object: &'static str,
-    problem: Problem,
-}
-
-const fn edit(command: &'static str, object: &'static str, problem: Problem) -> Edit {
-    Edit {
-        command,
-        object,
-        problem,
-    }
-}
-
-use Problem::{Different, Missing, Unexpected};
+use support::calls::until;
+use support::drift::{Edit, NEVER, Scene, WITHIN, dragging, edit};
+use support::lab::{GATEWAY_V6, eni_mac};
+use terway_datapath::Trigger;
+use terway_datapath::attachment::{Mode, RuleForm};
+use terway_datapath::diff::Problem::{Different, Missing, Unexpected};
 
 /// On the host all of these notify.
 const HOST_EDITS: &[Edit] = &[
@@ -45,7 +25,7 @@ const HOST_EDITS: &[Edit] = &[
     edit("route replace 10.0.1.23/32 dev eth0", "route 10.0.1.23/32 dev HOST", Missing),
     edit(
         "rule del from 10.0.1.23 pref 2130",
-        "rule 2130: from 10.0.1.23/32 lookup T",
+        "rule 2130: from 10.0.1.23/32 lookup ENI",
         Missing,
     ),
     edit("rule del pref 2050", "rule 2050: from 10.0.1.0/27 goto 2130", Missing),
@@ -74,8 +54,8 @@ const HOST_EDITS: &[Edit] = &[
         Unexpected,
     ),
     edit(
-        "route del default table T dev eth1",
-        "route default via 10.0.1.253 dev eth1 onlink table T",
+        "route del default table ENI dev eth1",
+        "route default via 10.0.1.253 dev eth1 onlink table ENI",
         Missing,
     ),
     edit(
@@ -99,16 +79,16 @@ const HOST_EDITS: &[Edit] = &[
         Unexpected,
     ),
     edit(
-        "route del unreachable default table T",
-        "route unreachable default table T",
+        "route del unreachable default table ENI",
+        "route unreachable default table ENI",
         Missing,
     ),
     edit(
-        "route replace default via 10.0.1.1 dev eth1 onlink table T",
-        "route default via 10.0.1.253 dev eth1 onlink table T",
+        "route replace default via 10.0.1.1 dev eth1 onlink table ENI",
+        "route default via 10.0.1.253 dev eth1 onlink table ENI",
         Different,
     ),
-    edit("addr del 10.0.0.10/32 dev eth1", "address 10.0.0.10/32 dev eth1", Missing),
+    dragging("addr del 10.0.0.10/32 dev eth1", "address 10.0.0.10/32 dev eth1", Missing),
     edit(
         "-6 addr del 2001:db8::10/128 dev eth1",
         "address 2001:db8::10/128 dev eth1",
@@ -126,7 +106,7 @@ const HOST_EDITS: &[Edit] = &[
         Different,
     ),
     edit("link set eth1 mtu 1400", "link eth1", Different),
-    edit(
+    dragging(
         "sysctl ipv4/conf/all/forwarding 0",
         "sysctl net.ipv4.conf.all.forwarding",
         Different,
@@ -136,7 +116,7 @@ const HOST_EDITS: &[Edit] = &[
         "sysctl net.ipv4.conf.eth1.rp_filter",
         Different,
     ),
-    edit(
+    dragging(
         "sysctl ipv6/conf/all/forwarding 0",
         "sysctl net.ipv6.conf.all.forwarding",
         Different,
@@ -152,7 +132,7 @@ const DOWN_EDITS: &[Edit] = &[
 /// Nobody is told of these on the host.
 const POD_EDITS: &[Edit] = &[
     edit("link set eth0 mtu 1400", "link eth0", Different),
-    edit("addr del 10.0.1.23/32 dev eth0", "address 10.0.1.23/32 dev eth0", Missing),
+    dragging("addr del 10.0.1.23/32 dev eth0", "address 10.0.1.23/32 dev eth0", Missing),
     edit(
         "-6 addr del 2001:db8:1::17/128 dev eth0",
         "address 2001:db8:1::17/128 dev eth0",
@@ -178,97 +158,18 @@ const POD_EDITS: &[Edit] = &[
     ),
 ];
 
-/// A node with one attached pod.
-struct Scene {
-    lab: Lab,
-    pod: Namespace,
-    attachment: Attachment,
-    datapath: Open,
-    table: u32,
+fn scene(rule_form: RuleForm) -> Scene {
+    Scene::new(Mode::PolicyRoute, |attachment| attachment.rule_form = rule_form)
 }
-
-type Log = Arc<Mutex<Vec<Repair>>>;
-
-impl Scene {
-    fn new(rule_form: RuleForm) -> Self {
-        let lab = Lab::new();
-        let datapath = Open::new(&lab.host);
-        let (pod, mut attachment) = lab.pod(23, Stack::Dual);
-        attachment.rule_form = rule_form;
-        datapath.attach(&attachment);
-        let eni = lab.host.ip("-o link show eth1");
-        let table = 1000 + eni.split(':').next().unwrap().parse::<u32>().unwrap();
-        Self {
-            lab,
-            pod,
-            attachment,
-            datapath,
-            table,
-        }
-    }
-
-    fn say(&self, text: &str) -> String {
-        text.split(' ')
-            .map(|word| match word {
-                "HOST" => self.attachment.host_if_name.clone(),
-                "T" => self.table.to_string(),
-                word => word.to_owned(),
-            })
-            .collect::<Vec<_>>()
-            .join(" ")
-    }
-
-    fn make(&self, edit: &Edit, place: &Namespace) {
-        let command = self.say(edit.command);
-        match command.strip_prefix("sysctl ").and_then(|rest| rest.split_once(' ')) {
-            Some((path, value)) => place.set_sysctl(path, value),
-            None => drop(place.ip(&command)),
-        }
-    }
-
-    fn guard(&self, scan_interval: Duration, pods: bool) -> Log {
-        let log = Log::default();
-        let heard = Arc::clone(&log);
-        self.datapath
-            .0
-            .start_repair(scan_interval, pods, move |repair| heard.lock().unwrap().push(repair))
-            .unwrap();
-        log
-    }
-
-    fn sound(&self) -> bool {
-        self.datapath.check(&self.attachment).is_empty()
-    }
-}
-
-const NEVER: Duration = Duration::from_secs(3600);
-const WITHIN: Duration = Duration::from_secs(1);
 
 #[test]
 fn check_names_exactly_the_object() {
     if support::skip("check_names_exactly_the_object") {
         return;
     }
-    let scene = Scene::new(RuleForm::Compact);
-    for (edits, place) in [(HOST_EDITS, &scene.lab.host), (POD_EDITS, &scene.pod)] {
-        for edit in edits {
-            scene.make(edit, place);
-            let drifts = scene.datapath.check(&scene.attachment);
-            let want = scene.say(edit.object);
-            let named = drifts.iter().find(|drift| drift.object == want);
-            assert_eq!(
-                named.map(|drift| drift.problem),
-                Some(edit.problem),
-                "{}: {drifts:?}",
-                edit.command
-            );
-            // Forwarding and IPv6 as a whole drag the settings, addresses and routes of single links along, the last address its routes.
-            let drags = edit.command.contains("/all/") || edit.command.starts_with("addr del");
-            assert!(drags || drifts.len() == 1, "{}: {drifts:?}", edit.command);
-            assert!(scene.datapath.attach(&scene.attachment).steps > 0, "{}", edit.command);
-            assert!(scene.sound(), "{} was not mended by attach", edit.command);
-        }
-    }
+    let scene = scene(RuleForm::Compact);
+    scene.names_exactly(HOST_EDITS, &scene.lab.host);
+    scene.names_exactly(POD_EDITS, &scene.pod);
 }
 
 #[test]
@@ -276,22 +177,9 @@ fn host_side_edits_are_repaired_within_a_second_i17() {
     if support::skip("host_side_edits_are_repaired_within_a_second_i17") {
         return;
     }
-    let scene = Scene::new(RuleForm::Compact);
+    let scene = scene(RuleForm::Compact);
     let log = scene.guard(NEVER, true);
-    for edit in HOST_EDITS.iter().chain(DOWN_EDITS) {
-        scene.make(edit, &scene.lab.host);
-        until(edit.command, WITHIN, || scene.sound());
-        let want = scene.say(edit.object);
-        let named =
-            |repair: &Repair| repair.trigger == Trigger::Notification && repair.drifts.iter().any(|drift| drift.object == want);
-        until("the report", WITHIN, || log.lock().unwrap().iter().any(named));
-        assert!(
-            log.lock().unwrap().iter().all(|repair| repair.failures.is_empty()),
-            "{:?}",
-            log.lock().unwrap()
-        );
-        log.lock().unwrap().clear();
-    }
+    scene.mends_when_told(&[HOST_EDITS, DOWN_EDITS].concat(), &log);
     // Its own work sets nothing off: silence once all is mended.
     std::thread::sleep(Duration::from_millis(400));
     assert_eq!(*log.lock().unwrap(), []);
@@ -302,7 +190,7 @@ fn terways_rule_form_is_repaired_too_i17() {
     if support::skip("terways_rule_form_is_repaired_too_i17") {
         return;
     }
-    let scene = Scene::new(RuleForm::PerPod);
+    let scene = scene(RuleForm::PerPod);
     let _log = scene.guard(NEVER, true);
     for command in [
         "rule del to 10.0.1.23 pref 512",
@@ -319,7 +207,7 @@ fn pod_side_edits_are_repaired_by_the_scan_i17() {
     if support::skip("pod_side_edits_are_repaired_by_the_scan_i17") {
         return;
     }
-    let scene = Scene::new(RuleForm::Compact);
+    let scene = scene(RuleForm::Compact);
     let log = scene.guard(Duration::from_millis(200), true);
     for edit in POD_EDITS {
         scene.make(edit, &scene.pod);
@@ -341,7 +229,7 @@ fn pods_are_left_alone_when_told_so() {
     if support::skip("pods_are_left_alone_when_told_so") {
         return;
     }
-    let scene = Scene::new(RuleForm::Compact);
+    let scene = scene(RuleForm::Compact);
     let _log = scene.guard(Duration::from_millis(150), false);
     scene.pod.ip("link set eth0 mtu 1400");
     scene.lab.host.ip("rule del from 10.0.1.23 pref 2130");
@@ -365,7 +253,7 @@ fn a_deleted_pair_is_made_anew() {
     if support::skip("a_deleted_pair_is_made_anew") {
         return;
     }
-    let scene = Scene::new(RuleForm::Compact);
+    let scene = scene(RuleForm::Compact);
     let _log = scene.guard(NEVER, true);
     scene.lab.host.ip(&scene.say("link del HOST"));
     until("the pair is back", WITHIN, || scene.sound());
@@ -380,7 +268,7 @@ fn a_new_mac_of_the_host_end_reaches_the_pod() {
     if support::skip("a_new_mac_of_the_host_end_reaches_the_pod") {
         return;
     }
-    let scene = Scene::new(RuleForm::Compact);
+    let scene = scene(RuleForm::Compact);
     let _log = scene.guard(NEVER, true);
     scene.lab.host.ip(&scene.say("link set HOST address 02:11:22:33:44:55"));
     until("the pod knows", WITHIN, || {
@@ -393,14 +281,14 @@ fn an_eni_that_comes_back_is_set_up_again() {
     if support::skip("an_eni_that_comes_back_is_set_up_again") {
         return;
     }
-    let scene = Scene::new(RuleForm::Compact);
+    let scene = scene(RuleForm::Compact);
     let log = scene.guard(NEVER, true);
     scene.lab.host.ip("link del eth1");
     until("its loss is reported", WITHIN, || {
         log.lock().unwrap().iter().any(|repair| !repair.failures.is_empty())
     });
     // 7.9: the pod's packets must not leave through the node's own interface.
-    let refused = scene.lab.host.ip(&format!("route show table {}", scene.table));
+    let refused = scene.lab.host.ip(&format!("route show table {}", 1000 + scene.eni));
     assert_eq!(refused.trim(), "unreachable default proto 116 metric 4278198272");
     let kept = scene.datapath.collect();
     assert!(!kept.removed.iter().any(|object| object.contains("10.0.1.23")), "{kept:?}");
@@ -413,7 +301,7 @@ fn an_eni_that_comes_back_is_set_up_again() {
         scene
             .lab
             .host
-            .try_ip(&format!("route show table {}", scene.table))
+            .try_ip(&format!("route show table {}", 1000 + scene.eni))
             .unwrap_or_default(),
         ""
     );

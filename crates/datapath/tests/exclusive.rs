@@ -6,23 +6,13 @@ mod support;
 
 use std::time::Duration;
 
-use support::calls::{Open, until};
+use support::calls::{CLEAN, GONE, Open, until};
 use support::exclusive::{Former, Node, SERVICE_V4, SERVICE_V6, exclusive, far_behind_services};
 use support::lab::{self, FAR_V4, HOST_V4, HOST_V6, Stack, eni_mac};
 use support::namespace::Namespace;
 use support::probe::{Echo, ask};
-use terway_datapath::Detached;
 use terway_datapath::attachment::Attachment;
 use terway_datapath::error::ErrorCode;
-
-const CLEAN: Detached = Detached {
-    already_gone: false,
-    failures: Vec::new(),
-};
-const GONE: Detached = Detached {
-    already_gone: true,
-    failures: Vec::new(),
-};
 
 fn traffic_and_checks(stack: Stack) {
     let node = Node::new();

@@ -5,22 +5,12 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use support::calls::{Open, target, until, wait};
+use support::calls::{CLEAN, GONE, Open, target, until, wait};
 use support::lab::{self, Lab, Stack, attachment, eni_mac};
 use support::probe::{Echo, ask};
-use terway_datapath::Detached;
 use terway_datapath::attachment::{Attachment, RuleForm};
 use terway_datapath::diff::Problem;
 use terway_datapath::error::ErrorCode;
-
-const CLEAN: Detached = Detached {
-    already_gone: false,
-    failures: Vec::new(),
-};
-const GONE: Detached = Detached {
-    already_gone: true,
-    failures: Vec::new(),
-};
 
 /// Host routes, rules and links of one attachment.
 fn traces(lab: &Lab, attachment: &Attachment) -> Vec<String> {

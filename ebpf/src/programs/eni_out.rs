@@ -15,6 +15,7 @@ use terway_ebpf::{
 use crate::{
     maps::{HOST_STACK, count, endpoint, eni, is_vlan_link},
     pace::{self, Pace},
+    policy,
 };
 
 /// `BPF_F_INGRESS`.
@@ -37,15 +38,21 @@ pub fn run(ctx: &TcContext) -> i32 {
         }
         _ => return CONTINUE,
     };
-    let endpoint = match frame.source(ctx).and_then(endpoint) {
-        Some(endpoint) if endpoint.eni == ifindex => endpoint,
-        _ => {
-            count(ctx, Reason::OutForeign);
-            return CONTINUE;
-        }
+    let Some(endpoint) = frame.source(ctx).and_then(endpoint) else {
+        count(ctx, Reason::OutForeign);
+        return CONTINUE;
     };
-    if endpoint.flags & EndpointFlags::IPVLAN != 0 && eni.host_slave != 0 && is_host_stack(ctx, &frame) {
+    let is_own = endpoint.eni == ifindex;
+    // To a Service: the host translates it, and it comes by here again.
+    if is_own && endpoint.flags & EndpointFlags::IPVLAN != 0 && eni.host_slave != 0 && is_host_stack(ctx, &frame) {
         return to_host(ctx, eni);
+    }
+    if !policy::leaves(ctx, &frame, endpoint) {
+        return DROP;
+    }
+    if !is_own {
+        count(ctx, Reason::OutForeign);
+        return CONTINUE;
     }
     if let Some(priority) = Class::priority(endpoint.class) {
         skb::set_priority(ctx, priority);

@@ -1,6 +1,6 @@
-//! The programs of a node: `eni_in` and `eni_out`, tc classifiers on its ENIs.
+//! The programs of a node, tc classifiers: `eni_in` and `eni_out` on its ENIs, `from_pod` and `to_pod` on its pods' links.
 //!
-//! Both are keyed by interface index and address, so that one loaded program serves every ENI, and an interface without a record is left alone.
+//! They are keyed by interface index, address and the class id of their filter, so that one loaded program serves every ENI, and an interface without a record is left alone.
 #![no_std]
 #![no_main]
 #![expect(missing_docs, reason = "the entry functions that the macro makes carry none")]
@@ -11,6 +11,7 @@ mod eni_in;
 mod eni_out;
 mod maps;
 mod pace;
+mod policy;
 
 /// Ingress of an ENI.
 #[classifier]
@@ -22,6 +23,18 @@ pub fn eni_in(ctx: TcContext) -> i32 {
 #[classifier]
 pub fn eni_out(ctx: TcContext) -> i32 {
     eni_out::run(&ctx)
+}
+
+/// Where a pod's packets come out of it: ingress of the host's end of its link, or egress of a device that is the pod's own.
+#[classifier]
+pub fn from_pod(ctx: TcContext) -> i32 {
+    policy::run::<true>(&ctx)
+}
+
+/// Where they go into it: the other hook of the same device.
+#[classifier]
+pub fn to_pod(ctx: TcContext) -> i32 {
+    policy::run::<false>(&ctx)
 }
 
 terway_ebpf::object!();

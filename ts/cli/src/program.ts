@@ -2,6 +2,7 @@ import { Command, CommanderError, Option } from "commander";
 import { DaemonAway, Refused } from "./client.ts";
 import { events } from "./command/events.ts";
 import { execute } from "./command/execute.ts";
+import { imageExecutable, installCni } from "./command/install-cni.ts";
 import { list } from "./command/list.ts";
 import { mapping } from "./command/mapping.ts";
 import { metadata } from "./command/metadata.ts";
@@ -74,6 +75,14 @@ export async function run(args: readonly string[], streams: Streams): Promise<nu
     .description("run a command of a resource; `show` names them")
     .action(async (type: string, resource: string, command: string, rest: string[]) => {
       status = await execute(socket(), { type, resource, command, args: rest }, output());
+    });
+  program
+    .command("install-cni")
+    .description("put the CNI executable where the runtime looks for it; what the DaemonSet's init container does")
+    .option("--from <file>", "the executable", imageExecutable)
+    .option("--into <directory>", "where the runtime looks", "/opt/cni/bin")
+    .action(async ({ from, into }: { from: string; into: string }) => {
+      await installCni(from, into, output());
     });
   // -o and --socket may stand before or after the command's name.
   for (const command of program.commands) {

@@ -23,6 +23,7 @@ import type { InstanceLink } from "./instance-link.ts";
 import { probeOnce } from "./kernel-probe.ts";
 import type { Logger } from "./log.ts";
 import { Metrics } from "./metrics.ts";
+import { serveMetrics } from "./metrics-listener.ts";
 import { chooseModes, type ModeChoice, rememberedModes, virtualTypeName } from "./mode-choice.ts";
 import type { Node } from "./node.ts";
 import { openNodePool } from "./open-pool.ts";
@@ -216,15 +217,21 @@ export async function runDaemon(options: DaemonOptions, stop: AbortSignal): Prom
     symmetricRouting: () => symmetricRouting,
     pending: () => inForce.pending,
   });
-  healthRoutes(server.app, metrics.registry, () => {
+  const unready = () => {
     if (stop.aborted) return "stopping";
     return node.unready() ?? (published ? undefined : "the pool is not warm yet");
-  });
+  };
+  healthRoutes(server.app, metrics.registry, unready);
   const socket = join(flags.runDir, "terway.socket");
   await publishSocket(socket, options.processId, (path) => server.app.listen({ path }));
   const debug = await openDebugSocket(join(flags.runDir, "eni_debug.socket"), options.processId, metrics.registry);
   log.info({ socket, leases: node.pool.leases().length }, "listening");
 
+  const { metricsListen } = flags;
+  if (metricsListen !== undefined) {
+    const { registry } = metrics;
+    background.run("the metrics", (signal) => serveMetrics({ listen: metricsListen, registry, unready, clock, random, log, signal }));
+  }
   watchRepairs(node);
   background.run("symmetric routing", (signal) =>
     switchSymmetricRouting({

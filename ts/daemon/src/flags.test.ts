@@ -32,6 +32,20 @@ test("all problems at once", () => {
   expect(readFlags(["--nope"], {})).toMatchObject({ kind: "error" });
 });
 
+test.each([
+  [":15432", { host: "", port: 15432 }],
+  ["127.0.0.1:80", { host: "127.0.0.1", port: 80 }],
+  ["[::1]:15432", { host: "::1", port: 15432 }],
+  ["15432", undefined],
+  [":0", undefined],
+  ["::1:80", undefined],
+  [":70000", undefined],
+])("--metrics-listen %s", (text, expected) => {
+  const result = readFlags([`--metrics-listen=${text}`], {});
+  expect(result.kind === "run" ? result.flags.metricsListen : undefined).toEqual(expected);
+  expect(result.kind).toBe(expected === undefined ? "error" : "run");
+});
+
 test("Kubernetes objects: a directory wins over the pod's own API server, a kubeconfig needs the node's name, one place is enough", () => {
   const pod = { KUBERNETES_SERVICE_HOST: "10.0.0.1", NODE_NAME: "node-1" };
   const place = (args: string[], env: Record<string, string>) => {

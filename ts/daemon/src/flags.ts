@@ -15,6 +15,8 @@ export interface Flags {
   readonly nodeName: string;
   /** Where Kubernetes objects are; absent: what the runtime says is all that is known of pods. */
   readonly cluster?: ClusterPlace;
+  /** Where `/metrics` and the probes are served over TCP beside the socket. Absent: nowhere. An empty host is every address of the node. */
+  readonly metricsListen?: { readonly host: string; readonly port: number };
   readonly ruleForm: "compact" | "per_pod";
   readonly coolDownMs: number;
   /** From flag or environment; undefined leaves it to `eni_conf`. */
@@ -45,6 +47,7 @@ Usage: terwayd [flags]
   --node-name NAME      name of this node                                (NODE_NAME, else the host name)
   --kubeconfig PATH     file that names the API server and the credentials  (in a pod: its service account)
   --objects DIR         Kubernetes objects (Pod, Node, PodENI) as JSON files, where no API server is
+  --metrics-listen ADDRESS  [HOST]:PORT for /metrics, /healthz and /readyz over TCP, beside the socket  (none)
   --daemon-mode MODE    ENIMultiIP, the only one                         (ENIMultiIP)
   --rule-form FORM      compact: packets cost the same however many pods; per_pod: two rules a pod, as Terway  (compact)
   --cool-down SECONDS   rest of a released address before it is given out again  (30)
@@ -71,6 +74,7 @@ const options = {
   "node-name": { type: "string" },
   kubeconfig: { type: "string" },
   objects: { type: "string" },
+  "metrics-listen": { type: "string" },
   "daemon-mode": { type: "string" },
   "rule-form": { type: "string" },
   "cool-down": { type: "string" },
@@ -113,6 +117,9 @@ export function readFlags(args: readonly string[], env: Readonly<Record<string, 
   if (values.kubeconfig && !named) problems.push("--kubeconfig: needs NODE_NAME or --node-name, the node's name in the cluster");
   const cluster = clusterPlace(values, env);
   const fromApi = cluster !== undefined && !("directory" in cluster) && values.config === undefined && values["cni-conf"] === undefined;
+  const metricsListen = listenAddress(values["metrics-listen"]);
+  if (metricsListen === "malformed")
+    problems.push(`--metrics-listen: ${JSON.stringify(values["metrics-listen"])} is no [HOST]:PORT, such as :15432 or [::1]:15432`);
   const failpoint = env.TERWAY_FAILPOINT;
   if (problems.length > 0) return { kind: "error", problems };
   return {
@@ -127,6 +134,7 @@ export function readFlags(args: readonly string[], env: Readonly<Record<string, 
       bpffs: values.bpffs ?? "/sys/fs/bpf",
       nodeName: named || hostname(),
       ...(cluster === undefined ? {} : { cluster }),
+      ...(metricsListen === undefined || metricsListen === "malformed" ? {} : { metricsListen }),
       ruleForm,
       coolDownMs: coolDown * 1000,
       ...(logLevel === undefined ? {} : { logLevel }),
@@ -144,6 +152,13 @@ function clusterPlace(
   if (objects) return { directory: objects };
   if (kubeconfig) return { kubeconfig };
   return env.KUBERNETES_SERVICE_HOST && env.NODE_NAME ? { inCluster: true } : undefined;
+}
+
+function listenAddress(text: string | undefined): Flags["metricsListen"] | "malformed" {
+  if (!text) return undefined;
+  const [, bracketed, plain = "", digits = ""] = /^(?:\[([0-9a-fA-F:]+)\]|([^:[\]]*)):(\d{1,5})$/.exec(text) ?? [];
+  const port = Number(digits);
+  return port >= 1 && port <= 65_535 ? { host: bracketed ?? plain, port } : "malformed";
 }
 
 /** Modes of releases long gone, each with what replaces it. Source: upstream's flag of the same name. */

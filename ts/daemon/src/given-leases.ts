@@ -1,33 +1,13 @@
 import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { Lease } from "@terway/model";
+import { type Lease, leaseSchema } from "@terway/model";
 import { z } from "zod";
 
-const familySchema = z.object({ address: z.string(), prefixLength: z.number(), gateway: z.string() });
 const givenSchema = z.object({
   version: z.literal(1),
   /** Id of the interface that the runtime asked for and will ask to remove; the pod's further ones go with it. */
   owner: z.string(),
-  lease: z.object({
-    id: z.string(),
-    generation: z.number(),
-    state: z.enum(["intent", "bound", "releasing"]),
-    sandbox: z.object({
-      containerId: z.string(),
-      ifName: z.string(),
-      netns: z.string(),
-      podNamespace: z.string(),
-      podName: z.string(),
-      podUid: z.string().optional(),
-    }),
-    eniId: z.string(),
-    eniMac: z.string(),
-    ipv4: familySchema.optional(),
-    ipv6: familySchema.optional(),
-    exclusive: z.literal(true).optional(),
-    allocatedAtMs: z.number(),
-    payload: z.unknown().optional(),
-  }),
+  lease: leaseSchema,
 });
 
 interface Given {
@@ -55,8 +35,7 @@ export class GivenLeases {
     for (const name of (await readdir(directory)).filter((one) => one.endsWith(".json"))) {
       try {
         const { owner, lease } = givenSchema.parse(JSON.parse(await readFile(join(directory, name), "utf8")));
-        // zod writes optional keys as `T | undefined`; from JSON they are absent, never undefined.
-        given.#given.set(lease.id, { owner, lease: lease as Lease });
+        given.#given.set(lease.id, { owner, lease });
       } catch (error) {
         problems.push(
           `${join(directory, name)} cannot be read and is left alone: ${error instanceof Error ? error.message : String(error)}`,

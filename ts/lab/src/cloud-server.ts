@@ -6,7 +6,7 @@
  * Prints one line of JSON with the addresses it listens on when it is ready. SIGTERM and SIGINT end it.
  */
 import { Command, InvalidArgumentError, Option } from "commander";
-import type { HostPort } from "./cloud/listen.ts";
+import type { HostPort } from "./cloud/door.ts";
 import { ScriptedClock } from "./cloud/scripted-clock.ts";
 import { delayProfiles } from "./cloud/settings.ts";
 import { CloudSimulator } from "./cloud/simulator.ts";

@@ -1,4 +1,5 @@
 export * from "./cloud/index.ts";
+export { metadataAddress, openApiAddress } from "./fabric/addresses.ts";
 export { type Party, type Verdict, verdict } from "./fabric/verdict.ts";
 export { VpcFabric, vpcNamespaceName } from "./fabric/vpc.ts";
 export { type Probe, type ProbeOutcome, probe, serveArguments } from "./host/agent.ts";

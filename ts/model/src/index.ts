@@ -23,6 +23,7 @@ export * from "./json-text.ts";
 export * from "./kernel-capabilities.ts";
 export * from "./kubernetes-objects.ts";
 export * from "./lease.ts";
+export * from "./lease-schema.ts";
 export * from "./merge-patch.ts";
 export * from "./mode-keys.ts";
 export * from "./node-mode.ts";

@@ -116,8 +116,7 @@ impl Executor<'_> {
             (Place::Host, _) => write(self.sysctls)?,
             (Place::Pod, Some(pod)) => {
                 let families: Vec<Family> = sysctls().map(|sysctl| sysctl.key.family).collect();
-                pod.netns
-                    .within(self.home, || write(&SysctlTree::open_pod(procfs, &families)))?;
+                pod.netns.within(self.home, || write(&SysctlTree::open(procfs, &families)))?;
             }
             (Place::Pod, None) => return Err(no_pod()),
         }

@@ -1,8 +1,8 @@
-//! A procfs of our own for the sysctls of pods.
+//! A procfs of our own for sysctls.
 //!
 //! Each namespace that looks a sysctl up leaves its names in the chain of the mounted procfs, and the first look-up in a new namespace
 //! walks all of it: 1 ms with 1,000 pods. A procfs instance that nobody else uses starts with an empty chain, and is thrown away
-//! before it has a long one.
+//! before it has a long one. And it can be written to where `/proc/sys` is mounted read-only, as in every container that is not privileged.
 
 use std::os::fd::OwnedFd;
 

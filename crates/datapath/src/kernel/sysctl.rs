@@ -31,18 +31,14 @@ fn path(key: &SysctlKey, names: &Names) -> String {
 }
 
 impl SysctlTree {
-    /// Opens the directories in the calling thread's namespace, which is the host's.
+    /// Opens the directories in the calling thread's namespace, which is the host's. Not in the common `/proc`: a container that is not
+    /// privileged sees it read-only.
     pub fn open_host() -> Self {
-        let open = |path: &str| rustix::fs::open(path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).ok();
-        Self {
-            ipv4: open("/proc/sys/net/ipv4/conf"),
-            ipv6: open("/proc/sys/net/ipv6/conf"),
-            kept: HashMap::new(),
-        }
+        Self::open(&mut PrivateProcfs::default(), &[Family::V4, Family::V6])
     }
 
-    /// Opens the directories of these families in the calling thread's namespace, which is a pod's.
-    pub fn open_pod(procfs: &mut PrivateProcfs, families: &[Family]) -> Self {
+    /// Opens the directories of these families in the calling thread's namespace.
+    pub fn open(procfs: &mut PrivateProcfs, families: &[Family]) -> Self {
         let mut open = |family: Family| {
             let path = format!("sys/net/{}/conf", family.name());
             families

@@ -10,6 +10,17 @@ use terway_datapath::{Attached, Collected, Datapath, Detached, Failpoint, Reply,
 
 use super::namespace::Namespace;
 
+/// A detach that removed everything.
+pub const CLEAN: Detached = Detached {
+    already_gone: false,
+    failures: Vec::new(),
+};
+/// A detach that found nothing.
+pub const GONE: Detached = Detached {
+    already_gone: true,
+    failures: Vec::new(),
+};
+
 /// The datapath of a namespace, closed at the end.
 pub struct Open(pub Datapath);
 

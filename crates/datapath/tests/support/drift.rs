@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use terway_datapath::attachment::{Attachment, Mode};
-use terway_datapath::diff::Problem;
+use terway_datapath::diff::Problem::{self, Different, Missing};
+use terway_datapath::error::Error;
 use terway_datapath::{Repair, Trigger};
 
 use super::calls::{Open, until};
@@ -12,6 +13,7 @@ use super::lab::{Lab, Stack};
 use super::namespace::Namespace;
 
 /// One foreign edit and what check has to say about it.
+#[derive(Clone, Copy)]
 pub struct Edit {
     /// Command for `ip`, or `sysctl PATH VALUE`. Words in capitals are replaced, see [`Scene::say`].
     pub command: &'static str,
@@ -40,66 +42,89 @@ pub const fn dragging(command: &'static str, object: &'static str, problem: Prob
     }
 }
 
+/// In a pod whose link hangs on its ENI.
+pub const ON_HANGING_LINK: &[Edit] = &[
+    edit("link set eth0 mtu 1400", "link eth0", Different),
+    edit("link set eth0 alias nobody", "link eth0", Different),
+    dragging("link set eth0 down", "link eth0", Different),
+    dragging("link del eth0", "link eth0", Missing),
+    dragging("addr del A4/24 dev eth0", "address A4/24 dev eth0", Missing),
+    edit("-6 addr del A6/64 dev eth0", "address A6/64 dev eth0", Missing),
+    edit("route del S4 dev eth0", "route S4 dev eth0", Missing),
+    edit("-6 route del S6 dev eth0", "route S6 dev eth0", Missing),
+    edit("route del default", "route default via G4 dev eth0 onlink", Missing),
+    edit("-6 route del default", "route default via G6 dev eth0 onlink", Missing),
+    edit(
+        "sysctl ipv6/conf/eth0/accept_ra 1",
+        "sysctl net.ipv6.conf.eth0.accept_ra",
+        Different,
+    ),
+];
+
 /// On the host all of these notify.
-const WITHIN: Duration = Duration::from_secs(1);
+pub const WITHIN: Duration = Duration::from_secs(1);
 /// Pods notify nobody: the scan finds it.
 const SCAN: Duration = Duration::from_millis(300);
-const NEVER: Duration = Duration::from_secs(3600);
+pub const NEVER: Duration = Duration::from_secs(3600);
 
-struct Scene {
-    lab: Lab,
-    pod: Namespace,
-    attachment: Attachment,
-    datapath: Open,
-    slave: String,
+/// A node with one attached pod.
+pub struct Scene {
+    pub lab: Lab,
+    pub pod: Namespace,
+    pub attachment: Attachment,
+    pub datapath: Open,
+    /// Name of the link of the host.
+    pub host_link: String,
+    /// Index of the ENI.
+    pub eni: u32,
 }
 
+/// What repair has reported.
+pub type Log = Arc<Mutex<Vec<Repair>>>;
+
 impl Scene {
-    fn new(mode: Mode) -> Self {
+    /// A pod of this mode; `change` has the last word on it.
+    pub fn new(mode: Mode, change: impl FnOnce(&mut Attachment)) -> Self {
         let lab = Lab::new();
         let datapath = Open::new(&lab.host);
         let (pod, mut attachment) = lab.pod_of(mode, 23, Stack::Dual);
-        attachment.host_stack = super::scenario::local_dns().to_vec();
-        let attached = datapath.attach(&attachment);
+        change(&mut attachment);
+        let eni = lab.host.ip("-o link show eth1").split(':').next().unwrap().parse().unwrap();
+        let host_link = datapath.attach(&attachment).host_if_name;
         Self {
             lab,
             pod,
             attachment,
             datapath,
-            slave: attached.host_if_name,
+            host_link,
+            eni,
         }
     }
 
-    /// `TABLE`: the table of the ENI with groups of its own; `A4`, `A6`: the pod's addresses; `G4`, `G6`: its gateways; `S4`, `S6`: its subnets; `HOST`: the link of the host.
-    fn say(&self, text: &str) -> String {
+    /// `TABLE`: the table of the ENI with groups of its own; `ENI`: that of an ENI without; `A4`, `A6`: the pod's addresses; `G4`, `G6`: its
+    /// gateways; `S4`, `S6`: its subnets; `HOST`: the link of the host.
+    pub fn say(&self, text: &str) -> String {
         let (v4, v6) = (self.attachment.ipv4.unwrap(), self.attachment.ipv6.unwrap());
         let subnet = |text: String| text.parse::<terway_datapath::object::Prefix>().unwrap().network().to_string();
         let mut said = text.to_owned();
-        let index: u32 = self
-            .lab
-            .host
-            .ip("-o link show eth1")
-            .split(':')
-            .next()
-            .unwrap()
-            .parse()
-            .unwrap();
         for (word, value) in [
-            ("TABLE", (0x2000_0000 | index << 12).to_string()),
+            ("TABLE", (0x2000_0000 | self.eni << 12).to_string()),
+            ("ENI", (1000 + self.eni).to_string()),
             ("A4", v4.address.to_string()),
             ("A6", v6.address.to_string()),
             ("G4", v4.gateway.to_string()),
             ("G6", v6.gateway.to_string()),
             ("S4", subnet(format!("{}/24", v4.address))),
             ("S6", subnet(format!("{}/64", v6.address))),
-            ("HOST", self.slave.clone()),
+            ("HOST", self.host_link.clone()),
         ] {
             said = said.replace(word, &value);
         }
         said
     }
 
-    fn make(&self, edit: &Edit, place: &Namespace) {
+    /// The foreign edit.
+    pub fn make(&self, edit: &Edit, place: &Namespace) {
         let command = self.say(edit.command);
         match command.strip_prefix("sysctl ").and_then(|rest| rest.split_once(' ')) {
             Some((path, value)) => place.set_sysctl(path, value),
@@ -107,19 +132,26 @@ impl Scene {
         }
     }
 
-    fn sound(&self) -> bool {
+    /// Check finds nothing.
+    pub fn sound(&self) -> bool {
         self.datapath.check(&self.attachment).is_empty()
     }
-}
 
-/// Check says it, attach mends it; then repair does, the host's side within a second, the pod's by the scan.
-pub fn drift(mode: Mode, host: &[Edit], pod: &[Edit]) {
-    let scene = Scene::new(mode);
-    for (edits, place) in [(host, &scene.lab.host), (pod, &scene.pod)] {
+    /// Repairs from now on.
+    pub fn guard(&self, scan_interval: Duration, pods: bool) -> Log {
+        let log = Log::default();
+        let heard = Arc::clone(&log);
+        let report = move |repair| heard.lock().unwrap().push(repair);
+        self.datapath.0.start_repair(scan_interval, pods, report).unwrap();
+        log
+    }
+
+    /// Check names the object of each edit, and attach mends it.
+    pub fn names_exactly(&self, edits: &[Edit], place: &Namespace) {
         for edit in edits {
-            scene.make(edit, place);
-            let drifts = scene.datapath.check(&scene.attachment);
-            let want = scene.say(edit.object);
+            self.make(edit, place);
+            let drifts = self.datapath.check(&self.attachment);
+            let want = self.say(edit.object);
             let named = drifts.iter().find(|drift| drift.object == want);
             assert_eq!(
                 named.map(|drift| drift.problem),
@@ -128,48 +160,55 @@ pub fn drift(mode: Mode, host: &[Edit], pod: &[Edit]) {
                 edit.command
             );
             assert!(edit.drags || drifts.len() == 1, "{}: {drifts:?}", edit.command);
-            assert!(scene.datapath.attach(&scene.attachment).steps > 0, "{}", edit.command);
+            assert!(self.datapath.attach(&self.attachment).steps > 0, "{}", edit.command);
             assert_eq!(
-                scene.datapath.check(&scene.attachment),
+                self.datapath.check(&self.attachment),
                 [],
                 "{} was not mended by attach",
                 edit.command
             );
         }
     }
-    let log: Arc<Mutex<Vec<Repair>>> = Arc::default();
-    let guard = |interval: Duration| {
-        let heard = Arc::clone(&log);
-        let report = move |repair| heard.lock().unwrap().push(repair);
-        scene.datapath.0.start_repair(interval, true, report).unwrap();
-    };
-    let failures = || -> Vec<_> {
-        log.lock()
-            .unwrap()
-            .iter()
-            .flat_map(|repair| repair.failures.clone())
-            .collect()
-    };
-    guard(NEVER);
-    for edit in host {
-        scene.make(edit, &scene.lab.host);
-        until(edit.command, WITHIN, || scene.sound());
-        let want = scene.say(edit.object);
-        let named =
-            |repair: &Repair| repair.trigger == Trigger::Notification && repair.drifts.iter().any(|drift| drift.object == want);
-        until("the report", WITHIN, || log.lock().unwrap().iter().any(named));
-        assert_eq!(failures(), [], "{}", edit.command);
-        log.lock().unwrap().clear();
+
+    /// A guarded host mends each edit within a second, and reports the object.
+    pub fn mends_when_told(&self, edits: &[Edit], log: &Log) {
+        for edit in edits {
+            self.make(edit, &self.lab.host);
+            until(edit.command, WITHIN, || self.sound());
+            let want = self.say(edit.object);
+            let named = |repair: &Repair| {
+                repair.trigger == Trigger::Notification && repair.drifts.iter().any(|drift| drift.object == want)
+            };
+            until("the report", WITHIN, || log.lock().unwrap().iter().any(named));
+            assert_eq!(failures(log), [], "{}", edit.command);
+            log.lock().unwrap().clear();
+        }
     }
-    guard(SCAN);
+}
+
+/// Check says it, attach mends it; then repair does, the host's side within a second, the pod's by the scan.
+pub fn drift(mode: Mode, host: &[Edit], pod: &[Edit]) {
+    let scene = Scene::new(mode, |attachment| {
+        attachment.host_stack = super::scenario::local_dns().to_vec()
+    });
+    scene.names_exactly(host, &scene.lab.host);
+    scene.names_exactly(pod, &scene.pod);
+    let log = scene.guard(NEVER, true);
+    scene.mends_when_told(host, &log);
+    let log = scene.guard(SCAN, true);
     for edit in pod {
         scene.make(edit, &scene.pod);
         until(edit.command, Duration::from_secs(3), || scene.sound());
-        assert_eq!(failures(), [], "{}", edit.command);
+        assert_eq!(failures(&log), [], "{}", edit.command);
     }
     // What the pod has of its own is none of our business.
     scene.pod.ip("addr add 192.0.2.1/24 dev eth0");
     std::thread::sleep(2 * SCAN);
     assert!(scene.pod.ip("addr show eth0").contains("192.0.2.1/24"));
     assert!(scene.sound());
+}
+
+fn failures(log: &Log) -> Vec<Error> {
+    let log = log.lock().unwrap();
+    log.iter().flat_map(|repair| repair.failures.clone()).collect()
 }

@@ -3,12 +3,11 @@
 use std::net::IpAddr;
 use std::process::Command;
 
-use super::calls::Open;
+use super::calls::{CLEAN, GONE, Open};
 use super::lab::{self, FAR_V4, FAR_V6, HOST_V4, HOST_V6, Lab, Stack};
 use super::modes::{LOCAL_DNS_V4, LOCAL_DNS_V6, gateway_of};
 use super::namespace::Namespace;
 use super::probe::{Echo, ask};
-use terway_datapath::Detached;
 use terway_datapath::attachment::{Attachment, Mode};
 use terway_datapath::object::{Family, Prefix};
 
@@ -53,15 +52,6 @@ pub fn traffic(mode: Mode, stack: Stack) {
     assert_eq!(datapath.check(&attachment), []);
     assert_eq!(datapath.check(&other), []);
 }
-
-const CLEAN: Detached = Detached {
-    already_gone: false,
-    failures: Vec::new(),
-};
-const GONE: Detached = Detached {
-    already_gone: true,
-    failures: Vec::new(),
-};
 
 /// What an attachment, or a pod of its ENI, leaves on the node.
 fn left(lab: &Lab) -> Vec<String> {

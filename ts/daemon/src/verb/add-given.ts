@@ -6,7 +6,7 @@ import { type GivenInterface, planPodEni } from "../pod-eni-plan.ts";
 import { datapathRefusal } from "../refusal.ts";
 import { release } from "../release.ts";
 import { shapingOf } from "../wishes.ts";
-import type { Attached } from "./add.ts";
+import type { Attached } from "./attached.ts";
 
 const metadataTimeoutMs = 3_000;
 

@@ -1,7 +1,6 @@
 import { access } from "node:fs/promises";
 import {
   type Attachment,
-  type AttachResult,
   cniCode,
   type Lease,
   type PodEni,
@@ -19,12 +18,7 @@ import { release } from "../release.ts";
 import { buildResult, type CniResult } from "../result.ts";
 import { shapingOf } from "../wishes.ts";
 import { attachAgain, attachGiven } from "./add-given.ts";
-
-/** One interface, as it was wanted and as the kernel made it. */
-export interface Attached {
-  readonly attachment: Attachment;
-  readonly kernel: AttachResult;
-}
+import type { Attached } from "./attached.ts";
 
 /** One interface for one sandbox. The same call again, also at the same instant, gets the same result and no second address (I8). */
 export async function add(node: Node, call: ContainerCall): Promise<CniResult> {

@@ -1,30 +1,7 @@
-import type { Lease } from "@terway/model";
+import { leaseSchema } from "@terway/model";
 import { z } from "zod";
 import type { Frame } from "./frame.ts";
 import { encodeFrame, frameVersion } from "./frame.ts";
-
-const familyAddressSchema = z.object({ address: z.string(), prefixLength: z.number(), gateway: z.string() });
-
-const leaseSchema = z.object({
-  id: z.string(),
-  generation: z.number().int().nonnegative(),
-  state: z.enum(["intent", "bound", "releasing"]),
-  sandbox: z.object({
-    containerId: z.string(),
-    ifName: z.string(),
-    netns: z.string(),
-    podNamespace: z.string(),
-    podName: z.string(),
-    podUid: z.string().exactOptional(),
-  }),
-  eniId: z.string(),
-  eniMac: z.string(),
-  ipv4: familyAddressSchema.exactOptional(),
-  ipv6: familyAddressSchema.exactOptional(),
-  exclusive: z.literal(true).exactOptional(),
-  allocatedAtMs: z.number(),
-  payload: z.unknown().exactOptional(),
-}) satisfies z.ZodType<Lease>;
 
 /** When an address began to rest. */
 const restSchema = z.object({

@@ -2,7 +2,7 @@ import { type Answer, errorAnswer, proxyAnswer, resetAnswer, successAnswer } fro
 import { ApiError, apiError, isApiErrorCode } from "./api-error.ts";
 import { distort } from "./fault/distort.ts";
 import type { FaultEffect } from "./fault/effect.ts";
-import { type Strike, strike } from "./fault/rule.ts";
+import { type Strike, strike } from "./fault/strike.ts";
 import type { HttpRequest } from "./http-request.ts";
 import { operations, products } from "./operation/index.ts";
 import type { Body, Operation } from "./operation/operation.ts";

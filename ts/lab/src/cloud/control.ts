@@ -3,9 +3,9 @@ import { z } from "zod";
 import { AdminError } from "./admin/command.ts";
 import { type AdminCommandName, adminCommands } from "./admin/index.ts";
 import { ApiError } from "./api-error.ts";
+import type { Door, HostPort } from "./door.ts";
 import { faultCatalogue } from "./fault/catalogue.ts";
 import { checkInvariants } from "./invariants.ts";
-import type { Door, HostPort } from "./listen.ts";
 import { ScriptedClock } from "./scripted-clock.ts";
 import type { CloudSimulator } from "./simulator.ts";
 

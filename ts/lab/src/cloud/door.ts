@@ -1,5 +1,15 @@
 import { createServer, type RequestListener, type Server } from "node:http";
-import type { Door, HostPort } from "./listen.ts";
+
+export interface HostPort {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** A server that can be closed, with all its connections. */
+export interface Door {
+  readonly server: Server;
+  close(): Promise<void>;
+}
 
 /** An HTTP server that listens, and whose closing does not wait for idle connections. */
 export async function openDoor(listener: RequestListener, where: string | HostPort): Promise<Door> {

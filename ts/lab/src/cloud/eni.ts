@@ -4,6 +4,8 @@ import type { EniStatus, NetworkInterface } from "./records.ts";
 import type { CloudState } from "./state.ts";
 import type { Transaction } from "./transaction.ts";
 
+type AddressList = "ipv4" | "ipv6" | "ipv4Prefixes" | "ipv6Prefixes";
+
 /** Most secondary IPv4 and IPv6 addresses of an ENI that is attached to nothing. Source: AssignPrivateIpAddresses, AssignIpv6Addresses. */
 const unattachedSlots = { ipv4: 50, ipv6: 10 } as const;
 
@@ -40,6 +42,26 @@ export function requireSlots(state: CloudState, eni: NetworkInterface): void {
   if (eni.ipv6.length + eni.ipv6Prefixes.length > 0 && slots.ipv6 === 0) throw apiError("InvalidOperation.Ipv6NotSupport");
   if (eni.ipv4.length + eni.ipv4Prefixes.length > slots.ipv4) throw apiError("InvalidOperation.Ipv4CountExceeded", { id: eni.id });
   if (eni.ipv6.length + eni.ipv6Prefixes.length > slots.ipv6) throw apiError("InvalidOperation.Ipv6CountExceeded", { id: eni.id });
+}
+
+/** Throws when the ENI has no room for so many more addresses and prefixes. */
+export function requireRoom(state: CloudState, eni: NetworkInterface, more: Partial<Record<AddressList, number>>): void {
+  const grown = (list: AddressList) => [...eni[list], ...Array<string>(more[list] ?? 0).fill("")];
+  requireSlots(state, {
+    ...eni,
+    ipv4: grown("ipv4"),
+    ipv6: grown("ipv6"),
+    ipv4Prefixes: grown("ipv4Prefixes"),
+    ipv6Prefixes: grown("ipv6Prefixes"),
+  });
+}
+
+/** The ENI in a lasting state, and no other call at work on it. */
+export function findSettledEni(tx: Transaction, id: string): NetworkInterface {
+  const eni = findEni(tx, id);
+  requireStatus(eni, "Available", "InUse");
+  requireIdle(eni);
+  return eni;
 }
 
 /** ENIs that use a slot of the instance: everything but trunk members. */

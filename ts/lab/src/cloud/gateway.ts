@@ -1,8 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Answer } from "./answer.ts";
-import { listenOn, openDoor } from "./door.ts";
+import { type Door, type HostPort, listenOn, openDoor } from "./door.ts";
 import type { HttpRequest } from "./http-request.ts";
-import type { Door, HostPort } from "./listen.ts";
 import type { CloudSimulator } from "./simulator.ts";
 
 /** Real requests are a few kilobytes. */

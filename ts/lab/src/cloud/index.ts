@@ -1,6 +1,7 @@
 export { AdminError } from "./admin/command.ts";
 export { adminCommands } from "./admin/index.ts";
 export { ApiError, apiErrors } from "./api-error.ts";
+export type { HostPort } from "./door.ts";
 export type { FabricPort, PluggedEni } from "./fabric-port.ts";
 export { type CatalogueEntry, faultCatalogue } from "./fault/catalogue.ts";
 export type { FaultEffectInput } from "./fault/effect.ts";
@@ -8,7 +9,7 @@ export type { FaultMatch, FaultRule } from "./fault/rule.ts";
 export type { ActionCount, HistoryEntry } from "./history.ts";
 export { instanceTypes } from "./instance-types.ts";
 export { checkInvariants } from "./invariants.ts";
-export type { HostPort, Listening, ListenOptions } from "./listen.ts";
+export type { Listening, ListenOptions } from "./listen.ts";
 export { operations } from "./operation/index.ts";
 export type * from "./records.ts";
 export { ScriptedClock } from "./scripted-clock.ts";

@@ -1,13 +1,8 @@
-import type { Server } from "node:http";
 import { startControl } from "./control.ts";
+import type { Door, HostPort } from "./door.ts";
 import { startGateway } from "./gateway.ts";
 import { startMetadata } from "./metadata-server.ts";
 import type { CloudSimulator } from "./simulator.ts";
-
-export interface HostPort {
-  readonly host: string;
-  readonly port: number;
-}
 
 export interface ListenOptions {
   /** ECS and VPC, told apart by the API version of the request. */
@@ -21,12 +16,6 @@ export interface Listening {
   readonly openapi?: HostPort;
   readonly metadata?: HostPort;
   readonly control?: string | HostPort;
-  close(): Promise<void>;
-}
-
-/** A server that can be closed, with all its connections. */
-export interface Door {
-  readonly server: Server;
   close(): Promise<void>;
 }
 

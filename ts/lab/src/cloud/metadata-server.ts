@@ -1,6 +1,5 @@
-import { openDoor } from "./door.ts";
+import { type Door, type HostPort, openDoor } from "./door.ts";
 import { toHttpRequest } from "./gateway.ts";
-import type { Door, HostPort } from "./listen.ts";
 import type { CloudSimulator } from "./simulator.ts";
 
 /** The instance metadata service. The source address of the connection tells which instance asks; `?instance=` or `x-sim-instance` override it. */

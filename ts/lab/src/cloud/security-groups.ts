@@ -1,5 +1,5 @@
 import { apiError } from "./api-error.ts";
-import { fabricGroup } from "./fabric-effect.ts";
+import { fabricGroup } from "./fabric-object.ts";
 import type { NetworkInterface, SecurityGroup } from "./records.ts";
 import type { CloudState } from "./state.ts";
 import type { Transaction } from "./transaction.ts";

@@ -1,6 +1,6 @@
 import type { Random } from "@terway/model";
 import { unattached, withoutTransition } from "./eni.ts";
-import { pluggedEni } from "./fabric-effect.ts";
+import { pluggedEni } from "./fabric-object.ts";
 import type { NetworkInterface, Transition } from "./records.ts";
 import { randomInteger } from "./seeded-random.ts";
 import type { Delay } from "./settings.ts";

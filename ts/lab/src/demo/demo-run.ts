@@ -3,7 +3,7 @@ import { ClusterNode, terwaydConfig } from "../lab/cluster-node.ts";
 import { Lab } from "../lab/lab.ts";
 import { defaultPlan } from "../lab/plan.ts";
 import { containerRuntime, missingFiles } from "../node/runtime.ts";
-import type { DemoOptions } from "./demo.ts";
+import type { DemoOptions } from "./demo-options.ts";
 import { removeKubernetesPods, startKubernetesPods } from "./kubernetes-pods.ts";
 import { lookAround } from "./look-around.ts";
 import { type Endpoint, renderFailures, renderMatrix, renderSummary } from "./matrix.ts";

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { fabricGroup } from "../cloud/fabric-effect.ts";
+import { fabricGroup } from "../cloud/fabric-object.ts";
 import type { FabricGroup } from "../cloud/fabric-port.ts";
 import { gatewayOf, knownCidr } from "../cloud/ip.ts";
 import type { NetworkInterface, VSwitchRecord } from "../cloud/records.ts";

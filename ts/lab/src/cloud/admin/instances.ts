@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { AddressChoice } from "../address-choice.ts";
 import { unattached } from "../eni.ts";
-import { pluggedEni } from "../fabric-effect.ts";
+import { pluggedEni } from "../fabric-object.ts";
 import { instanceTypes } from "../instance-types.ts";
 import { newEni } from "../operation/create-network-interface.ts";
 import type { Instance, NetworkInterface } from "../records.ts";

@@ -1,4 +1,4 @@
-import { strike } from "../fault/rule.ts";
+import { strike } from "../fault/strike.ts";
 import { familyOf } from "../ip.ts";
 import type { Instance, NetworkInterface } from "../records.ts";
 import type { CloudState } from "../state.ts";

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { AddressChoice } from "../address-choice.ts";
 import { apiError } from "../api-error.ts";
-import { findEni, requireIdle, requireSlots, requireStatus } from "../eni.ts";
+import { findSettledEni, requireRoom } from "../eni.ts";
 import { clientToken, integer, list, text } from "../parameters.ts";
 import { checkCapacity } from "../security-groups.ts";
 import { addToEni, requirePerCall, vSwitchOf } from "./addresses-of-eni.ts";
@@ -30,19 +30,12 @@ export const assignIpv6Addresses = operation({
     exactlyOne(parameters, "Ipv6Address", "Ipv6AddressCount", "Ipv6Prefix", "Ipv6PrefixCount");
     const { Ipv6Address, Ipv6AddressCount: asked = 0, Ipv6Prefix, Ipv6PrefixCount = 0 } = parameters;
     requirePerCall(tx, "Ipv6AddressCount", Ipv6Address?.length ?? asked);
-    const eni = findEni(tx, parameters.NetworkInterfaceId);
-    requireStatus(eni, "Available", "InUse");
-    requireIdle(eni);
+    const eni = findSettledEni(tx, parameters.NetworkInterfaceId);
     const vSwitch = vSwitchOf(tx, eni);
     if (vSwitch.ipv6Cidr === undefined) throw apiError("InvalidVSwitch.Ipv6NotTurnOn", { id: vSwitch.id });
 
     const choice = new AddressChoice(tx, vSwitch);
-    const slots = { ipv6: Ipv6Address?.length ?? asked, ipv6Prefixes: Ipv6Prefix?.length ?? Ipv6PrefixCount };
-    requireSlots(tx.state, {
-      ...eni,
-      ipv6: [...eni.ipv6, ...Array<string>(slots.ipv6).fill("")],
-      ipv6Prefixes: [...eni.ipv6Prefixes, ...Array<string>(slots.ipv6Prefixes).fill("")],
-    });
+    requireRoom(tx.state, eni, { ipv6: Ipv6Address?.length ?? asked, ipv6Prefixes: Ipv6Prefix?.length ?? Ipv6PrefixCount });
     const ipv6 = [...choice.take("ipv6", Ipv6Address ?? []), ...choice.pick("ipv6", Math.min(asked, call.partial ?? asked))];
     const ipv6Prefixes = [...choice.takePrefixes("ipv6", Ipv6Prefix ?? []), ...choice.pickPrefixes("ipv6", Ipv6PrefixCount)];
     addToEni(call, eni, { ipv4: [], ipv6, ipv4Prefixes: [], ipv6Prefixes });

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { AddressChoice } from "../address-choice.ts";
-import { findEni, requireIdle, requireSlots, requireStatus } from "../eni.ts";
+import { findSettledEni, requireRoom } from "../eni.ts";
 import { clientToken, integer, list, text } from "../parameters.ts";
 import { checkCapacity } from "../security-groups.ts";
 import { addToEni, requirePerCall, vSwitchOf } from "./addresses-of-eni.ts";
@@ -29,18 +29,11 @@ export const assignPrivateIpAddresses = operation({
     exactlyOne(parameters, "PrivateIpAddress", "SecondaryPrivateIpAddressCount", "Ipv4Prefix", "Ipv4PrefixCount");
     const { PrivateIpAddress, SecondaryPrivateIpAddressCount: asked = 0, Ipv4Prefix, Ipv4PrefixCount = 0 } = parameters;
     requirePerCall(tx, "SecondaryPrivateIpAddressCount", PrivateIpAddress?.length ?? asked);
-    const eni = findEni(tx, parameters.NetworkInterfaceId);
-    requireStatus(eni, "Available", "InUse");
-    requireIdle(eni);
+    const eni = findSettledEni(tx, parameters.NetworkInterfaceId);
 
     const choice = new AddressChoice(tx, vSwitchOf(tx, eni));
-    const slots = { ipv4: PrivateIpAddress?.length ?? asked, ipv4Prefixes: Ipv4Prefix?.length ?? Ipv4PrefixCount };
     // The quota of the ENI is looked at before the vSwitch: an ENI that is full says so even when the vSwitch is empty.
-    requireSlots(tx.state, {
-      ...eni,
-      ipv4: [...eni.ipv4, ...Array<string>(slots.ipv4).fill("")],
-      ipv4Prefixes: [...eni.ipv4Prefixes, ...Array<string>(slots.ipv4Prefixes).fill("")],
-    });
+    requireRoom(tx.state, eni, { ipv4: PrivateIpAddress?.length ?? asked, ipv4Prefixes: Ipv4Prefix?.length ?? Ipv4PrefixCount });
     const ipv4 = [...choice.take("ipv4", PrivateIpAddress ?? []), ...choice.pick("ipv4", Math.min(asked, call.partial ?? asked))];
     const ipv4Prefixes = [...choice.takePrefixes("ipv4", Ipv4Prefix ?? []), ...choice.pickPrefixes("ipv4", Ipv4PrefixCount)];
     addToEni(call, eni, { ipv4, ipv6: [], ipv4Prefixes, ipv6Prefixes: [] });

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { apiError } from "../api-error.ts";
-import { findEni, requireIdle, requireStatus } from "../eni.ts";
+import { findEni, findSettledEni } from "../eni.ts";
 import { text } from "../parameters.ts";
 import type { Instance, NetworkInterface } from "../records.ts";
 import { findSecurityGroup, putGroupsOfEni } from "../security-groups.ts";
@@ -10,13 +10,11 @@ import { groupResource, operation } from "./operation.ts";
 const schema = z.object({ SecurityGroupId: text, InstanceId: text.optional(), NetworkInterfaceId: text.optional() });
 
 /** Both operations are deprecated in favour of ModifyNetworkInterfaceAttribute, and still in use. */
+const common = { product: "Ecs", writes: true, delay: "other", schema, resources: groupResource } as const;
+
 export const joinSecurityGroup = operation({
+  ...common,
   action: "JoinSecurityGroup",
-  product: "Ecs",
-  writes: true,
-  delay: "other",
-  schema,
-  resources: groupResource,
   run(parameters, { tx }) {
     const { id } = findSecurityGroup(tx, parameters.SecurityGroupId);
     const { eni, instance } = subject(tx, parameters);
@@ -30,12 +28,8 @@ export const joinSecurityGroup = operation({
 });
 
 export const leaveSecurityGroup = operation({
+  ...common,
   action: "LeaveSecurityGroup",
-  product: "Ecs",
-  writes: true,
-  delay: "other",
-  schema,
-  resources: groupResource,
   run(parameters, { tx }) {
     const { id } = findSecurityGroup(tx, parameters.SecurityGroupId);
     const { eni, instance } = subject(tx, parameters);
@@ -58,9 +52,7 @@ function subject(
 ): { eni: NetworkInterface; instance?: Instance } {
   if (instanceId !== undefined && eniId !== undefined) throw apiError("InvalidParam.EniIdAndInstanceId.Conflict");
   if (eniId !== undefined) {
-    const eni = findEni(tx, eniId);
-    requireStatus(eni, "Available", "InUse");
-    requireIdle(eni);
+    const eni = findSettledEni(tx, eniId);
     if (eni.type === "Primary") throw apiError("InvalidOperation.InvalidEniType", { type: eni.type });
     return { eni };
   }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { findEni, requireIdle, requireStatus } from "../eni.ts";
+import { findSettledEni } from "../eni.ts";
 import { flag, list, text } from "../parameters.ts";
 import { putGroupsOfEni } from "../security-groups.ts";
 import { eniResource, operation } from "./operation.ts";
@@ -22,9 +22,7 @@ export const modifyNetworkInterfaceAttribute = operation({
   schema,
   resources: eniResource,
   run(parameters, { tx }) {
-    const eni = findEni(tx, parameters.NetworkInterfaceId);
-    requireStatus(eni, "Available", "InUse");
-    requireIdle(eni);
+    const eni = findSettledEni(tx, parameters.NetworkInterfaceId);
     const changed = {
       ...eni,
       name: parameters.NetworkInterfaceName ?? eni.name,

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { apiError } from "../api-error.ts";
-import { findEni, requireIdle, requireStatus } from "../eni.ts";
+import { findSettledEni } from "../eni.ts";
 import { list, text } from "../parameters.ts";
 import { removeFromEni } from "./addresses-of-eni.ts";
 import { eniResource, operation } from "./operation.ts";
@@ -16,9 +16,7 @@ export const unassignIpv6Addresses = operation({
   resources: eniResource,
   run({ NetworkInterfaceId, Ipv6Address: ipv6 = [], Ipv6Prefix: ipv6Prefixes = [] }, call) {
     if (ipv6.length + ipv6Prefixes.length === 0) throw apiError("MissingParameter", { name: "Ipv6Address" });
-    const eni = findEni(call.tx, NetworkInterfaceId);
-    requireStatus(eni, "Available", "InUse");
-    requireIdle(eni);
+    const eni = findSettledEni(call.tx, NetworkInterfaceId);
     removeFromEni(call, eni, { ipv4: [], ipv6, ipv4Prefixes: [], ipv6Prefixes });
     return {};
   },

@@ -1,0 +1,145 @@
+//! First packets, and those that have no flow.
+
+use aya_ebpf::programs::TcContext;
+use terway_abi::{Direction, FlowFlags, FlowState, PodFlags, Reason};
+use terway_ebpf::{
+    packet::{Signal, protocol},
+    skb::CONTINUE,
+};
+
+use crate::maps::{HOST_ADDRS, SERVICES, count, endpoint};
+
+use super::{
+    Scratch, View,
+    flow::{self, Begin},
+    is_link_local_icmp,
+    judge::{ALLOWED, UNCLASSIFIED, judge, look_for, tally},
+    own_direction,
+    refuse::refuse,
+    sender,
+};
+
+#[inline(always)]
+pub fn run<const EGRESS: bool>(ctx: &TcContext, scratch: &mut Scratch, view: &View, portless: bool) -> i32 {
+    let pod = view.pod;
+    let skb = ctx.skb.skb;
+    let direction = own_direction::<EGRESS>();
+    if is_link_local_icmp(&scratch.packet) {
+        return CONTINUE;
+    }
+    let own = matches!(endpoint(scratch.key.local), Some(own) if own.id == pod.id);
+    let track_only = pod.flags & PodFlags::TRACK_ONLY != 0;
+    if EGRESS && !own {
+        return match track_only {
+            true => CONTINUE,
+            false => refuse(skb, scratch, pod.id, direction, Reason::Spoofed),
+        };
+    }
+    // A pod may talk to itself, and with its node; neither needs a flow.
+    let remote = &scratch.key.remote;
+    // SAFETY: records are freed only after every running program has ended (RCU).
+    if matches!(endpoint(*remote), Some(own) if own.id == pod.id) || unsafe { HOST_ADDRS.get(remote) }.is_some() {
+        return CONTINUE;
+    }
+    let is_kept = own && !portless;
+    let signal = scratch.packet.tuple.signal;
+    if track_only {
+        if is_kept {
+            learn(scratch, direction, signal, view);
+        }
+        return CONTINUE;
+    }
+    if pod.flags & PodFlags::HELD != 0 {
+        return refuse(skb, scratch, pod.id, direction, Reason::Held);
+    }
+    let state = match signal & Signal::OPEN {
+        0 => 0,
+        _ => FlowState::SYN,
+    };
+    if EGRESS && is_service(scratch) {
+        if is_kept {
+            let begin = Begin {
+                opened: direction as u8,
+                flags: FlowFlags::DEFERRED,
+                state,
+                rule: 0,
+            };
+            flow::keep(scratch, false, begin, view.now, view.epoch);
+        }
+        return CONTINUE;
+    }
+    if !EGRESS && !sender::may_send(scratch, view.epoch, view.now, u32::from(portless)) {
+        return refuse(skb, scratch, scratch.refused, Direction::Egress, Reason::DeniedEgress);
+    }
+    let set = match EGRESS {
+        true => pod.egress_set,
+        false => pod.ingress_set,
+    };
+    let mut rule = 0;
+    if set != 0 {
+        scratch.question.set = set;
+        scratch.question.remote = scratch.key.remote;
+        scratch.question.port = match EGRESS {
+            true => scratch.key.remote_port,
+            false => scratch.key.local_port,
+        };
+        scratch.question.protocol = scratch.key.protocol;
+        scratch.question.portless = u8::from(portless);
+        let answer = judge(scratch);
+        if answer & ALLOWED == 0 {
+            if answer & UNCLASSIFIED != 0 {
+                count(ctx, Reason::Unclassified);
+            }
+            let reason = match (portless, EGRESS) {
+                (true, _) => Reason::FragmentUnknown,
+                (false, true) => Reason::DeniedEgress,
+                (false, false) => Reason::DeniedIngress,
+            };
+            return refuse(skb, scratch, pod.id, direction, reason);
+        }
+        rule = answer as u32;
+        tally(scratch, pod.id, direction, rule, ctx.len());
+    }
+    if is_kept {
+        let begin = Begin {
+            opened: direction as u8,
+            flags: 0,
+            state,
+            rule,
+        };
+        flow::keep(scratch, false, begin, view.now, view.epoch);
+    }
+    CONTINUE
+}
+
+/// Keeps a flow of a pod whose packets all pass. Who opens one says so in TCP and SCTP; of anything else either side may have been the first.
+#[inline(always)]
+fn learn(scratch: &mut Scratch, direction: Direction, signal: u8, view: &View) {
+    let other = match direction {
+        Direction::Ingress => Direction::Egress,
+        Direction::Egress => Direction::Ingress,
+    };
+    let (opened, flags, state) = match signal {
+        Signal::OPEN => (direction as u8, 0, FlowState::SYN),
+        Signal::ACCEPT => (other as u8, 0, FlowState::SYN | FlowState::REPLIED),
+        _ => (0, FlowFlags::LEARNED, FlowState::REPLIED),
+    };
+    // A datagram or echo is kept for the short time until the other side is seen to answer.
+    let state = match scratch.key.protocol {
+        protocol::TCP | protocol::SCTP => state,
+        _ => 0,
+    };
+    let begin = Begin {
+        opened,
+        flags,
+        state,
+        rule: 0,
+    };
+    flow::keep(scratch, false, begin, view.now, view.epoch);
+}
+
+#[inline(always)]
+fn is_service(scratch: &mut Scratch) -> bool {
+    look_for(scratch, scratch.key.remote);
+    SERVICES.get(&scratch.prefix).is_some()
+}

@@ -1,0 +1,86 @@
+//! Flows: their age, and what a packet changes in them.
+
+use aya_ebpf::helpers::bpf_ktime_get_ns;
+use terway_abi::{Direction, Flow, FlowState, Reason};
+use terway_ebpf::packet::Signal;
+
+use crate::maps::{FLOWS, SETTINGS, add};
+
+use super::Scratch;
+
+const SECOND: u64 = 1_000_000_000;
+
+#[inline(always)]
+pub fn now() -> u64 {
+    // SAFETY: a plain call.
+    unsafe { bpf_ktime_get_ns() }
+}
+
+#[inline(always)]
+pub fn epoch() -> u32 {
+    SETTINGS.get(0).map_or(0, |settings| settings.epoch)
+}
+
+#[inline(always)]
+pub fn is_alive(flow: &Flow, protocol: u8, now: u64) -> bool {
+    // Another processor may have written a time that is not yet this one's.
+    now.saturating_sub(flow.last_seen) < Flow::lifetime(protocol, flow.state)
+}
+
+/// A packet of the flow has passed. Most packets write nothing: a line of memory that every processor writes is what a conntrack costs.
+#[inline(always)]
+pub fn touch(flow: &mut Flow, signal: u8, direction: Direction, now: u64) {
+    let mut state = flow.state;
+    if signal & Signal::OPEN != 0 {
+        state = FlowState::SYN;
+    } else {
+        if flow.opened != direction as u8 {
+            state |= FlowState::REPLIED;
+        }
+        if signal & Signal::FINISH != 0 {
+            state |= match direction {
+                Direction::Egress => FlowState::FIN_LOCAL,
+                Direction::Ingress => FlowState::FIN_REMOTE,
+            };
+        }
+        // A forged RST ends no flow that goes on: later packets take it back.
+        state = match signal & Signal::RESET {
+            0 => state & !FlowState::RESET,
+            _ => state | FlowState::RESET,
+        };
+    }
+    if state != flow.state {
+        flow.state = state;
+        flow.last_seen = now;
+    } else if now.saturating_sub(flow.last_seen) >= SECOND {
+        flow.last_seen = now;
+    }
+}
+
+/// How a flow begins.
+pub struct Begin {
+    /// A [`Direction`], or 0.
+    pub opened: u8,
+    pub flags: u8,
+    pub state: u8,
+    pub rule: u32,
+}
+
+/// Keeps a flow of the packet's pod, or of its sender. What else there is in a record is zero already.
+#[inline(always)]
+pub fn keep(scratch: &mut Scratch, of_sender: bool, begin: Begin, now: u64, epoch: u32) {
+    let flow = &mut scratch.flow;
+    flow.last_seen = now;
+    flow.epoch = epoch;
+    flow.opened = begin.opened;
+    flow.state = begin.state;
+    flow.flags = begin.flags;
+    flow.rule = begin.rule;
+    let key = match of_sender {
+        true => &scratch.sender,
+        false => &scratch.key,
+    };
+    if FLOWS.insert(key, &scratch.flow, 0).is_err() {
+        add(Reason::FlowsFull, 0);
+    }
+}

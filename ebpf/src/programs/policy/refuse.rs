@@ -1,0 +1,90 @@
+//! What becomes of a packet that may not pass: it is counted, and a sample of it is kept.
+
+use aya_ebpf::{bindings::__sk_buff, programs::TcContext};
+use terway_abi::{Direction, Reason, Sample};
+use terway_ebpf::skb::DROP;
+
+use crate::maps::{SAMPLES, count};
+
+use super::{Scratch, flow::now, judge::tally};
+
+/// Which way it went and why it was refused, in one number: functions return no more than that.
+#[derive(Clone, Copy)]
+pub struct Refusal {
+    pub direction: Direction,
+    pub reason: Reason,
+}
+
+impl Refusal {
+    /// Never 0.
+    #[inline(always)]
+    pub const fn code(direction: Direction, reason: Reason) -> u64 {
+        ((direction as u64) << 32) | reason as u64
+    }
+
+    /// `None` of 0. Only reasons that such functions give.
+    #[inline(always)]
+    pub fn from_code(code: u64) -> Option<Self> {
+        if code == 0 {
+            return None;
+        }
+        let direction = match code >> 32 {
+            1 => Direction::Ingress,
+            _ => Direction::Egress,
+        };
+        let reason = match (code as u32 == Reason::Held as u32, direction) {
+            (true, _) => Reason::Held,
+            (false, Direction::Ingress) => Reason::DeniedIngress,
+            (false, Direction::Egress) => Reason::DeniedEgress,
+        };
+        Some(Self { direction, reason })
+    }
+}
+
+/// Drops the packet.
+#[inline(never)]
+pub fn refuse(skb: *mut __sk_buff, scratch: &mut Scratch, endpoint: u32, direction: Direction, reason: Reason) -> i32 {
+    let ctx = TcContext::new(skb);
+    count(&ctx, reason);
+    if matches!(
+        reason,
+        Reason::DeniedIngress | Reason::DeniedEgress | Reason::FragmentUnknown | Reason::RelatedUnknown
+    ) {
+        tally(scratch, endpoint, direction, 0, ctx.len());
+    }
+    sample(&ctx, scratch, endpoint, direction, reason);
+    DROP
+}
+
+#[inline(always)]
+fn sample(ctx: &TcContext, scratch: &mut Scratch, endpoint: u32, direction: Direction, reason: Reason) {
+    let time = now();
+    if time.saturating_sub(scratch.sampled_since) >= Sample::WINDOW {
+        scratch.sampled_since = time;
+        scratch.sampled = 0;
+    }
+    if scratch.sampled >= Sample::BURST {
+        return;
+    }
+    scratch.sampled += 1;
+    let Some(mut room) = SAMPLES.reserve::<Sample>(0) else {
+        return;
+    };
+    let tuple = &scratch.packet.tuple;
+    room.write(Sample {
+        time,
+        endpoint,
+        reason: reason as u32,
+        source: tuple.source,
+        destination: tuple.destination,
+        source_port: tuple.source_port,
+        destination_port: tuple.destination_port,
+        protocol: tuple.protocol,
+        direction: direction as u8,
+        tcp_flags: tuple.tcp_flags,
+        reserved: 0,
+        length: ctx.len(),
+        spare: 0,
+    });
+    room.submit(0);
+}

@@ -1,0 +1,65 @@
+//! Room that a program's stack has not.
+
+use aya_ebpf::maps::lpm_trie::Key;
+use terway_abi::{Address, Flow, FlowKey, PolicyKey, Prefix, VerdictKey};
+use terway_ebpf::packet::Packet;
+
+use crate::maps::SCRATCH;
+
+/// One for each processor: programs on a hook do not interrupt one another on one processor.
+#[repr(C)]
+pub struct Scratch {
+    /// The packet.
+    pub packet: Packet,
+    /// Key of its flow.
+    pub key: FlowKey,
+    /// Key of the flow of its sender, if that is a pod of this node too.
+    pub sender: FlowKey,
+    /// A flow on its way into the map.
+    pub flow: Flow,
+    /// What is asked for.
+    pub question: Question,
+    /// The entry that is looked for.
+    pub entry: PolicyKey,
+    /// The address that is looked for.
+    pub prefix: Key<Prefix>,
+    /// The verdict that is counted.
+    pub verdict: VerdictKey,
+    /// Begin of the current window of samples.
+    pub sampled_since: u64,
+    /// Samples in it.
+    pub sampled: u32,
+    /// Whose packet was refused, where that is not the program's own pod.
+    pub refused: u32,
+}
+
+/// May a remote be talked to?
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Question {
+    /// The set that decides.
+    pub set: u64,
+    /// Who it is.
+    pub remote: Address,
+    /// Port on the side of the server.
+    pub port: u16,
+    /// IP protocol.
+    pub protocol: u8,
+    /// Not 0: the port is not known, and only what allows every port decides.
+    pub portless: u8,
+    reserved: u32,
+}
+
+/// What the map holds: its size is part of the map's shape, which all builds of a layout share.
+#[repr(C)]
+pub struct Room {
+    scratch: Scratch,
+    rest: [u8; 1024 - size_of::<Scratch>()],
+}
+
+/// This processor's.
+#[inline(always)]
+pub fn scratch() -> Option<&'static mut Scratch> {
+    // SAFETY: see the type; the pointer is used for the time of one program.
+    SCRATCH.get_ptr_mut(0).map(|room| unsafe { &mut (*room).scratch })
+}

@@ -1,0 +1,107 @@
+//! Service traffic: what a pod sends to a Service is judged where its real destination is known, at that pod's own link or on the ENI.
+
+use aya_ebpf::programs::TcContext;
+use terway_abi::{Direction, Endpoint, FlowFlags, FlowState, PodFlags, Reason, slot};
+use terway_ebpf::{
+    frame::Frame,
+    packet::{self, Kind, Signal},
+};
+
+use crate::maps::{FLOWS, HOST_ADDRS, endpoint, pod};
+
+use super::{
+    Scratch,
+    flow::{self, Begin},
+    fragment,
+    judge::{ALLOWED, judge, tally},
+    known::rejudge,
+    refuse::refuse,
+    scratch::scratch,
+};
+
+/// Does the packet's sender, if it is an isolated pod of this node, have a verdict for it? That is so for all but what came by a Service.
+/// If not, it is judged; [`Scratch::refused`] is who was refused.
+#[inline(never)]
+pub fn may_send(scratch: &mut Scratch, epoch: u32, now: u64, portless: u32) -> bool {
+    let Some(sender) = endpoint(scratch.packet.tuple.source) else {
+        return true;
+    };
+    let Some(pod) = pod(slot(sender.id)) else { return true };
+    if pod.id != sender.id || pod.egress_set == 0 || pod.flags & (PodFlags::TRACK_ONLY | PodFlags::HELD) != 0 {
+        return true;
+    }
+    scratch.refused = pod.id;
+    scratch.packet.tuple.of_sender(pod.id, &mut scratch.sender);
+    if portless == 0
+        && let Some(pointer) = FLOWS.get_ptr_mut(&scratch.sender)
+    {
+        // SAFETY: as in `known`.
+        let flow = unsafe { &mut *pointer };
+        let is_judged = flow.flags & FlowFlags::DEFERRED == 0 && flow::is_alive(flow, scratch.sender.protocol, now);
+        if is_judged {
+            return flow.epoch == epoch || rejudge(scratch, pod, flow, epoch, 1) == 0;
+        }
+    }
+    // SAFETY: records are freed only after every running program has ended (RCU).
+    if unsafe { HOST_ADDRS.get(&scratch.sender.remote) }.is_some() || is_own(scratch, pod.id) {
+        return true;
+    }
+    scratch.question.set = pod.egress_set;
+    scratch.question.remote = scratch.sender.remote;
+    scratch.question.port = scratch.sender.remote_port;
+    scratch.question.protocol = scratch.sender.protocol;
+    scratch.question.portless = portless as u8;
+    let answer = judge(scratch);
+    if answer & ALLOWED == 0 {
+        return false;
+    }
+    tally(scratch, pod.id, Direction::Egress, answer as u32, 0);
+    if portless == 0 {
+        let state = match scratch.packet.tuple.signal & Signal::OPEN {
+            0 => 0,
+            _ => FlowState::SYN,
+        };
+        let begin = Begin {
+            opened: Direction::Egress as u8,
+            flags: 0,
+            state,
+            rule: answer as u32,
+        };
+        flow::keep(scratch, true, begin, now, epoch);
+    }
+    true
+}
+
+#[inline(always)]
+fn is_own(scratch: &Scratch, id: u32) -> bool {
+    matches!(endpoint(scratch.sender.remote), Some(own) if own.id == id)
+}
+
+/// May a pod's packet leave by an ENI? `from_pod` has judged all but what came by a Service; pods that are not isolated pay one look-up.
+#[inline(always)]
+pub fn leaves(ctx: &TcContext, frame: &Frame, endpoint: &Endpoint) -> bool {
+    match pod(slot(endpoint.id)) {
+        Some(pod) if pod.egress_set != 0 => {}
+        _ => return true,
+    }
+    let Some(scratch) = scratch() else { return false };
+    let portless = match packet::read(
+        ctx.skb.skb,
+        &mut scratch.packet,
+        u32::from(frame.ethertype),
+        frame.payload as u32,
+    ) {
+        Kind::Whole => 0,
+        Kind::First => {
+            fragment::remember(&scratch.packet);
+            0
+        }
+        Kind::Later => u32::from(!fragment::recall(&mut scratch.packet)),
+        _ => return true,
+    };
+    if may_send(scratch, flow::epoch(), flow::now(), portless) {
+        return true;
+    }
+    let _ = refuse(ctx.skb.skb, scratch, scratch.refused, Direction::Egress, Reason::DeniedEgress);
+    false
+}

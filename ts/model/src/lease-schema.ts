@@ -1,0 +1,26 @@
+import { z } from "zod";
+import type { Lease } from "./lease.ts";
+
+const familyAddressSchema = z.object({ address: z.string(), prefixLength: z.number(), gateway: z.string() });
+
+/** A lease as it stands in a file of the node. */
+export const leaseSchema = z.object({
+  id: z.string(),
+  generation: z.number().int().nonnegative(),
+  state: z.enum(["intent", "bound", "releasing"]),
+  sandbox: z.object({
+    containerId: z.string(),
+    ifName: z.string(),
+    netns: z.string(),
+    podNamespace: z.string(),
+    podName: z.string(),
+    podUid: z.string().exactOptional(),
+  }),
+  eniId: z.string(),
+  eniMac: z.string(),
+  ipv4: familyAddressSchema.exactOptional(),
+  ipv6: familyAddressSchema.exactOptional(),
+  exclusive: z.literal(true).exactOptional(),
+  allocatedAtMs: z.number(),
+  payload: z.unknown().exactOptional(),
+}) satisfies z.ZodType<Lease>;
