@@ -51,6 +51,19 @@ pub fn eni_mac(number: u8) -> Mac {
     Mac([0x00, 0x16, 0x3e, 0, 0, number])
 }
 
+/// The ENIs go first. When the kernel itself clears away the namespaces of a node and of its pods at once, Linux before 5.18 waits for an ENI
+/// before it frees the VLAN link on it in a pod, which holds the ENI: for ever, and soon nobody can make a namespace any more. An ENI that is
+/// unplugged takes the links on it along in the right order. (Mended by "net: allow out-of-order netdev unregistration".)
+impl Drop for Lab {
+    fn drop(&mut self) {
+        let links = self.vpc.try_ip("-o link show type veth").unwrap_or_default();
+        let names = links.lines().filter_map(|line| line.split([' ', '@']).nth(1));
+        for name in names {
+            drop(self.vpc.try_ip(&format!("link del {name}")));
+        }
+    }
+}
+
 impl Lab {
     /// A node with `eth0` and the ENI `eth1`.
     pub fn new() -> Self {
