@@ -11,6 +11,7 @@ const reportSchema = z.object({
       name: z.string(),
       status: z.enum(["passed", "failed", "skipped"]),
       reason: z.string().optional(),
+      note: z.string().optional(),
       durationMs: z.number().optional(),
     }),
   ),
@@ -24,10 +25,11 @@ export async function jsonProgram(label: string, command: string, args: readonly
     const outcome = await run(command, [...args, "--json", file], { timeoutMs });
     const text = await readFile(file, "utf8").catch(() => undefined);
     if (text === undefined) return [{ name: label, status: "failed", reason: tail(outcome.output, 60) }];
-    const results: TestResult[] = reportSchema.parse(JSON.parse(text)).results.map(({ name, status, reason, durationMs }) => ({
+    const results: TestResult[] = reportSchema.parse(JSON.parse(text)).results.map(({ name, status, reason, note, durationMs }) => ({
       name: `${label}: ${name}`,
       status,
       ...(reason === undefined ? {} : { reason }),
+      ...(note === undefined ? {} : { note }),
       ...(durationMs === undefined ? {} : { durationMs }),
     }));
     if (outcome.code !== 0 && !results.some((result) => result.status === "failed"))

@@ -47,6 +47,7 @@ async function runTier({ name, run }: Tier): Promise<TierResult> {
   for (const result of results) {
     if (result.status === "failed") lines.push(`FAILED  ${result.name}`, (result.reason ?? "").replace(/^/gm, "    "));
     if (result.status === "skipped") lines.push(`skipped ${result.name}: ${result.reason}`);
+    if (result.note !== undefined) lines.push(`note    ${result.name}`, result.note.replace(/^/gm, "    "));
   }
   console.log(lines.join("\n"));
   return done;

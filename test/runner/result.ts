@@ -4,6 +4,8 @@ export interface TestResult {
   readonly status: "passed" | "failed" | "skipped";
   /** Why it was skipped, or the first lines of how it failed. */
   readonly reason?: string;
+  /** What is worth telling whatever the status. */
+  readonly note?: string;
   readonly durationMs?: number;
 }
 

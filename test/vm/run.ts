@@ -151,6 +151,7 @@ async function finish(results: readonly TestResult[], cells: readonly Cell[], js
   for (const result of results) {
     if (result.status === "failed") console.log(`FAILED  ${result.name}\n${(result.reason ?? "").replace(/^/gm, "    ")}`);
     if (result.status === "skipped") console.log(`skipped ${result.name}: ${result.reason}`);
+    if (result.note !== undefined) console.log(`note    ${result.name}\n${result.note.replace(/^/gm, "    ")}`);
   }
   if (results.length === 0) console.log("no suite runs under that kernel");
   if (cells.length > 0) console.log(`\n${table(cells)}`);

@@ -23,6 +23,12 @@ test("a start script that dies is no exit status", () => {
   expect(read("@guest up 1 5.10\n@guest died\n").progress.ended).toEqual({ kind: "died" });
 });
 
+test("a guest that finds itself stuck says why", () => {
+  const { lines, progress } = read("@guest up 1 5.10\nhalf\n@guest stuck no link can be made\n");
+  expect(progress.stuck).toBe("no link can be made");
+  expect(lines).toEqual(["half"]);
+});
+
 test("a guest that says nothing has not come up", () => {
   expect(read("Kernel panic\n").progress).toEqual({});
 });

@@ -2,6 +2,8 @@
 export interface GuestProgress {
   /** Userland is reached: seconds since the kernel started, by the guest's clock, and the kernel's release. */
   up?: { readonly uptime: number; readonly release: string };
+  /** The command has found that the machine makes no progress: in its own words. The host ends it. */
+  stuck?: string;
   /** The command has ended. `died`: the script around it has. */
   ended?: { readonly kind: "exit"; readonly code: number; readonly uptime: number } | { readonly kind: "died" };
 }
@@ -30,9 +32,11 @@ export class ConsoleReader {
   #take(line: string): void {
     // A command that ends without a line end has the message stand behind its last words.
     const at = line.lastIndexOf("@guest ");
-    const [kind, first, second] = at < 0 ? [] : line.slice(at + "@guest ".length).split(" ");
+    const words = at < 0 ? "" : line.slice(at + "@guest ".length);
+    const [kind, first, second] = words.split(" ");
     if (kind === "up") this.progress.up = { uptime: Number(first), release: second ?? "" };
     else if (kind === "exit") this.progress.ended = { kind, code: Number(first), uptime: Number(second) };
+    else if (kind === "stuck") this.progress.stuck = words.slice("stuck ".length);
     else if (kind === "died") this.progress.ended = { kind };
     else {
       this.#onLine(line);

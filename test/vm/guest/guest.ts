@@ -1,11 +1,16 @@
 import { spawn } from "node:child_process";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
+import { Socket } from "node:net";
 import { join } from "node:path";
 import { tail } from "../../runner/command.ts";
 import type { Kernel } from "./artifacts.ts";
 import { ConsoleReader } from "./console.ts";
 import type { Disk } from "./disk.ts";
 import { buildInitramfs, type MountLine } from "./initramfs.ts";
+import { KernelLine } from "./sysrq.ts";
+
+/** QEMU's file descriptor of the guest's first serial line: the kernel's console. */
+const kernelLine = 3;
 
 export interface GuestSpec {
   readonly kernel: Kernel;
@@ -24,6 +29,8 @@ export interface GuestSpec {
   /** From the end of the boot. An emulated processor is 20 to 100 times slower than a real one. */
   readonly commandTimeoutMs: number;
   readonly bootTimeoutMs?: number;
+  /** The command writes a line at least this often; a guest that is silent for longer counts as stuck. */
+  readonly silenceTimeoutMs?: number;
   readonly onLine?: (line: string) => void;
 }
 
@@ -31,6 +38,8 @@ export interface GuestOutcome {
   /** Exit status of the command. Absent: it did not come to its end; `trouble` says why. */
   readonly exitCode?: number;
   readonly trouble?: string;
+  /** The guest itself makes no progress (it said so by `@guest stuck`, or was silent too long): why, and what its tasks wait for. */
+  readonly stuck?: string;
   /** Standard output and standard error of the command. */
   readonly output: string;
   /** What the kernel said, its warnings above all. */
@@ -60,7 +69,6 @@ interface Boot {
 
 async function boot(spec: GuestSpec): Promise<Boot> {
   const folder = await mkdtemp(join(spec.folder, "guest-"));
-  const kernelLog = join(folder, "kernel.log");
   try {
     const disks = [
       { image: spec.userland, mountPoint: "/", options: "rw,noatime", qemu: "snapshot=on" },
@@ -73,17 +81,18 @@ async function boot(spec: GuestSpec): Promise<Boot> {
       ...["-accel", "tcg,thread=single", "-cpu", "max", "-m", String(spec.memoryMiB ?? 1024)],
       ...(spec.countInstructions ? ["-smp", "1", "-icount", "shift=0,sleep=off"] : ["-smp", "2"]),
       ...["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"],
-      ...["-serial", `file:${kernelLog}`, "-serial", "stdio"],
+      // mux: what is written to it may hold a break (sysrq.ts).
+      ...["-chardev", `socket,id=kernel,fd=${kernelLine},mux=on`, "-serial", "chardev:kernel", "-serial", "stdio"],
       ...["-kernel", spec.kernel.image, "-initrd", initramfs],
       // no_timer_check: on a busy machine the emulated timer comes too late for the test of it, and the kernel panics.
       ...[
         "-append",
-        "console=ttyS0 quiet loglevel=5 panic=-1 mitigations=off tsc=unstable no_timer_check random.trust_cpu=on cgroup_no_v1=all",
+        "console=ttyS0 quiet loglevel=5 panic=-1 mitigations=off tsc=unstable no_timer_check random.trust_cpu=on cgroup_no_v1=all sysrq_always_enabled",
       ],
       ...disks.flatMap((disk) => ["-drive", `file=${disk.image},format=raw,if=virtio,${disk.qemu}`]),
       ...(spec.cables ?? []).flatMap((macs, hub) => macs.flatMap((mac) => nic(mac, hub))),
     ];
-    return await watch(spec, args, kernelLog, folder);
+    return await watch(spec, args, folder);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -95,38 +104,56 @@ function nic(mac: string, hub: number): string[] {
   return ["-netdev", `hubport,id=${id},hubid=${hub}`, "-device", `virtio-net-pci,netdev=${id},mac=${mac},romfile=`];
 }
 
-/** Starts QEMU and waits until it is off, or ends it when one of the two times is up. */
-async function watch(spec: GuestSpec, args: readonly string[], kernelLog: string, folder: string): Promise<Boot> {
+/** Starts QEMU and waits until it is off, or ends it when one of the times is up. */
+async function watch(spec: GuestSpec, args: readonly string[], folder: string): Promise<Boot> {
   const started = performance.now();
   const lines: string[] = [];
-  const reader = new ConsoleReader((line) => {
-    lines.push(line);
-    spec.onLine?.(line);
-  });
   // Temporary images of `snapshot=on` belong beside the others, not into a /tmp that may be in memory.
-  const qemu = spawn("qemu-system-x86_64", args, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, TMPDIR: folder } });
+  const qemu = spawn("qemu-system-x86_64", args, { stdio: ["ignore", "pipe", "pipe", "pipe"], env: { ...process.env, TMPDIR: folder } });
+  const { stdout, stderr } = qemu;
+  const serial = qemu.stdio[kernelLine];
+  if (stdout === null || stderr === null || !(serial instanceof Socket)) throw new Error("QEMU has no lines to this process");
+  const kernel = new KernelLine(serial);
   // What a guest writes goes with it; there is nothing for QEMU to wind up.
   const end = () => qemu.kill("SIGKILL");
   process.once("exit", end);
 
   let bootMs = 0;
   let late: string | undefined;
+  let stuck: string | undefined;
   const limit = (ms: number, what: string) =>
     setTimeout(() => {
-      late = `${what} after ${Math.round(ms / 1000)} s`;
+      late ??= `${what} after ${Math.round(ms / 1000)} s`;
       end();
     }, ms);
   let timer = limit(spec.bootTimeoutMs ?? 90_000, "userland was not reached");
-  qemu.stdout.setEncoding("utf8").on("data", (text: string) => {
+  let silence: NodeJS.Timeout | undefined;
+  const giveUp = (why: string) => {
+    if (late !== undefined) return;
+    late = why;
+    void kernel.askForTasks().then((tasks) => {
+      stuck = `${why}\n${tasks}`;
+      end();
+    });
+  };
+  const reader = new ConsoleReader((line) => {
+    lines.push(line);
+    spec.onLine?.(line);
+    silence?.refresh();
+  });
+  stdout.setEncoding("utf8").on("data", (text: string) => {
     reader.write(text);
     if (reader.progress.ended !== undefined) end();
+    if (reader.progress.stuck !== undefined) giveUp(`the guest is stuck: ${reader.progress.stuck}`);
     if (bootMs !== 0 || reader.progress.up === undefined) return;
     bootMs = performance.now() - started;
     clearTimeout(timer);
     timer = limit(spec.commandTimeoutMs, "the command was not done");
+    const { silenceTimeoutMs: ms } = spec;
+    if (ms !== undefined) silence = setTimeout(() => giveUp(`the guest was silent for ${Math.round(ms / 1000)} s`), ms);
   });
   let complaint = "";
-  qemu.stderr.setEncoding("utf8").on("data", (text: string) => {
+  stderr.setEncoding("utf8").on("data", (text: string) => {
     complaint += text;
   });
   const code = await new Promise<number | null>((resolve, reject) => {
@@ -134,24 +161,25 @@ async function watch(spec: GuestSpec, args: readonly string[], kernelLog: string
     qemu.on("close", resolve);
   }).finally(() => {
     clearTimeout(timer);
+    clearTimeout(silence);
     process.off("exit", end);
   });
   reader.end();
 
-  const log = await readFile(kernelLog, "utf8").catch(() => "");
   const { up, ended } = reader.progress;
   const exitCode = ended?.kind === "exit" ? ended.code : undefined;
   const trouble =
-    exitCode === undefined ? [late ?? reasonOf(ended, code), complaint.trim(), tail(log, 15)].filter(Boolean).join("\n") : undefined;
+    exitCode === undefined ? [late ?? reasonOf(ended, code), complaint.trim(), tail(kernel.log, 15)].filter(Boolean).join("\n") : undefined;
   return {
     reached: up !== undefined,
     outcome: {
       output: lines.join("\n"),
-      kernelLog: log,
+      kernelLog: kernel.log,
       bootMs,
       commandMs: bootMs === 0 ? 0 : performance.now() - started - bootMs,
       ...(exitCode === undefined ? {} : { exitCode }),
       ...(trouble === undefined ? {} : { trouble }),
+      ...(stuck === undefined ? {} : { stuck }),
     },
   };
 }

@@ -6,6 +6,7 @@ ln -s /proc/self/fd /dev/fd
 for index in 0:stdin 1:stdout 2:stderr; do ln -s "/proc/self/fd/${index%:*}" "/dev/${index#*:}"; done
 stty -F /dev/ttyS1 raw -echo
 exec > >(exec cat >/dev/ttyS1) 2>&1 </dev/null
+exec 9</dev/ttyS0 # the kernel listens for the host's questions (sysrq.ts) only while somebody has its line open
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8
 finish() {
   echo "@guest $*"

@@ -1,5 +1,6 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { parseLibtest } from "../../runner/cargo.ts";
 import { run, tail } from "../../runner/command.ts";
 import type { TestResult } from "../../runner/result.ts";
@@ -8,8 +9,10 @@ import { type GuestOutcome, runGuest } from "../guest/guest.ts";
 import { type BuiltTests, buildTests } from "./cargo-build.ts";
 import type { Suite } from "./suite.ts";
 
-/** One test program may take this long in a guest; then it counts as failed and the next one runs. */
-const programTimeoutSeconds = 480;
+/** One test program may take this long in a guest; then it counts as failed and the next one runs. On a quiet machine none takes a tenth. */
+const programSeconds = { brief: 300, whole: 900 };
+/** A guest says something at least once for each program, later than this after its limit only where nothing works any more. */
+const silenceSeconds = 60;
 
 /** `eth1` and `eth2` of the tests' node as hardware, and the VPC's ends (`tests/exclusive_nic.rs`). */
 const cables = [
@@ -39,50 +42,113 @@ const prepared = new Map<string, Promise<Prepared>>();
 
 /**
  * Suite a: the Rust tests that make real kernel objects (links, routes, rules, packets), the very programs that run on the host, under
- * another kernel. What a kernel cannot do the tests find out themselves and skip, as on any host.
+ * another kernel. What a kernel cannot do the tests find out themselves and skip, as on any host. A guest that makes no progress any more
+ * is ended, and what it had not done runs in a fresh one, once; a result of its own says so.
  */
 export const kernelObjects: Suite = async ({ kernel, userland, folder, brief, probed, say }) => {
   const shared = prepared.get(folder) ?? prepare(folder);
   prepared.set(folder, shared);
-  const { built: all, disk } = await shared;
-  const built = brief ? { ...all, tests: all.tests.filter((file) => briefPrograms.has(programName(file))) } : all;
+  const { built, disk } = await shared;
+  const tests = brief ? built.tests.filter((file) => briefPrograms.has(programName(file))) : built.tests;
+  const limit = brief ? programSeconds.brief : programSeconds.whole;
   let done = 0;
-  const outcome = await runGuest({
-    kernel,
-    userland,
-    folder,
-    disks: [disk],
-    cables,
-    command: script(built, brief ? briefSkips : []),
-    commandTimeoutMs: 25 * 60_000,
-    onLine: (line) => {
-      if (/^test .* \.\.\. (ok|FAILED|ignored)/.test(line)) done += 1;
-      if (line.startsWith("@program ")) say(`${programName(line.split(" ")[1] ?? "")} done, ${done} tests so far`);
-      if (line.startsWith("guest ")) say(line);
-    },
-  });
-  probed(outcome.output);
-  return interpret(outcome, built).map((result) => ({ ...result, name: `${kernel.version} ${result.name}` }));
+  const boot = async (files: readonly string[]): Promise<GuestOutcome> =>
+    runGuest({
+      kernel,
+      userland,
+      folder,
+      disks: [disk],
+      cables,
+      command: await script("modprobe virtio_net\ncanary &", files, limit, brief ? briefSkips : []),
+      commandTimeoutMs: (brief ? 20 : 90) * 60_000,
+      silenceTimeoutMs: (limit + silenceSeconds) * 1000,
+      onLine: (line) => {
+        if (/^test .* \.\.\. (ok|FAILED|ignored)/.test(line)) done += 1;
+        const [, file, , seconds] = programEnd.exec(line) ?? [];
+        if (file !== undefined) say(`${programName(file)} done after ${seconds} s, ${done} tests so far`);
+        if (line.startsWith("guest ")) say(line);
+      },
+    });
+  const first = await boot(tests);
+  const rest = unfinished(first, tests);
+  if (rest.length > 0) say(`${first.stuck}\nA fresh guest runs what is left: ${rest.map(programName).join(", ")}`);
+  const second = rest.length > 0 ? await boot(rest) : undefined;
+  const outcomes = second === undefined ? [first] : [first, second];
+  probed(outcomes.map(({ output }) => output).join("\n"));
+  const ended = tests.filter((file) => !rest.includes(file));
+  const results = [...interpret(first, ended), ...(second === undefined ? [] : interpret(second, rest)), ...complaints(outcomes)];
+  return results.map((result) => ({ ...result, name: `${kernel.version} ${result.name}` }));
 };
 
-/** Results of one guest's output; a program or guest that did not come to its end is a failure of its own. */
-export function interpret(outcome: Pick<GuestOutcome, "output" | "trouble">, built: Pick<BuiltTests, "tests">): TestResult[] {
-  const results = parseLibtest(outcome.output.replaceAll(/^@program .*$/gm, ""));
-  const codes = new Map([...outcome.output.matchAll(/^@program (\S+) (\d+)$/gm)].map(([, file, code]) => [file, Number(code)]));
-  for (const file of built.tests) {
-    const name = programName(file);
-    const code = codes.get(file);
-    const failed = results.some((result) => result.status === "failed" && result.name.startsWith(`${name}::`));
-    if (code === 0 || (code !== undefined && failed)) continue;
+/** Something of the kernel's waits for what does not come: from the first such line on, sooner or later everything does. */
+const stalled = /unregister_netdevice: waiting|blocked for more than|stall|lockup|BUG:/;
+
+/** What the guests' kernels complained of, as a result that says so although all tests may have passed. */
+export function complaints(outcomes: readonly Pick<GuestOutcome, "stuck" | "kernelLog" | "output">[]): TestResult[] {
+  const told = outcomes.flatMap(({ stuck, kernelLog, output }) => {
+    const lines = kernelLog.split("\n").filter((line) => stalled.test(line));
+    const log = lines.length === 0 ? [] : [`the kernel said ${lines.length} times, first and last:`, lines[0] ?? "", lines.at(-1) ?? ""];
+    return stuck === undefined ? log : [...log, stuck, tail(output)];
+  });
+  return told.length === 0 ? [] : [{ name: "guest", status: "passed", note: told.join("\n") }];
+}
+
+/** What a fresh guest is to run after this one got stuck: the program that was on and those after it. */
+export function unfinished({ output, stuck }: Pick<GuestOutcome, "output" | "stuck">, files: readonly string[]): string[] {
+  if (stuck === undefined) return [];
+  const sections = readSections(output);
+  return files.filter((file) => {
+    const code = sections.get(file)?.code;
+    return code === undefined || overdue.has(code);
+  });
+}
+
+/** Exit statuses of `timeout`: the program was ended, or killed. */
+const overdue = new Set([124, 137]);
+
+const programStart = /^Running \S+ \((\S+)\)$/;
+const programEnd = /^@program (\S+) (\d+) (\d+)$/;
+
+interface Section {
+  text: string;
+  /** Absent: it did not come to its end. */
+  code?: number;
+  seconds?: number;
+}
+
+/** What each program said, and how it ended. */
+function readSections(output: string): Map<string, Section> {
+  const sections = new Map<string, Section>();
+  let section: Section | undefined;
+  for (const line of output.split("\n")) {
+    const [, started] = programStart.exec(line) ?? [];
+    if (started !== undefined) {
+      section = { text: "" };
+      sections.set(started, section);
+    }
+    const [, , code, seconds] = programEnd.exec(line) ?? [];
+    if (section === undefined) continue;
+    if (code === undefined) section.text += `${line}\n`;
+    else Object.assign(section, { code: Number(code), seconds: Number(seconds) });
+  }
+  return sections;
+}
+
+/** Results of these programs in one guest's output; a program that did not come to its end is a failure of its own. */
+export function interpret(outcome: Pick<GuestOutcome, "output" | "trouble">, files: readonly string[]): TestResult[] {
+  const sections = readSections(outcome.output);
+  return files.flatMap((file) => {
+    const { text, code, seconds } = sections.get(file) ?? { text: "" };
+    const results = parseLibtest(text);
+    if (code === 0 || (code !== undefined && results.some(({ status }) => status === "failed"))) return results;
     const reason =
       code === undefined
         ? `did not end: ${outcome.trouble ?? "no reason known"}`
-        : code === 124
-          ? `not done after ${programTimeoutSeconds} s`
+        : overdue.has(code)
+          ? `not done after ${seconds} s`
           : `ended with ${code} and named no failed test`;
-    results.push({ name, status: "failed", reason: `${reason}\n${tail(outcome.output, 20)}` });
-  }
-  return results;
+    return [...results, { name: programName(file), status: "failed", reason: `${reason}\n${tail(text, 20)}` }];
+  });
 }
 
 /** `lifecycle` of `/…/deps/lifecycle-00ff`. */
@@ -90,21 +156,19 @@ function programName(file: string): string {
   return basename(file).replace(/-[0-9a-f]+$/, "");
 }
 
-function script({ tests }: BuiltTests, skips: readonly string[]): string {
+/** bash: the programs one after another (kernel-objects.sh). */
+async function script(begin: string, files: readonly string[], limitSeconds: number, skips: readonly string[]): Promise<string> {
+  const functions = await readFile(fileURLToPath(new URL("kernel-objects.sh", import.meta.url)), "utf8");
   const flags = ["--show-output", "--color=never", ...skips.flatMap((part) => ["--skip", part])].join(" ");
-  const each = tests.map((file) => {
-    const run = `RUST_BACKTRACE=1 timeout --kill-after=5 ${programTimeoutSeconds} ${file} ${flags}`;
-    return `echo "Running ${basename(file)} (${file})"\n${run}\necho "@program ${file} $?"\n`;
-  });
-  return `cd /tmp\nmodprobe virtio_net\n${each.join("")}`;
+  return [functions, begin, ...files.map((file) => `program ${limitSeconds} ${file} ${flags}`)].join("\n");
 }
 
 /** The same programs under the kernel of this machine. */
 export async function kernelObjectsHere(folder: string, probed: (output: string) => void): Promise<TestResult[]> {
   const { built } = await (prepared.get(folder) ?? prepare(folder));
-  const outcome = await run("bash", ["-c", script(built, []).replaceAll("modprobe virtio_net", ":")], { timeoutMs: 30 * 60_000 });
+  const outcome = await run("bash", ["-c", await script("", built.tests, programSeconds.whole, [])], { timeoutMs: 30 * 60_000 });
   probed(outcome.output);
-  return interpret(outcome.code === 0 ? outcome : { ...outcome, trouble: `ended with ${outcome.code}` }, built);
+  return interpret(outcome.code === 0 ? outcome : { ...outcome, trouble: `ended with ${outcome.code}` }, built.tests);
 }
 
 /** The programs without their debug information, on a disk that is mounted where they lie on the host. */
