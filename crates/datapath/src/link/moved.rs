@@ -40,7 +40,11 @@ pub fn find(context: &mut Context<'_>, attachment: &Attachment, mut pod: Option<
 /// The same before an attach, which moves the ENI in from wherever it is. Nothing changes while it is nowhere.
 pub fn prepare(context: &mut Context<'_>, attachment: &Attachment, pod: &mut Pod, progress: &mut Progress) -> Result<Found> {
     let mac = attachment.eni_mac;
-    let mut eni = take::in_pod(pod, mac)?;
+    let mut eni = match take::in_pod(pod, mac)? {
+        // An attach was killed between the move and the rename.
+        Some(link) if !link.up => Some(take::name(attachment, link, pod, progress)?),
+        other => other,
+    };
     let outside = match &eni {
         Some(_) => None,
         None => match context.shared.find_eni(&mut context.worker.socket, mac)? {

@@ -114,13 +114,16 @@ fn change_message(change: LinkChange) -> LinkMessage {
     message
 }
 
-/// `RTM_SETLINK` that moves a link into another namespace and gives it a name there. The kernel moves it first, under its old name or,
-/// if that is taken, under the new one; a link that moves loses addresses, routes, neighbours, qdiscs and filters, and goes down.
-pub fn move_link(index: u32, netns: BorrowedFd<'_>, name: &str) -> RouteNetlinkMessage {
+/// `RTM_SETLINK` that moves a link into another namespace. The kernel moves it under its old name or, if that is taken there, under `name`
+/// (without one it refuses then), and gives it `name` afterwards. A link that moves loses addresses, routes, neighbours, qdiscs and
+/// filters, and goes down.
+pub fn move_link(index: u32, netns: BorrowedFd<'_>, name: Option<&str>) -> RouteNetlinkMessage {
     let mut message = LinkMessage::default();
     message.header.index = index;
     message.attributes.push(LinkAttribute::NetNsFd(netns.as_raw_fd()));
-    message.attributes.push(LinkAttribute::IfName(name.to_owned()));
+    message
+        .attributes
+        .extend(name.map(|name| LinkAttribute::IfName(name.to_owned())));
     RouteNetlinkMessage::SetLink(message)
 }
 

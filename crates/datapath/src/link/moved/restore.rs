@@ -48,7 +48,7 @@ pub fn bring_home(pod: &mut Pod, link: &ObservedLink, home: &Netns, failpoint: &
         .flat_map(|mac| mac.0)
         .map(|byte| format!("{byte:02x}"))
         .collect();
-    let request = message::move_link(link.index, home.as_fd(), &format!("eni{digits}"));
+    let request = message::move_link(link.index, home.as_fd(), Some(&format!("eni{digits}")));
     ask(&mut pod.socket, link, "RTM_SETLINK netns", request)
 }
 

@@ -1,4 +1,4 @@
-//! From the host namespace into the pod: remember what it was, mark, down, move.
+//! From the host namespace into the pod: remember what it was, mark, down, move, rename.
 
 use std::os::fd::AsFd;
 
@@ -26,7 +26,10 @@ pub fn in_pod(pod: &mut Pod, mac: Mac) -> Result<Option<ObservedLink>> {
     Ok(observe::links(&mut pod.socket)?.into_iter().find(|link| is_eni(link, mac)))
 }
 
-/// Moves the ENI into the pod, under the name it has there. On the way it loses addresses, routes, neighbours, qdiscs and filters.
+/// Moves the ENI into the pod and gives it the name it has there. On the way it loses addresses, routes, neighbours, qdiscs and filters.
+///
+/// It moves under the name that it has at that instant, which can be younger than the mark, and is renamed in the pod, where no udev is.
+/// Only where the pod has a link of that name already, both happen at once, and a rename in the very moment before would be forgotten.
 pub fn take(
     context: &mut Context<'_>,
     attachment: &Attachment,
@@ -38,30 +41,63 @@ pub fn take(
     progress.moved_eni = true;
     let (_, home) = context.worker.home.identity();
     let socket = &mut context.worker.socket;
+    let mut seen = None;
     for attempt in 1.. {
-        mark(socket, attachment, (eni.index, home), progress)?;
-        give_way(socket, attachment, eni.index, pod, progress)?;
+        let name = mark(socket, attachment, (eni.index, home), progress)?;
+        let seen = seen.get_or_insert(name);
+        let clash = give_way(socket, attachment, eni.index, pod, progress)?;
         progress.failpoint.pass()?;
-        let request = message::move_link(eni.index, pod.netns.as_fd(), &attachment.if_name);
-        let answer = socket.request(request, 0)?;
+        let other_name = clash.then_some(attachment.if_name.as_str());
+        let answer = socket.request(message::move_link(eni.index, pod.netns.as_fd(), other_name), 0)?;
         progress.steps += 1;
-        let refusal = answer.result.err();
-        // The rename is refused after the move has been made.
+        // With a name it has moved, although the name may have been refused.
         if let Some(link) = in_pod(pod, attachment.eni_mac)? {
-            return match refusal {
-                Some(refusal) if link.name != attachment.if_name => Err(refusal
-                    .error("RTM_SETLINK name")
-                    .about(format!("link {}", attachment.if_name))),
-                _ => Ok(link),
-            };
+            return arrive(attachment, link, seen, pod, progress);
         }
-        match refusal {
-            Some(refusal) if refusal.errno == EEXIST && attempt < ATTEMPTS => {}
-            Some(refusal) => return Err(refusal.error("RTM_SETLINK netns").about(format!("link {}", eni.name))),
-            None => break,
+        match answer.result {
+            Err(refusal) if refusal.errno == EEXIST && attempt < ATTEMPTS => {}
+            Err(refusal) => return Err(refusal.error("RTM_SETLINK netns").about(format!("link {}", eni.name))),
+            Ok(()) => break,
         }
     }
     Err(Error::new(ErrorCode::Kernel, "vanished while it moved into the pod").about(format!("link {}", eni.name)))
+}
+
+/// In the pod: a name that it got on the node after it was `seen` there is what it was, and now it gets the pod's.
+fn arrive(
+    attachment: &Attachment,
+    link: ObservedLink,
+    seen: &str,
+    pod: &mut Pod,
+    progress: &mut Progress,
+) -> Result<ObservedLink> {
+    if link.name == attachment.if_name {
+        return Ok(link);
+    }
+    if let Some((_, former)) = Former::read(&link).filter(|_| link.name != seen) {
+        follow_renames(&mut pod.socket, attachment, link.index, former, progress)?;
+    }
+    name(attachment, link, pod, progress)
+}
+
+/// Gives an ENI that is down in the pod the name that it has there.
+pub fn name(attachment: &Attachment, link: ObservedLink, pod: &mut Pod, progress: &mut Progress) -> Result<ObservedLink> {
+    if link.name == attachment.if_name {
+        return Ok(link);
+    }
+    progress.failpoint.pass()?;
+    let change = LinkChange {
+        name: Some(attachment.if_name.clone()),
+        ..LinkChange::default()
+    };
+    restore::ask(
+        &mut pod.socket,
+        &link,
+        "RTM_SETLINK name",
+        message::set_link(link.index, change),
+    )?;
+    progress.steps += 1;
+    look(&mut pod.socket, attachment, link.index)
 }
 
 /// The name in the pod must be free before anything changes.
@@ -76,7 +112,8 @@ fn free_name(attachment: &Attachment, pod: &mut Pod) -> Result<()> {
 }
 
 /// First what it was, then whose it is. An alias of ours without the former would make it a link to delete for whoever finds it.
-fn mark(socket: &mut Socket, attachment: &Attachment, (index, home): (u32, u64), progress: &mut Progress) -> Result<()> {
+/// Returns the name that it had last.
+fn mark(socket: &mut Socket, attachment: &Attachment, (index, home): (u32, u64), progress: &mut Progress) -> Result<String> {
     let link = look(socket, attachment, index)?;
     let mut written = None;
     if Former::read(&link).is_none() {
@@ -97,18 +134,18 @@ fn mark(socket: &mut Socket, attachment: &Attachment, (index, home): (u32, u64),
     }
     match written {
         Some(former) => follow_renames(socket, attachment, index, former, progress),
-        None => Ok(()),
+        None => Ok(link.name),
     }
 }
 
-/// What udev has called a new ENI until it moves is what it was.
+/// What udev has called a new ENI until it moves is what it was. Returns the name that it has.
 fn follow_renames(
     socket: &mut Socket,
     attachment: &Attachment,
     index: u32,
     mut former: Former,
     progress: &mut Progress,
-) -> Result<()> {
+) -> Result<String> {
     for _ in 0..ATTEMPTS {
         let link = look(socket, attachment, index)?;
         if link.name == former.name {
@@ -119,7 +156,7 @@ fn follow_renames(
         rename_also(socket, &link, vec![former.was(attachment.eni_mac)], true, progress)?;
         rename_also(socket, &link, vec![stale], false, progress)?;
     }
-    Ok(())
+    Ok(former.name)
 }
 
 /// Adds or removes alternative names.
@@ -136,10 +173,10 @@ fn look(socket: &mut Socket, attachment: &Attachment, index: u32) -> Result<Obse
     observe::link_by_index(socket, index)?.ok_or_else(vanished)
 }
 
-/// Alternative names that the pod knows already stay behind; the kernel would refuse the move.
-fn give_way(socket: &mut Socket, attachment: &Attachment, index: u32, pod: &mut Pod, progress: &mut Progress) -> Result<()> {
+/// Alternative names that the pod knows already stay behind; the kernel would refuse the move. True if the pod knows its name, too.
+fn give_way(socket: &mut Socket, attachment: &Attachment, index: u32, pod: &mut Pod, progress: &mut Progress) -> Result<bool> {
     let Some(link) = observe::link_by_index(socket, index)? else {
-        return Ok(());
+        return Ok(false);
     };
     let there = observe::links(&mut pod.socket)?;
     let is_taken = |name: &String| {
@@ -157,5 +194,5 @@ fn give_way(socket: &mut Socket, attachment: &Attachment, index: u32, pod: &mut 
         rename_also(socket, &link, vec![mark], true, progress)?;
         rename_also(socket, &link, vec![name.clone()], false, progress)?;
     }
-    Ok(())
+    Ok(is_taken(&link.name))
 }
