@@ -1,4 +1,12 @@
-import { type Attachment, type DatapathMode, datapathModes, hostInterfaceName, type Lease, networkPriorities } from "@terway/model";
+import {
+  type Attachment,
+  type DatapathMode,
+  datapathModes,
+  familyAddressSchema,
+  hostInterfaceName,
+  type Lease,
+  networkPriorities,
+} from "@terway/model";
 import { z } from "zod";
 
 /** What the node adds to every lease. */
@@ -86,7 +94,6 @@ function hasOwnGroups(network: NodeNetwork, { mode, eniGroups = [] }: Attachment
   return theirs.size !== ours.size || eniGroups.some((id) => !ours.has(id));
 }
 
-const familySchema = z.object({ address: z.string(), prefixLength: z.number(), gateway: z.string() });
 const attachmentSchema = z.object({
   id: z.string(),
   generation: z.number(),
@@ -95,29 +102,28 @@ const attachmentSchema = z.object({
   ifName: z.string(),
   hostIfName: z.string(),
   mtu: z.number(),
-  ipv4: familySchema.optional(),
-  ipv6: familySchema.optional(),
+  ipv4: familyAddressSchema.exactOptional(),
+  ipv6: familyAddressSchema.exactOptional(),
   eniMac: z.string(),
-  hostIpv4: z.string().optional(),
-  hostIpv6: z.string().optional(),
+  hostIpv4: z.string().exactOptional(),
+  hostIpv6: z.string().exactOptional(),
   defaultRoute: z.boolean(),
   extraRoutes: z.array(z.string()),
   ruleForm: z.enum(["compact", "per_pod"]),
-  vlanId: z.number().optional(),
-  trunkGatewayIpv4: z.string().optional(),
-  trunkGatewayIpv6: z.string().optional(),
-  ownGroups: z.boolean().optional(),
-  multiNetwork: z.boolean().optional(),
-  hostStackCidrs: z.array(z.string()).optional(),
-  hostPeer: z.boolean().optional(),
-  bandwidth: z.object({ ingress: z.number().optional(), egress: z.number().optional() }).optional(),
-  bandwidthMode: z.enum(["tc", "edt"]).optional(),
-  priority: z.enum(networkPriorities).optional(),
-});
+  vlanId: z.number().exactOptional(),
+  trunkGatewayIpv4: z.string().exactOptional(),
+  trunkGatewayIpv6: z.string().exactOptional(),
+  ownGroups: z.boolean().exactOptional(),
+  multiNetwork: z.boolean().exactOptional(),
+  hostStackCidrs: z.array(z.string()).exactOptional(),
+  hostPeer: z.boolean().exactOptional(),
+  bandwidth: z.object({ ingress: z.number().exactOptional(), egress: z.number().exactOptional() }).exactOptional(),
+  bandwidthMode: z.enum(["tc", "edt"]).exactOptional(),
+  priority: z.enum(networkPriorities).exactOptional(),
+}) satisfies z.ZodType<Attachment>;
 
 /** The attachment that was journaled with the lease; undefined when it was written in a form that this version does not know. */
 export function readAttachment(lease: Lease): Attachment | undefined {
   const parsed = attachmentSchema.safeParse(lease.payload);
-  // zod writes optional keys as `T | undefined`; from JSON they are absent, never undefined.
-  return parsed.success ? (parsed.data as Attachment) : undefined;
+  return parsed.success ? parsed.data : undefined;
 }

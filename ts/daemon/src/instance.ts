@@ -1,6 +1,6 @@
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { InstanceIdentity, InstanceLimits } from "@terway/model";
+import { type InstanceIdentity, type InstanceLimits, instanceIdentitySchema } from "@terway/model";
 import { z } from "zod";
 
 /** What this instance is and may have; never changes while it runs. */
@@ -13,15 +13,7 @@ export interface InstanceFacts {
 
 const factsSchema = z.object({
   version: z.literal(1),
-  identity: z.object({
-    instanceId: z.string(),
-    instanceType: z.string(),
-    regionId: z.string(),
-    zoneId: z.string(),
-    vpcId: z.string(),
-    vSwitchId: z.string(),
-    primaryMac: z.string(),
-  }),
+  identity: instanceIdentitySchema,
   limits: z
     .object({
       instanceType: z.string(),

@@ -2,7 +2,7 @@ import { type Datapath, type KernelCapabilities, kernelFeatures } from "@terway/
 import { z } from "zod";
 import { DurableFile } from "./durable-file.ts";
 
-const stateSchema = z.object({ available: z.boolean(), reason: z.string().optional() });
+const stateSchema = z.object({ available: z.boolean(), reason: z.string().exactOptional() });
 const cacheSchema = z.object({
   version: z.literal(1),
   bootId: z.string(),
@@ -17,10 +17,7 @@ const cacheSchema = z.object({
 export async function probeOnce(datapath: Datapath, stateDir: string, bootId: string): Promise<KernelCapabilities> {
   const cache = new DurableFile(stateDir, "kernel.json", cacheSchema);
   const known = await cache.read();
-  if (known?.bootId === bootId) {
-    // zod writes optional keys as `T | undefined`; from JSON they are absent, never undefined.
-    return { release: known.release, ...known.features } as KernelCapabilities;
-  }
+  if (known?.bootId === bootId) return { release: known.release, ...known.features };
   const capabilities = await datapath.probe();
   const { release, ...features } = capabilities;
   await cache.write({ version: 1, bootId, release, features });

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { instanceIdentitySchema } from "./instance-identity-schema.ts";
 
 /**
  * What `terway-cli` asks of the daemon, over the same socket as the CNI calls:
@@ -69,15 +70,7 @@ export const mappingSchema = z.object({
 export type Mapping = z.infer<typeof mappingSchema>;
 
 export const metadataViewSchema = z.object({
-  identity: z.object({
-    instanceId: z.string(),
-    instanceType: z.string(),
-    regionId: z.string(),
-    zoneId: z.string(),
-    vpcId: z.string(),
-    vSwitchId: z.string(),
-    primaryMac: z.string(),
-  }),
+  identity: instanceIdentitySchema,
   enis: z.array(
     z.object({
       eniId: z.string(),

@@ -19,6 +19,8 @@ export * from "./eni-conf.ts";
 export * from "./eni-conf-keys.ts";
 export * from "./error-catalogue.ts";
 export * from "./events.ts";
+export * from "./family-address-schema.ts";
+export * from "./instance-identity-schema.ts";
 export * from "./json-text.ts";
 export * from "./kernel-capabilities.ts";
 export * from "./kubernetes-objects.ts";

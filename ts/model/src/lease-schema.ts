@@ -1,7 +1,6 @@
 import { z } from "zod";
+import { familyAddressSchema } from "./family-address-schema.ts";
 import type { Lease } from "./lease.ts";
-
-const familyAddressSchema = z.object({ address: z.string(), prefixLength: z.number(), gateway: z.string() });
 
 /** A lease as it stands in a file of the node. */
 export const leaseSchema = z.object({

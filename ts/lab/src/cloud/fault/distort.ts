@@ -44,7 +44,7 @@ function mapList(body: Body, change: (items: readonly Body[]) => readonly Body[]
 function objectListOf(value: unknown): { name: string; items: readonly Body[] } | undefined {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
   for (const [name, list] of Object.entries(value)) {
-    if (Array.isArray(list) && list.every((item) => typeof item === "object" && item !== null)) return { name, items: list as Body[] };
+    if (Array.isArray(list) && list.every((item): item is Body => typeof item === "object" && item !== null)) return { name, items: list };
   }
   return undefined;
 }
