@@ -9,6 +9,7 @@ import { customResourceDefinitionsTemplate } from "./generate-custom-resources.t
 import { eniConfPage } from "./generate-eni-conf.ts";
 import { errorsPage } from "./generate-errors.ts";
 import { eventsPage } from "./generate-events.ts";
+import { kernelsPage } from "./generate-kernels.ts";
 import { modesPage } from "./generate-modes.ts";
 import { ramPolicy, ramPolicyPage } from "./generate-ram-policy.ts";
 import { rbacPage } from "./generate-rbac.ts";
@@ -18,6 +19,7 @@ const files: Readonly<Record<string, string>> = {
   "docs/reference/errors.md": errorsPage(),
   "docs/reference/events.md": eventsPage(),
   "docs/reference/eni-conf.md": eniConfPage(),
+  "docs/reference/kernels.md": kernelsPage(),
   "docs/reference/modes.md": modesPage(),
   "docs/reference/ram-policy.md": ramPolicyPage(),
   "docs/reference/ram-policy.json": ramPolicy(),

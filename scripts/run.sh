@@ -25,7 +25,9 @@ case $task in
     ;;
   kernels)
     bash scripts/build.sh
-    exec node test/vm/run.ts --suite a --here --matrix docs/reference/kernels.md "$@"
+    node test/vm/run.ts --suite a --here --record "$@" || code=$?
+    node scripts/generate.ts
+    exit "${code:-0}"
     ;;
   bench)
     bash scripts/build.sh

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { TestResult } from "../runner/result.ts";
-import { cell, type KernelRun, matrixPage, readProbe, withoutProvenSkips } from "./matrix.ts";
+import { cell, type KernelRun, matrixTables, readProbe, withoutProvenSkips } from "./matrix.ts";
 
 const probe = readProbe(
   "@release 6.1.0-1\nnoise\n@feature veth available\n@feature ipvlan available\n@feature netkit lacking: Unknown device type\n",
@@ -33,9 +33,11 @@ test("a mode that fails although the probe says it lacks something has failed", 
   expect(cell(run(result("6.1 links::netkit_v6_x", "failed")), "netkit", "v6").kind).toBe("failed");
 });
 
-test("the page names kernels, cells and reasons", () => {
-  const page = matrixPage([run(result("6.1 rules::policy_route_v4_a", "passed"))]);
+test("the tables name kernels, cells, reasons and failures", () => {
+  const page = matrixTables([run(result("6.1 rules::policy_route_v4_a", "passed"))]);
   expect(page).toContain("| policy_route | v4 | 1 passed |");
   expect(page).toContain("| netkit | v6 | not available |");
   expect(page).toContain("| netkit | 6.1.0-1 | netkit: Unknown device type |");
+  expect(page).not.toContain("failed");
+  expect(matrixTables([run(result("6.1 rules::other", "failed"))])).toContain("- 6.1.0-1: `6.1 rules::other`");
 });

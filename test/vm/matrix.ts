@@ -75,8 +75,8 @@ export function cell(run: KernelRun, mode: Mode, family: Family): Cell {
   return reason === undefined ? { kind: "untested" } : { kind: "unavailable", reason };
 }
 
-/** Mode × family down, kernels across, with what the probes said below: the page for people. */
-export function matrixPage(runs: readonly KernelRun[]): string {
+/** Mode × family down, kernels across, with what the probes said below. */
+export function matrixTables(runs: readonly KernelRun[]): string {
   const text = (each: Cell) =>
     each.kind === "passed"
       ? `${each.tests} passed`
@@ -93,13 +93,11 @@ export function matrixPage(runs: readonly KernelRun[]): string {
       return reason === undefined ? [] : [`| ${mode} | ${run.release} | ${reason.replaceAll("|", "\\|")} |`];
     }),
   );
+  const failed = runs.flatMap(({ release, results }) =>
+    results.filter(({ status }) => status === "failed").map(({ name }) => `- ${release}: \`${name}\``),
+  );
   const line = (words: readonly string[]) => `| ${words.join(" | ")} |`;
-  return `# Modes and kernels
-
-Written by \`npm run test:kernels\`: the tests of kernel objects and packets under each kernel, by the mode and the address family in their names.
-*Not available* is said only where the probe of the same run shows that the kernel lacks what the mode needs. –: no test yet.
-
-${line(head)}
+  return `${line(head)}
 ${line(head.map(() => "---"))}
 ${rows.map(line).join("\n")}
 
@@ -107,6 +105,5 @@ What the kernels lack, in their own words:
 
 | mode | kernel | probe |
 |---|---|---|
-${reasons.join("\n")}
-`;
+${reasons.join("\n")}${failed.length === 0 ? "" : `\n\nWhat failed:\n\n${failed.join("\n")}`}`;
 }

@@ -13,16 +13,17 @@ import {
   missingHostPackages,
   userland,
 } from "./guest/artifacts.ts";
-import { type KernelRun, matrixPage, readProbe, withoutProvenSkips } from "./matrix.ts";
+import { type KernelRun, matrixTables, readProbe, withoutProvenSkips } from "./matrix.ts";
+import { provenance, record } from "./record.ts";
 import { type Cell, table } from "./report.ts";
 import { kernelObjects, kernelObjectsHere } from "./suite/kernel-objects.ts";
 import { nodeOnCgroup2 } from "./suite/node-cgroup2.ts";
 import type { Suite } from "./suite/suite.ts";
 
-const usage = `usage: node test/vm/run.ts [--kernel VERSION …] [--suite a|b …] [--here] [--matrix FILE] [--brief] [--json FILE] [--jobs N]
+const usage = `usage: node test/vm/run.ts [--kernel VERSION …] [--suite a|b …] [--here] [--record] [--brief] [--json FILE] [--jobs N]
 
 Runs tests in QEMU guests: suite a, the tests of kernel objects under ${kernelVersions.join(", ")}; suite b, the node on a cgroup v2 host.
---here: suite a under this machine's kernel, too. --matrix: writes the table of modes and kernels.
+--here: suite a under this machine's kernel, too. --record: keeps what suite a has seen under each kernel; \`npm run generate\` makes the page of it.
 --brief: of suite a only what differs from kernel to kernel, a few minutes for each; the whole takes a quarter of an hour for each and more.
 --jobs: guests at a time, 2 unless told (each takes one processor and 1 to 3 GiB).`;
 
@@ -41,7 +42,7 @@ const optionsSchema = z.object({
   kernel: z.array(z.enum(kernelVersions)).optional(),
   suite: z.array(z.enum(["a", "b"])).optional(),
   here: z.boolean().optional(),
-  matrix: z.string().optional(),
+  record: z.boolean().default(false),
   brief: z.boolean().default(false),
   json: z.string().optional(),
   jobs: z.coerce.number().int().positive().default(2),
@@ -56,7 +57,7 @@ async function main(): Promise<number> {
       kernel: { type: "string", multiple: true },
       suite: { type: "string", multiple: true },
       here: { type: "boolean" },
-      matrix: { type: "string" },
+      record: { type: "boolean" },
       brief: { type: "boolean" },
       json: { type: "string" },
       jobs: { type: "string" },
@@ -69,6 +70,11 @@ async function main(): Promise<number> {
     return parsed.success ? 0 : 2;
   }
   const options = parsed.data;
+  if (options.record && options.brief) {
+    console.log("only whole runs are recorded");
+    return 2;
+  }
+  const of = provenance();
   try {
     await prepare();
   } catch (error) {
@@ -116,9 +122,8 @@ async function main(): Promise<number> {
     await Promise.all(Array.from({ length: options.jobs }, worker));
     if (runs.length > 0) {
       const order = ["here", ...kernelVersions];
-      const page = matrixPage(runs.toSorted((a, b) => order.indexOf(a.kernel) - order.indexOf(b.kernel)));
-      console.log(`\n${page}`);
-      if (options.matrix !== undefined) await writeFile(options.matrix, page);
+      console.log(`\n${matrixTables(runs.toSorted((a, b) => order.indexOf(a.kernel) - order.indexOf(b.kernel)))}\n`);
+      if (options.record) for (const run of runs) await record({ ...run, ...of });
     }
     return await finish(
       [...cells.flatMap(({ results }) => results), ...runs.filter((run) => run.kernel === "here").flatMap(withoutProvenSkips)],

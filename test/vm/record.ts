@@ -1,0 +1,66 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { z } from "zod";
+import type { KernelRun } from "./matrix.ts";
+
+/** Where the last whole run under each kernel is kept. */
+export const recordsFolder = fileURLToPath(new URL("results/", import.meta.url));
+
+const recordSchema = z.object({
+  kernel: z.string(),
+  release: z.string(),
+  /** The commit whose tests ran, with a + when the tree had changes that are in none. */
+  commit: z.string(),
+  /** Day of the run, UTC. */
+  day: z.iso.date(),
+  /** What the probe said: null for available, else the reason. */
+  features: z.record(z.string(), z.string().nullable()),
+  results: z.array(z.object({ name: z.string(), status: z.enum(["passed", "failed", "skipped"]), reason: z.string().optional() })),
+});
+
+/** A run under one kernel, as it is kept. */
+export interface RecordedRun extends KernelRun {
+  readonly commit: string;
+  readonly day: string;
+}
+
+/** What a run that begins now is of. */
+export function provenance(): Pick<RecordedRun, "commit" | "day"> {
+  const git = (...args: string[]) => execFileSync("git", args, { encoding: "utf8" }).trim();
+  const changed = git("status", "--porcelain", "--untracked-files=no") !== "";
+  return { commit: git("rev-parse", "--short=12", "HEAD") + (changed ? "+" : ""), day: new Date().toISOString().slice(0, 10) };
+}
+
+/** Keeps a run, in place of the one before under that kernel. */
+export async function record({ kernel, release, commit, day, features, results }: RecordedRun, folder = recordsFolder): Promise<void> {
+  const kept: z.infer<typeof recordSchema> = {
+    kernel,
+    release,
+    commit,
+    day,
+    features: Object.fromEntries([...features].map(([name, reason]) => [name, reason ?? null])),
+    results: results
+      .map(({ name, status, reason }) => ({ name, status, ...(status === "skipped" && reason !== undefined ? { reason } : {}) }))
+      .toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+  };
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, `${kernel}.json`), `${JSON.stringify(recordSchema.parse(kept), null, 1)}\n`);
+}
+
+/** All that is kept. Throws with the file's name when one has another form. */
+export function recordedRuns(folder = recordsFolder): RecordedRun[] {
+  const files = (existsSync(folder) ? readdirSync(folder) : []).filter((name) => name.endsWith(".json"));
+  return files.map((name) => {
+    const parsed = recordSchema.safeParse(JSON.parse(readFileSync(join(folder, name), "utf8")));
+    if (!parsed.success) throw new Error(`${join(folder, name)}: ${z.prettifyError(parsed.error)}`);
+    const { features, results, ...rest } = parsed.data;
+    return {
+      ...rest,
+      features: new Map(Object.entries(features).map(([feature, reason]) => [feature, reason ?? undefined])),
+      results: results.map(({ reason, ...result }) => (reason === undefined ? result : { ...result, reason })),
+    };
+  });
+}
