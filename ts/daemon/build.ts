@@ -19,6 +19,27 @@ const separateSdk: Plugin = {
   },
 };
 
+/**
+ * Of client-node the daemon needs configuration and authentication. Its generated API and undici, over which that runs, are 20 MB of memory; requests go over
+ * node:https (ts/kube). What is left out throws when it is called.
+ */
+const clientNode: Plugin = {
+  name: "client-node-configuration-only",
+  setup(bundle) {
+    const ours = /@kubernetes\/client-node\/dist\/[^/]+$/;
+    bundle.onResolve({ filter: /^@kubernetes\/client-node$/ }, ({ resolveDir }) =>
+      bundle.resolve("@kubernetes/client-node/dist/config.js", { resolveDir, kind: "import-statement" }),
+    );
+    bundle.onResolve({ filter: /^undici$|^\.\/gen\/index\.js$|^\.\/middleware\.js$/ }, ({ path, importer }) =>
+      ours.test(importer) ? { path, namespace: "left-out" } : undefined,
+    );
+    bundle.onLoad({ filter: /.*/, namespace: "left-out" }, ({ path }) => ({
+      contents: `const leftOut = () => { throw new Error(${JSON.stringify(`${path} is not part of this program`)}); };
+export { leftOut as Agent, leftOut as ProxyAgent, leftOut as createConfiguration, leftOut as ServerConfiguration, leftOut as setHeaderMiddleware };`,
+    }));
+  },
+};
+
 const common = {
   bundle: true,
   platform: "node",
@@ -36,7 +57,7 @@ await build({
   ...common,
   entryPoints: [join(import.meta.dirname, "src/main.ts")],
   outfile: join(dist, "terwayd.cjs"),
-  plugins: [separateSdk],
+  plugins: [separateSdk, clientNode],
   // As `require`: Node's own import of a bundled CommonJS file does not see its names.
   supported: { "dynamic-import": false },
   define: { "import.meta.url": "__moduleUrl", "import.meta.dirname": "__dirname" },

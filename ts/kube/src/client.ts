@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
+import * as http from "node:http";
+import * as https from "node:https";
 import { KubeConfig } from "@kubernetes/client-node";
-import { type Dispatcher, request as send } from "undici";
 import { readRefusal, TransportError } from "./api-error.ts";
 
 export interface KubeRequest {
@@ -35,55 +36,75 @@ export async function openClient(source: ClientSource, userAgent: string): Promi
   const config = new KubeConfig();
   if ("kubeconfig" in source) config.loadFromString(await readFile(source.kubeconfig, "utf8"));
   else config.loadFromCluster();
-  const server = config.getCurrentCluster()?.server;
-  if (server === undefined) throw new Error(`${"kubeconfig" in source ? source.kubeconfig : "the pod's service account"} names no cluster`);
-  return clientOf(server, async () => {
-    const headers: Record<string, string> = { "user-agent": userAgent };
-    let dispatcher: Dispatcher | undefined;
-    const context = {
-      setHeaderParam: (name: string, value: string) => {
-        headers[name.toLowerCase()] = value;
-      },
-      setDispatcher: (chosen: unknown) => {
-        dispatcher = chosen as Dispatcher;
-      },
-    };
-    // client-node wants its own request object, of which it uses these two functions only.
-    await config.applySecurityAuthentication(context as unknown as Parameters<KubeConfig["applySecurityAuthentication"]>[0]);
-    return { headers, ...(dispatcher === undefined ? {} : { dispatcher }) };
+  const cluster = config.getCurrentCluster();
+  if (cluster === undefined || cluster === null)
+    throw new Error(`${"kubeconfig" in source ? source.kubeconfig : "the pod's service account"} names no cluster`);
+  let agent: { readonly key: string; readonly agent: http.Agent } | undefined;
+  return clientOf(cluster.server, async () => {
+    const options: https.RequestOptions = {};
+    await config.applyToHTTPSOptions(options);
+    const { ca, cert, key, rejectUnauthorized, servername, headers, auth } = options;
+    const identity = JSON.stringify([ca, cert, key].map((part) => part?.toString()));
+    // Its own agents keep no connection, and go on with a certificate that was rotated; they are right for proxies.
+    if (cluster.proxyUrl === undefined && agent?.key !== identity) {
+      const tls = {
+        ca,
+        cert,
+        key,
+        ...(rejectUnauthorized === undefined ? {} : { rejectUnauthorized }),
+        ...(servername ? { servername } : {}),
+      };
+      agent = {
+        key: identity,
+        agent: cluster.server.startsWith("http:") ? new http.Agent(connections) : new https.Agent({ ...connections, ...tls }),
+      };
+    }
+    const basic = auth ? { authorization: `Basic ${Buffer.from(auth).toString("base64")}` } : {};
+    const chosen = agent?.agent ?? (options.agent instanceof http.Agent ? options.agent : undefined);
+    return { headers: { "user-agent": userAgent, ...basic, ...lowerCase(headers) }, ...(chosen === undefined ? {} : { agent: chosen }) };
   });
+}
+
+/** One that nobody uses is closed before the server (90 s) or a load balancer (60 s) does, so that no request meets a closed one. */
+const connections: http.AgentOptions = { keepAlive: true, keepAliveMsecs: 30_000, maxFreeSockets: 4, timeout: 30_000 };
+
+function lowerCase(headers: https.RequestOptions["headers"]): Record<string, string> {
+  if (headers === undefined || Array.isArray(headers)) return {};
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), String(value)]));
 }
 
 interface Credentials {
   readonly headers: Readonly<Record<string, string>>;
-  readonly dispatcher?: Dispatcher;
+  readonly agent?: http.Agent;
 }
 
 /** A client for a server's address; `authenticate` is asked before each request. */
 export function clientOf(server: string, authenticate: () => Promise<Credentials>): KubeClient {
-  async function start(request: KubeRequest, signal: AbortSignal | undefined): Promise<Dispatcher.ResponseData> {
-    const { headers, dispatcher } = await authenticate();
+  async function start(request: KubeRequest, signal: AbortSignal | undefined): Promise<http.IncomingMessage> {
+    const { headers, agent } = await authenticate();
     const url = new URL(server.replace(/\/$/, "") + request.path);
     for (const [name, value] of Object.entries(request.query ?? {})) if (value !== undefined) url.searchParams.set(name, String(value));
-    return send(url, {
+    const body = request.body === undefined ? undefined : JSON.stringify(request.body);
+    const options: https.RequestOptions = {
       method: request.method,
       headers: {
         ...headers,
         accept: "application/json",
-        ...(request.body === undefined ? {} : { "content-type": request.contentType ?? "application/json" }),
+        ...(body === undefined
+          ? {}
+          : { "content-type": request.contentType ?? "application/json", "content-length": Buffer.byteLength(body) }),
       },
-      ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
-      ...(dispatcher === undefined ? {} : { dispatcher }),
+      ...(agent === undefined ? {} : { agent }),
       ...(signal === undefined ? {} : { signal }),
-      // Silence is judged by whoever reads: a watch is silent for a minute, a list is not.
-      bodyTimeout: 0,
-      headersTimeout: 0,
+    };
+    return new Promise((resolve, reject) => {
+      const outgoing = url.protocol === "https:" ? https.request(url, options) : http.request(url, options);
+      outgoing.on("response", resolve).on("error", reject).end(body);
     });
   }
 
-  async function refuse(what: string, answer: Dispatcher.ResponseData): Promise<never> {
-    const after = answer.headers["retry-after"];
-    throw readRefusal(what, answer.statusCode, typeof after === "string" ? after : undefined, await answer.body.text());
+  async function refuse(what: string, answer: http.IncomingMessage): Promise<never> {
+    throw readRefusal(what, statusOf(answer), answer.headers["retry-after"], await textOf(answer));
   }
 
   return {
@@ -92,19 +113,28 @@ export function clientOf(server: string, authenticate: () => Promise<Credentials
       const limit = AbortSignal.timeout(request.timeoutMs ?? 30_000);
       const signal = request.signal === undefined ? limit : AbortSignal.any([limit, request.signal]);
       const answer = await transport(what, request.signal, () => start(request, signal));
-      if (answer.statusCode >= 400) return transport(what, request.signal, () => refuse(what, answer));
+      if (statusOf(answer) >= 400) return transport(what, request.signal, () => refuse(what, answer));
       return transport(what, request.signal, async () => {
-        const text = await answer.body.text();
+        const text = await textOf(answer);
         return text === "" ? undefined : (JSON.parse(text) as unknown);
       });
     },
     async open(request) {
       const what = `${request.method} ${request.path}`;
       const answer = await transport(what, request.signal, () => start(request, request.signal));
-      if (answer.statusCode >= 400) return transport(what, request.signal, () => refuse(what, answer));
-      return { body: answer.body };
+      if (statusOf(answer) >= 400) return transport(what, request.signal, () => refuse(what, answer));
+      return { body: answer };
     },
   };
+}
+
+/** 0 does not occur: an answer has a status. */
+const statusOf = ({ statusCode = 0 }: http.IncomingMessage) => statusCode;
+
+async function textOf(answer: http.IncomingMessage): Promise<string> {
+  const parts: Uint8Array[] = [];
+  for await (const part of answer as AsyncIterable<Uint8Array>) parts.push(part);
+  return Buffer.concat(parts).toString("utf8");
 }
 
 /** Refusals and the caller's own abort pass; everything else is the line. */
