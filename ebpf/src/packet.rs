@@ -102,6 +102,8 @@ pub struct Packet {
     pub fragment: FragmentKey,
     /// IPv4's TTL or IPv6's hop limit.
     pub hops: u32,
+    /// Not 0: a fragment whose ports are not known.
+    pub portless: u32,
     cursor: Cursor,
 }
 
@@ -151,6 +153,7 @@ impl Packet {
     #[inline(always)]
     fn read_at(&mut self, ctx: &TcContext, ethertype: u16, at: u32) -> Result<Kind, Fault> {
         self.tuple.clear();
+        self.portless = 0;
         let length = ctx.len();
         let own = Some((&mut self.fragment, &mut self.hops));
         match ethertype {

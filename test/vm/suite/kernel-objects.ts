@@ -23,8 +23,12 @@ const cables = [
 /** What a brief run has: the modes, the programs under each verifier, real NICs, queues. */
 const briefPrograms = new Set(
   ["probe", "mode_ipvlan", "mode_netkit", "mode_policy_route", "mode_vlan", "exclusive_nic", "eni_queues", "tag_filter"].concat([
+    "classid",
     "eni_in",
     "eni_out",
+    "policy_flows",
+    "policy_packets",
+    "policy_verdicts",
     "ipvlan",
     "pins",
     "wire",

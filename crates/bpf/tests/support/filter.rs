@@ -19,7 +19,8 @@ pub fn attach(bpffs: &Bpffs, namespace: &Namespace, interface: &str) {
     }
 }
 
-fn pin(bpffs: &Bpffs, name: ProgramName) -> PathBuf {
+/// Where a program is pinned.
+pub fn pin(bpffs: &Bpffs, name: ProgramName) -> PathBuf {
     let directory = format!("terway/v{LAYOUT}/programs-{}", Programs::build());
     bpffs.path().join(directory).join(name.as_str())
 }

@@ -13,9 +13,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use rustix::mount::UnmountFlags;
 
 pub mod filter;
+pub mod ip;
 #[path = "../../../datapath/tests/support/namespace.rs"]
 pub mod namespace;
 pub mod packet;
+pub mod pods;
 pub mod stage;
 pub mod talk;
 

@@ -3,6 +3,7 @@
 use aya_ebpf::programs::TcContext;
 use terway_abi::{Direction, FlowFlags, FlowState, PodFlags, Reason};
 use terway_ebpf::{
+    fresh,
     packet::{Signal, protocol},
     skb::CONTINUE,
 };
@@ -20,16 +21,16 @@ use super::{
 };
 
 #[inline(always)]
-pub fn run<const EGRESS: bool>(ctx: &TcContext, scratch: &mut Scratch, view: &View, portless: bool) -> i32 {
+pub fn run<const EGRESS: bool>(ctx: &TcContext, scratch: &mut Scratch, view: &View) -> i32 {
     let pod = view.pod;
     let skb = ctx.skb.skb;
     let direction = own_direction::<EGRESS>();
     if is_link_local_icmp(&scratch.packet) {
         return CONTINUE;
     }
-    let own = matches!(endpoint(scratch.key.local), Some(own) if own.id == pod.id);
+    scratch.own = u32::from(matches!(endpoint(scratch.key.local), Some(own) if own.id == pod.id));
     let track_only = pod.flags & PodFlags::TRACK_ONLY != 0;
-    if EGRESS && !own {
+    if EGRESS && fresh(&scratch.own) == 0 {
         return match track_only {
             true => CONTINUE,
             false => refuse(skb, scratch, pod.id, direction, Reason::Spoofed),
@@ -41,34 +42,28 @@ pub fn run<const EGRESS: bool>(ctx: &TcContext, scratch: &mut Scratch, view: &Vi
     if matches!(endpoint(*remote), Some(own) if own.id == pod.id) || unsafe { HOST_ADDRS.get(remote) }.is_some() {
         return CONTINUE;
     }
-    let is_kept = own && !portless;
-    let signal = scratch.packet.tuple.signal;
     if track_only {
-        if is_kept {
-            learn(scratch, direction, signal, view);
+        if is_kept(scratch) {
+            learn(scratch, direction, view);
         }
         return CONTINUE;
     }
     if pod.flags & PodFlags::HELD != 0 {
         return refuse(skb, scratch, pod.id, direction, Reason::Held);
     }
-    let state = match signal & Signal::OPEN {
-        0 => 0,
-        _ => FlowState::SYN,
-    };
     if EGRESS && is_service(scratch) {
-        if is_kept {
+        if is_kept(scratch) {
             let begin = Begin {
                 opened: direction as u8,
                 flags: FlowFlags::DEFERRED,
-                state,
+                state: state(scratch),
                 rule: 0,
             };
             flow::keep(scratch, false, begin, view.now, view.epoch);
         }
         return CONTINUE;
     }
-    if !EGRESS && !sender::may_send(scratch, view.epoch, view.now, u32::from(portless)) {
+    if !EGRESS && !sender::may_send(scratch, view.epoch, view.now) {
         return refuse(skb, scratch, scratch.refused, Direction::Egress, Reason::DeniedEgress);
     }
     let set = match EGRESS {
@@ -84,13 +79,13 @@ pub fn run<const EGRESS: bool>(ctx: &TcContext, scratch: &mut Scratch, view: &Vi
             false => scratch.key.local_port,
         };
         scratch.question.protocol = scratch.key.protocol;
-        scratch.question.portless = u8::from(portless);
+        scratch.question.portless = scratch.packet.portless;
         let answer = judge(scratch);
         if answer & ALLOWED == 0 {
             if answer & UNCLASSIFIED != 0 {
                 count(ctx, Reason::Unclassified);
             }
-            let reason = match (portless, EGRESS) {
+            let reason = match (scratch.packet.portless != 0, EGRESS) {
                 (true, _) => Reason::FragmentUnknown,
                 (false, true) => Reason::DeniedEgress,
                 (false, false) => Reason::DeniedIngress,
@@ -100,11 +95,11 @@ pub fn run<const EGRESS: bool>(ctx: &TcContext, scratch: &mut Scratch, view: &Vi
         rule = answer as u32;
         tally(scratch, pod.id, direction, rule, ctx.len());
     }
-    if is_kept {
+    if is_kept(scratch) {
         let begin = Begin {
             opened: direction as u8,
             flags: 0,
-            state,
+            state: state(scratch),
             rule,
         };
         flow::keep(scratch, false, begin, view.now, view.epoch);
@@ -114,12 +109,12 @@ pub fn run<const EGRESS: bool>(ctx: &TcContext, scratch: &mut Scratch, view: &Vi
 
 /// Keeps a flow of a pod whose packets all pass. Who opens one says so in TCP and SCTP; of anything else either side may have been the first.
 #[inline(always)]
-fn learn(scratch: &mut Scratch, direction: Direction, signal: u8, view: &View) {
+fn learn(scratch: &mut Scratch, direction: Direction, view: &View) {
     let other = match direction {
         Direction::Ingress => Direction::Egress,
         Direction::Egress => Direction::Ingress,
     };
-    let (opened, flags, state) = match signal {
+    let (opened, flags, state) = match scratch.packet.tuple.signal {
         Signal::OPEN => (direction as u8, 0, FlowState::SYN),
         Signal::ACCEPT => (other as u8, 0, FlowState::SYN | FlowState::REPLIED),
         _ => (0, FlowFlags::LEARNED, FlowState::REPLIED),
@@ -136,6 +131,20 @@ fn learn(scratch: &mut Scratch, direction: Direction, signal: u8, view: &View) {
         rule: 0,
     };
     flow::keep(scratch, false, begin, view.now, view.epoch);
+}
+
+/// A flow is of the pod's own address, and its ports are known.
+#[inline(always)]
+fn is_kept(scratch: &Scratch) -> bool {
+    fresh(&scratch.own) != 0 && fresh(&scratch.packet.portless) == 0
+}
+
+#[inline(always)]
+pub fn state(scratch: &Scratch) -> u8 {
+    match fresh(&scratch.packet.tuple.signal) & Signal::OPEN {
+        0 => 0,
+        _ => FlowState::SYN,
+    }
 }
 
 #[inline(always)]

@@ -17,15 +17,15 @@ pub fn remember(packet: &Packet) {
     let _ = FRAGMENTS.insert(&packet.fragment, &fragment, 0);
 }
 
-/// Gives another fragment what the first one said: was that one seen?
+/// Gives another fragment what the first one said, if that one was seen.
 #[inline(always)]
-pub fn recall(packet: &mut Packet) -> bool {
+pub fn recall(packet: &mut Packet) {
     // SAFETY: a record may be taken for another packet's while it is read; that one was seen then just as well.
     let Some(fragment) = (unsafe { FRAGMENTS.get(&packet.fragment) }) else {
-        return false;
+        packet.portless = 1;
+        return;
     };
     packet.tuple.source_port = fragment.source_port;
     packet.tuple.destination_port = fragment.destination_port;
     packet.tuple.protocol = fragment.protocol;
-    true
 }

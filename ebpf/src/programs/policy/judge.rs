@@ -1,7 +1,7 @@
 //! A set's verdict on a remote.
 
-use terway_abi::{Address, Count, Direction, PeerClass, Prefix, SetFlags};
-use terway_ebpf::packet::has_ports;
+use terway_abi::{Address, Count, Direction, PeerClass, Prefix, Set, SetFlags};
+use terway_ebpf::{fresh, packet::has_ports};
 
 use crate::maps::{BLOCKS, PEERS, POLICY, SETS, VERDICTS};
 
@@ -19,37 +19,31 @@ pub fn judge(scratch: &mut Scratch) -> u64 {
     let Some(set) = (unsafe { SETS.get(scratch.question.set) }) else {
         return 0;
     };
-    let (lengths, flags) = (set.port_lengths, set.flags);
-    let class = classify(scratch);
-    let everybody = flags & SetFlags::EVERYBODY != 0;
     scratch.entry.set = scratch.question.set;
-    if let Some(class) = class {
+    let mut denied = UNCLASSIFIED;
+    if let Some(class) = classify(scratch) {
         scratch.entry.class = class;
-        let answer = find(scratch, lengths, flags);
+        let answer = find(scratch, set);
         if answer != 0 {
             return answer;
         }
+        denied = 0;
     }
-    if everybody {
+    if set.flags & SetFlags::EVERYBODY != 0 {
         scratch.entry.class = PeerClass::EVERYBODY;
-        let answer = find(scratch, lengths, flags);
+        let answer = find(scratch, set);
         if answer != 0 {
             return answer;
         }
     }
-    match class {
-        Some(_) => 0,
-        None => UNCLASSIFIED,
-    }
+    denied
 }
 
 /// Looks for what the set allows to a class.
 #[inline(never)]
-fn find(scratch: &mut Scratch, lengths: u32, flags: u32) -> u64 {
-    let (port, protocol) = (scratch.question.port, scratch.question.protocol);
-    let portless = scratch.question.portless != 0;
-    let entry = &mut scratch.entry;
-    if flags & SetFlags::ANY_PROTOCOL != 0 {
+fn find(scratch: &mut Scratch, set: &Set) -> u64 {
+    let (question, entry) = (&scratch.question, &mut scratch.entry);
+    if set.flags & SetFlags::ANY_PROTOCOL != 0 {
         entry.port = 0;
         entry.protocol = 0;
         entry.prefix_length = 0;
@@ -58,19 +52,20 @@ fn find(scratch: &mut Scratch, lengths: u32, flags: u32) -> u64 {
             return ALLOWED | u64::from(*rule);
         }
     }
-    if !has_ports(protocol) {
+    if !has_ports(question.protocol) {
         return 0;
     }
-    entry.protocol = protocol;
+    entry.protocol = question.protocol;
     for length in 0..=16_u32 {
-        if portless && length != 0 {
+        if length == 1 && fresh(&question.portless) != 0 {
             return 0;
         }
-        if lengths & (1 << length) == 0 {
+        // Read anew for each bit: what the verifier would know of it would double the ways it follows with each.
+        if fresh(&set.port_lengths) & (1 << length) == 0 {
             continue;
         }
         entry.prefix_length = length as u8;
-        entry.port = (u32::from(port) & (0xffff_0000 >> length)) as u16;
+        entry.port = (u32::from(fresh(&question.port)) & (0xffff_0000 >> length)) as u16;
         // SAFETY: as above.
         if let Some(rule) = unsafe { POLICY.get(&*entry) } {
             return ALLOWED | u64::from(*rule);

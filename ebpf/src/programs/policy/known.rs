@@ -1,8 +1,8 @@
 //! Packets of a flow that is known.
 
 use aya_ebpf::programs::TcContext;
-use terway_abi::{Direction, Flow, FlowFlags, FlowKey, FlowState, Pod, PodFlags, Reason};
-use terway_ebpf::{packet::Signal, skb::CONTINUE};
+use terway_abi::{Direction, Flow, FlowFlags, FlowState, Pod, PodFlags, Reason};
+use terway_ebpf::{fresh, packet::Signal, skb::CONTINUE};
 
 use crate::maps::{FLOWS, HOST_ADDRS, SERVICES, add};
 
@@ -11,7 +11,6 @@ use super::{
     judge::{ALLOWED, judge, look_for},
     own_direction,
     refuse::{Refusal, refuse},
-    scratch::Question,
     sender,
 };
 
@@ -32,10 +31,10 @@ pub fn run<const EGRESS: bool>(ctx: &TcContext, scratch: &mut Scratch, view: &Vi
     }
     if flow.epoch != view.epoch {
         let skb = ctx.skb.skb;
-        if !EGRESS && !sender::may_send(scratch, view.epoch, view.now, 0) {
+        if !EGRESS && !sender::may_send(scratch, view.epoch, view.now) {
             return Some(refuse(skb, scratch, scratch.refused, Direction::Egress, Reason::DeniedEgress));
         }
-        let refusal = rejudge(scratch, view.pod, flow, view.epoch, 0);
+        let refusal = rejudge(scratch, view.pod, flow, view.epoch);
         if let Some(refusal) = Refusal::from_code(refusal) {
             return Some(refuse(skb, scratch, view.pod.id, refusal.direction, refusal.reason));
         }
@@ -44,63 +43,46 @@ pub fn run<const EGRESS: bool>(ctx: &TcContext, scratch: &mut Scratch, view: &Vi
     Some(CONTINUE)
 }
 
-/// Judges a flow once more, in the direction in which it was opened; one that is not allowed any more ends. Returns a code of [`Refusal`].
+/// Judges a flow once more, in the direction in which it was opened, where that is known; one that is not allowed any more ends. Returns a code
+/// of [`Refusal`].
 #[inline(never)]
-pub fn rejudge(scratch: &mut Scratch, pod: &Pod, flow: &mut Flow, epoch: u32, of_sender: u32) -> u64 {
+pub fn rejudge(scratch: &mut Scratch, pod: &Pod, flow: &mut Flow, epoch: u32) -> u64 {
     if pod.flags & PodFlags::HELD != 0 {
         return Refusal::code(Direction::Ingress, Reason::Held);
     }
-    let (local_port, remote_port) = match of_sender {
-        0 => ask_about(&mut scratch.question, &scratch.key),
-        _ => ask_about(&mut scratch.question, &scratch.sender),
-    };
-    let passes = pod.flags & PodFlags::TRACK_ONLY != 0
-        // SAFETY: records are freed only after every running program has ended (RCU).
-        || unsafe { HOST_ADDRS.get(&scratch.question.remote) }.is_some()
-        || is_deferred(scratch, flow);
-    if passes {
+    scratch.question.remote = scratch.key.remote;
+    scratch.question.protocol = scratch.key.protocol;
+    scratch.question.portless = 0;
+    // SAFETY: records are freed only after every running program has ended (RCU).
+    let is_node = unsafe { HOST_ADDRS.get(&scratch.question.remote) }.is_some();
+    if is_node || pod.flags & PodFlags::TRACK_ONLY != 0 || is_deferred(scratch, flow) {
         flow.epoch = epoch;
         return 0;
     }
-    let either = flow.flags & FlowFlags::LEARNED != 0 || flow.opened == 0;
-    let mut denied = Direction::Egress;
-    if (either || flow.opened == Direction::Egress as u8)
-        && (pod.egress_set == 0 || allows(scratch, flow, pod.egress_set, remote_port))
-    {
-        flow.epoch = epoch;
-        return 0;
-    }
-    if either || flow.opened == Direction::Ingress as u8 {
-        if pod.ingress_set == 0 || allows(scratch, flow, pod.ingress_set, local_port) {
+    let mut refusal = Refusal::code(Direction::Ingress, Reason::DeniedIngress);
+    if fresh(&flow.opened) != Direction::Ingress as u8 {
+        scratch.question.port = scratch.key.remote_port;
+        if pod.egress_set == 0 || allows(scratch, flow, pod.egress_set) {
             flow.epoch = epoch;
             return 0;
         }
-        denied = Direction::Ingress;
+        refusal = Refusal::code(Direction::Egress, Reason::DeniedEgress);
     }
-    let _ = match of_sender {
-        0 => FLOWS.remove(&scratch.key),
-        _ => FLOWS.remove(&scratch.sender),
-    };
+    if fresh(&flow.opened) != Direction::Egress as u8 {
+        scratch.question.port = scratch.key.local_port;
+        if pod.ingress_set == 0 || allows(scratch, flow, pod.ingress_set) {
+            flow.epoch = epoch;
+            return 0;
+        }
+    }
+    let _ = FLOWS.remove(&scratch.key);
     add(Reason::Revoked, 0);
-    match denied {
-        Direction::Egress => Refusal::code(denied, Reason::DeniedEgress),
-        Direction::Ingress => Refusal::code(denied, Reason::DeniedIngress),
-    }
-}
-
-/// Returns the ports, the pod's first.
-#[inline(always)]
-fn ask_about(question: &mut Question, key: &FlowKey) -> (u16, u16) {
-    question.remote = key.remote;
-    question.protocol = key.protocol;
-    question.portless = 0;
-    (key.local_port, key.remote_port)
+    refusal
 }
 
 #[inline(always)]
-fn allows(scratch: &mut Scratch, flow: &mut Flow, set: u64, port: u16) -> bool {
+fn allows(scratch: &mut Scratch, flow: &mut Flow, set: u64) -> bool {
     scratch.question.set = set;
-    scratch.question.port = port;
     let answer = judge(scratch);
     if answer & ALLOWED == 0 {
         return false;

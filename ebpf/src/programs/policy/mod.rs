@@ -6,6 +6,7 @@
 use aya_ebpf::programs::TcContext;
 use terway_abi::{Direction, Pod, PodFlags, Reason};
 use terway_ebpf::{
+    fresh,
     packet::{Kind, Packet},
     skb::{self, CONTINUE, DROP},
 };
@@ -52,28 +53,27 @@ pub fn run<const EGRESS: bool>(ctx: &TcContext) -> i32 {
         now: flow::now(),
         epoch: flow::epoch(),
     };
-    let portless = match kind {
+    match kind {
         Kind::Other => return CONTINUE,
         Kind::Truncated | Kind::Malformed if pod.flags & PodFlags::TRACK_ONLY != 0 => return CONTINUE,
         Kind::Truncated => return refuse(ctx.skb.skb, scratch, pod.id, direction, Reason::Truncated),
         Kind::Malformed => return refuse(ctx.skb.skb, scratch, pod.id, direction, Reason::Malformed),
         Kind::Link => return link::<EGRESS>(ctx, scratch, pod),
         Kind::Error => return related::run::<EGRESS>(ctx, scratch, &view),
-        Kind::First => {
-            fragment::remember(&scratch.packet);
-            false
-        }
-        Kind::Later => !fragment::recall(&mut scratch.packet),
-        Kind::Whole => false,
-    };
+        Kind::First => fragment::remember(&scratch.packet),
+        Kind::Later => fragment::recall(&mut scratch.packet),
+        Kind::Whole => {}
+    }
     match EGRESS {
         true => scratch.packet.tuple.of_sender(pod.id, &mut scratch.key),
         false => scratch.packet.tuple.of_receiver(pod.id, &mut scratch.key),
     }
-    if !portless && let Some(verdict) = known::run::<EGRESS>(ctx, scratch, &view) {
+    if fresh(&scratch.packet.portless) == 0
+        && let Some(verdict) = known::run::<EGRESS>(ctx, scratch, &view)
+    {
         return verdict;
     }
-    first::run::<EGRESS>(ctx, scratch, &view, portless)
+    first::run::<EGRESS>(ctx, scratch, &view)
 }
 
 #[inline(always)]

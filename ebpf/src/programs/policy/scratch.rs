@@ -29,6 +29,8 @@ pub struct Scratch {
     pub sampled_since: u64,
     /// Samples in it.
     pub sampled: u32,
+    /// Not 0: the pod's side of the packet has one of its addresses.
+    pub own: u32,
     /// Whose packet was refused, where that is not the program's own pod.
     pub refused: u32,
 }
@@ -45,9 +47,9 @@ pub struct Question {
     pub port: u16,
     /// IP protocol.
     pub protocol: u8,
+    reserved: u8,
     /// Not 0: the port is not known, and only what allows every port decides.
-    pub portless: u8,
-    reserved: u32,
+    pub portless: u32,
 }
 
 /// What the map holds: its size is part of the map's shape, which all builds of a layout share.

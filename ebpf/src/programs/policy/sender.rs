@@ -1,20 +1,21 @@
 //! Service traffic: what a pod sends to a Service is judged where its real destination is known, at that pod's own link or on the ENI.
 
 use aya_ebpf::programs::TcContext;
-use terway_abi::{Direction, Endpoint, FlowFlags, FlowState, PodFlags, Reason, slot};
+use terway_abi::{Direction, Endpoint, Flow, FlowFlags, PodFlags, Reason, slot};
 use terway_ebpf::{
     frame::Frame,
-    packet::{self, Kind, Signal},
+    fresh,
+    packet::{self, Kind},
 };
 
 use crate::maps::{FLOWS, HOST_ADDRS, endpoint, pod};
 
 use super::{
     Scratch,
+    first::state,
     flow::{self, Begin},
     fragment,
     judge::{ALLOWED, judge, tally},
-    known::rejudge,
     refuse::refuse,
     scratch::scratch,
 };
@@ -22,7 +23,7 @@ use super::{
 /// Does the packet's sender, if it is an isolated pod of this node, have a verdict for it? That is so for all but what came by a Service.
 /// If not, it is judged; [`Scratch::refused`] is who was refused.
 #[inline(never)]
-pub fn may_send(scratch: &mut Scratch, epoch: u32, now: u64, portless: u32) -> bool {
+pub fn may_send(scratch: &mut Scratch, epoch: u32, now: u64) -> bool {
     let Some(sender) = endpoint(scratch.packet.tuple.source) else {
         return true;
     };
@@ -32,14 +33,14 @@ pub fn may_send(scratch: &mut Scratch, epoch: u32, now: u64, portless: u32) -> b
     }
     scratch.refused = pod.id;
     scratch.packet.tuple.of_sender(pod.id, &mut scratch.sender);
-    if portless == 0
+    if fresh(&scratch.packet.portless) == 0
         && let Some(pointer) = FLOWS.get_ptr_mut(&scratch.sender)
     {
         // SAFETY: as in `known`.
         let flow = unsafe { &mut *pointer };
-        let is_judged = flow.flags & FlowFlags::DEFERRED == 0 && flow::is_alive(flow, scratch.sender.protocol, now);
-        if is_judged {
-            return flow.epoch == epoch || rejudge(scratch, pod, flow, epoch, 1) == 0;
+        // What it did not open it was asked, and `from_pod` has judged that.
+        if is_judged(flow, scratch.sender.protocol, now) && (flow.epoch == epoch || flow.opened != Direction::Egress as u8) {
+            return true;
         }
     }
     // SAFETY: records are freed only after every running program has ended (RCU).
@@ -50,26 +51,44 @@ pub fn may_send(scratch: &mut Scratch, epoch: u32, now: u64, portless: u32) -> b
     scratch.question.remote = scratch.sender.remote;
     scratch.question.port = scratch.sender.remote_port;
     scratch.question.protocol = scratch.sender.protocol;
-    scratch.question.portless = portless as u8;
+    scratch.question.portless = scratch.packet.portless;
     let answer = judge(scratch);
+    let known = match fresh(&scratch.packet.portless) {
+        0 => FLOWS.get_ptr_mut(&scratch.sender),
+        _ => None,
+    };
     if answer & ALLOWED == 0 {
+        if known.is_some() {
+            let _ = FLOWS.remove(&scratch.sender);
+        }
         return false;
     }
     tally(scratch, pod.id, Direction::Egress, answer as u32, 0);
-    if portless == 0 {
-        let state = match scratch.packet.tuple.signal & Signal::OPEN {
-            0 => 0,
-            _ => FlowState::SYN,
-        };
+    if let Some(pointer) = known {
+        // SAFETY: as in `known`.
+        let flow = unsafe { &mut *pointer };
+        if is_judged(flow, scratch.sender.protocol, now) {
+            flow.epoch = epoch;
+            flow.rule = answer as u32;
+            return true;
+        }
+    }
+    if fresh(&scratch.packet.portless) == 0 {
         let begin = Begin {
             opened: Direction::Egress as u8,
             flags: 0,
-            state,
+            state: state(scratch),
             rule: answer as u32,
         };
         flow::keep(scratch, true, begin, now, epoch);
     }
     true
+}
+
+/// A flow to a Service has no verdict yet, and where it leaves untranslated it needs one.
+#[inline(always)]
+fn is_judged(flow: &Flow, protocol: u8, now: u64) -> bool {
+    flow.flags & FlowFlags::DEFERRED == 0 && flow::is_alive(flow, protocol, now)
 }
 
 #[inline(always)]
@@ -85,21 +104,18 @@ pub fn leaves(ctx: &TcContext, frame: &Frame, endpoint: &Endpoint) -> bool {
         _ => return true,
     }
     let Some(scratch) = scratch() else { return false };
-    let portless = match packet::read(
+    match packet::read(
         ctx.skb.skb,
         &mut scratch.packet,
         u32::from(frame.ethertype),
         frame.payload as u32,
     ) {
-        Kind::Whole => 0,
-        Kind::First => {
-            fragment::remember(&scratch.packet);
-            0
-        }
-        Kind::Later => u32::from(!fragment::recall(&mut scratch.packet)),
+        Kind::Whole => {}
+        Kind::First => fragment::remember(&scratch.packet),
+        Kind::Later => fragment::recall(&mut scratch.packet),
         _ => return true,
-    };
-    if may_send(scratch, flow::epoch(), flow::now(), portless) {
+    }
+    if may_send(scratch, flow::epoch(), flow::now()) {
         return true;
     }
     let _ = refuse(ctx.skb.skb, scratch, scratch.refused, Direction::Egress, Reason::DeniedEgress);
