@@ -49,6 +49,7 @@ impl From<input::Attachment> for Draft {
             egress: from.bandwidth.as_ref().and_then(|limit| limit.egress),
             bandwidth_mode: from.bandwidth_mode,
             priority: from.priority,
+            network_policy: from.network_policy.unwrap_or(false),
         }
     }
 }

@@ -34,6 +34,8 @@ pub struct Attachment {
     pub trunk_gateway_ipv4: Option<String>,
     pub trunk_gateway_ipv6: Option<String>,
     pub multi_network: Option<bool>,
+    /// False when absent.
+    pub network_policy: Option<bool>,
     pub own_groups: Option<bool>,
     pub host_stack_cidrs: Option<Vec<String>>,
     pub host_peer: Option<bool>,

@@ -3,6 +3,7 @@
 mod convert;
 mod input;
 mod output;
+mod policy;
 mod promise;
 
 use std::time::{Duration, Instant};
@@ -18,7 +19,12 @@ use output::{
     AttachOutcome, CheckOutcome, CollectResult, DatapathStatus, DetachResult, HostAddresses, KernelCapabilities, Repair,
     SurveyOutcome, SymmetricRoutingOutcome,
 };
+use policy::{
+    PolicyCountsOutcome, PolicyListingOutcome, PolicyOutcome, PolicyReferences, PolicySamplesOutcome, PolicyStep,
+    PolicySweepOutcome,
+};
 use promise::promise;
+use terway_datapath::policy as tables;
 
 /// The datapath of this process and its network namespace.
 #[napi]
@@ -110,6 +116,80 @@ impl NativeDatapath {
                 Ok(config) => self.inner.symmetric_routing(config, reply),
                 Err(error) => reply.send(Err(error)),
             }
+        })
+    }
+
+    /// Prepares to judge pods' packets.
+    #[napi(catch_unwind, ts_return_type = "Promise<PolicyOutcome>")]
+    pub fn judge<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
+        let inner = std::sync::Arc::clone(&self.inner);
+        promise(env, |reply| {
+            // Loading the programs blocks; the thread ends with it.
+            std::thread::spawn(move || reply.map(PolicyOutcome::from).send(inner.judge()));
+        })
+    }
+
+    /// Carries a change of the policy tables out.
+    #[napi(catch_unwind, ts_return_type = "Promise<PolicyOutcome>")]
+    pub fn apply_policy<'env>(&self, env: &'env Env, step: PolicyStep) -> napi::Result<Object<'env>> {
+        promise(env, |reply| {
+            let reply = reply.map(PolicyOutcome::from);
+            match policy::step(step) {
+                Ok(step) => self.inner.policy(move |programs| tables::apply(programs, &step), reply),
+                Err(error) => reply.send(Err(error)),
+            }
+        })
+    }
+
+    /// What the policy tables hold.
+    #[napi(catch_unwind, ts_return_type = "Promise<PolicyListingOutcome>")]
+    pub fn list_policy<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
+        promise(env, |reply| {
+            self.inner.policy(tables::list, reply.map(PolicyListingOutcome::from))
+        })
+    }
+
+    /// Removes sets and classes that are not named.
+    #[napi(catch_unwind, ts_return_type = "Promise<PolicySweepOutcome>")]
+    pub fn sweep_policy<'env>(&self, env: &'env Env, keep: PolicyReferences) -> napi::Result<Object<'env>> {
+        promise(env, |reply| {
+            let reply = reply.map(PolicySweepOutcome::from);
+            match (policy::numbers(&keep.sets), policy::numbers(&keep.classes)) {
+                (Ok(sets), Ok(classes)) => self
+                    .inner
+                    .policy(move |programs| tables::sweep(programs, &sets, &classes), reply),
+                (Err(error), _) | (_, Err(error)) => reply.send(Err(error)),
+            }
+        })
+    }
+
+    /// Makes these CIDRs the Services that the node translates.
+    #[napi(catch_unwind, ts_return_type = "Promise<PolicyOutcome>")]
+    pub fn set_services<'env>(&self, env: &'env Env, cidrs: Vec<String>) -> napi::Result<Object<'env>> {
+        promise(env, |reply| {
+            let reply = reply.map(PolicyOutcome::from);
+            match policy::prefixes(&cidrs) {
+                Ok(services) => self
+                    .inner
+                    .policy(move |programs| tables::set_services(programs, &services), reply),
+                Err(error) => reply.send(Err(error)),
+            }
+        })
+    }
+
+    /// What the policy tables have counted.
+    #[napi(catch_unwind, ts_return_type = "Promise<PolicyCountsOutcome>")]
+    pub fn policy_counts<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
+        promise(env, |reply| {
+            self.inner.policy(tables::counts, reply.map(PolicyCountsOutcome::from))
+        })
+    }
+
+    /// Dropped packets since the last call; a part of them.
+    #[napi(catch_unwind, ts_return_type = "Promise<PolicySamplesOutcome>")]
+    pub fn policy_samples<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
+        promise(env, |reply| {
+            self.inner.policy(tables::samples, reply.map(PolicySamplesOutcome::from))
         })
     }
 

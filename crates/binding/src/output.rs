@@ -6,7 +6,7 @@ use napi_derive::napi;
 #[napi(object, object_from_js = false)]
 pub struct DatapathError {
     #[napi(
-        ts_type = "'netns_gone' | 'interface_exists' | 'eni_not_found' | 'invalid_attachment' | 'deadline' | 'kernel' | 'unsupported'"
+        ts_type = "'netns_gone' | 'interface_exists' | 'eni_not_found' | 'invalid_attachment' | 'deadline' | 'kernel' | 'unsupported' | 'full'"
     )]
     pub code: String,
     pub message: String,

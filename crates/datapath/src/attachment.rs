@@ -7,6 +7,7 @@ pub use draft::{Draft, DraftFamily};
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use crate::eni_use::EniUse;
 use crate::object::{Mac, Prefix};
 
 /// Start of the alias of every host end.
@@ -159,6 +160,8 @@ pub struct Attachment {
     pub host_peer: bool,
     /// Limits and class of its traffic.
     pub shaping: Shaping,
+    /// Its packets are judged.
+    pub network_policy: bool,
 }
 
 impl Attachment {
@@ -166,6 +169,16 @@ impl Attachment {
     pub fn addresses(&self) -> impl Iterator<Item = IpAddr> + '_ {
         let ipv4 = self.ipv4.iter().map(|family| IpAddr::V4(family.address));
         ipv4.chain(self.ipv6.iter().map(|family| IpAddr::V6(family.address)))
+    }
+
+    /// Kernel programs have to do with its packets.
+    pub fn needs_programs(&self) -> bool {
+        self.network_policy || EniUse::of(self).any()
+    }
+
+    /// Its number in the records of the kernel programs. Generations are unique on a node; 0 is no number.
+    pub fn endpoint(&self) -> u32 {
+        (self.generation % u64::from(u32::MAX)) as u32 + 1
     }
 
     /// The alias of its host end.

@@ -50,16 +50,16 @@ pub fn concern(kind: u16, payload: &[u8], registry: &Registry) -> Concern {
             };
             owner.filter(there).map_or(Concern::Nobody, one)
         }),
-        RTM_NEWQDISC | RTM_DELQDISC => queueing::decode(payload).map(|qdisc| of_qdisc(qdisc.device, registry)),
-        RTM_NEWTFILTER | RTM_DELTFILTER => filter::is_of_our_priority(payload).then(|| of_eni_traffic(registry)),
+        RTM_NEWQDISC | RTM_DELQDISC => queueing::decode(payload).map(|qdisc| of_traffic(qdisc.device, registry)),
+        RTM_NEWTFILTER | RTM_DELTFILTER => filter::device_at_our_priority(payload).map(|device| of_traffic(device, registry)),
         RTM_NEWNETCONF => decode::is_sound_netconf(payload).map(|sound| if sound { Concern::Nobody } else { Concern::All }),
         _ => None,
     };
     judged.unwrap_or(Concern::Nobody)
 }
 
-/// Nobody changes the qdisc of a device of ours by accident, and it happens seldom: whoever has limits looks.
-fn of_qdisc(device: Device, registry: &Registry) -> Concern {
+/// Nobody changes qdiscs and filters of a device of ours by accident, and it happens seldom: whoever has some looks.
+fn of_traffic(device: Device, registry: &Registry) -> Concern {
     let on_end = |guarded: &&Guarded| guarded.host_end.is_some_and(|(index, _)| device == Device::Index(index));
     registry.all().find(on_end).map_or_else(|| of_eni_traffic(registry), one)
 }

@@ -11,11 +11,13 @@ use crate::capability::KernelCapabilities;
 use crate::diff::Drift;
 use crate::error::Result;
 use crate::failpoint::Failpoint;
-use crate::inner::{Inner, LANE_SYMMETRIC};
+use crate::inner::{Inner, LANE_POLICY, LANE_SYMMETRIC};
 use crate::kernel::{observe, probe};
 use crate::mark::is_moved_eni;
+use crate::node_addresses::NodeAddresses;
 use crate::object::Mac;
 use crate::pool::Worker;
+use crate::programs::ProgramStore;
 use crate::repairer::{Repair, Repairer};
 use crate::reply::Reply;
 use crate::symmetric;
@@ -33,6 +35,7 @@ use crate::verb::target::Target;
 pub struct Datapath {
     inner: Arc<Inner>,
     repairer: Mutex<Option<Repairer>>,
+    node_addresses: NodeAddresses,
 }
 
 /// Numbers for the status page.
@@ -53,6 +56,7 @@ impl Datapath {
         Ok(Self {
             inner: Inner::start(bpffs)?,
             repairer: Mutex::default(),
+            node_addresses: NodeAddresses::default(),
         })
     }
 
@@ -157,6 +161,22 @@ impl Datapath {
         });
     }
 
+    /// Prepares to judge pods' packets: opens the programs and keeps the list of the node's own addresses. `Unsupported` with the reason where
+    /// the kernel has no programs or refuses them. Blocks while the programs are loaded.
+    pub fn judge(&self) -> Result<()> {
+        self.inner.shared.programs.open()?;
+        self.node_addresses.keep(&self.inner)
+    }
+
+    /// Works on the tables that judge packets: one piece of work after another.
+    pub fn policy<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&ProgramStore) -> Result<T> + Send + 'static,
+        reply: Reply<Result<T>>,
+    ) {
+        self.run(Some(LANE_POLICY), move |inner, _| reply.send(work(&inner.shared.programs)));
+    }
+
     /// The node's own addresses.
     pub fn host_addresses(&self, reply: Reply<Result<HostAddresses>>) {
         self.run(None, move |inner, worker| {
@@ -194,6 +214,7 @@ impl Datapath {
         if let Some(repairer) = self.repairer.lock().unwrap_or_else(PoisonError::into_inner).take() {
             repairer.stop();
         }
+        self.node_addresses.stop();
         let inner = &self.inner;
         inner.shared.arrivals.close();
         inner.pool.close();

@@ -11,6 +11,8 @@ pub struct EniUse {
     pub departures: bool,
     /// Packets have classes.
     pub classes: bool,
+    /// What pods send through a Service is judged where it leaves, when its destination is known.
+    pub exits: bool,
 }
 
 impl EniUse {
@@ -19,6 +21,7 @@ impl EniUse {
         tags: true,
         departures: true,
         classes: true,
+        exits: true,
     };
 
     /// What one attachment needs.
@@ -32,6 +35,7 @@ impl EniUse {
             tags: attachment.trunk.is_some() && attachment.mode != Mode::Vlan,
             departures: shaping.mode == BandwidthMode::Edt && shaping.egress.is_some(),
             classes: shaping.priority.is_some(),
+            exits: is_judged_on_host(attachment),
         }
     }
 
@@ -42,6 +46,7 @@ impl EniUse {
             tags: self.tags || other.tags,
             departures: self.departures || other.departures,
             classes: self.classes || other.classes,
+            exits: self.exits || other.exits,
         }
     }
 
@@ -55,4 +60,9 @@ impl EniUse {
 pub fn vlan_link(attachment: &Attachment) -> Option<u16> {
     let trunk = attachment.trunk.filter(|_| attachment.mode == Mode::Vlan);
     trunk.map(|trunk| trunk.vlan_id)
+}
+
+/// True if the hooks are on the node's end of the pod's pair.
+pub fn is_judged_on_host(attachment: &Attachment) -> bool {
+    attachment.network_policy && matches!(attachment.mode, Mode::PolicyRoute | Mode::Netkit)
 }

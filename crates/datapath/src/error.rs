@@ -19,6 +19,8 @@ pub enum ErrorCode {
     Kernel,
     /// This kernel cannot do it.
     Unsupported,
+    /// A map of the kernel programs has no room; what it had is in force.
+    Full,
 }
 
 impl ErrorCode {
@@ -32,6 +34,7 @@ impl ErrorCode {
             Self::Deadline => "deadline",
             Self::Kernel => "kernel",
             Self::Unsupported => "unsupported",
+            Self::Full => "full",
         }
     }
 }

@@ -13,6 +13,8 @@ const THREADS: usize = 6;
 
 /// The changes of symmetric routing run one after another; no attachment has this id.
 pub const LANE_SYMMETRIC: &str = "";
+/// Changes of the tables that judge packets; no attachment has this id either.
+pub const LANE_POLICY: &str = "\0policy";
 
 /// See the module.
 pub struct Inner {

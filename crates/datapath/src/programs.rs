@@ -19,6 +19,10 @@ pub struct ProgramIds {
     pub eni_in: u32,
     /// `eni_out`
     pub eni_out: u32,
+    /// `from_pod`
+    pub from_pod: u32,
+    /// `to_pod`
+    pub to_pod: u32,
 }
 
 /// See the module.
@@ -43,9 +47,12 @@ impl ProgramStore {
     /// Opens the programs if they are not. `Unsupported` with the reason where the kernel has none or refuses.
     pub fn open(&self) -> Result<ProgramIds> {
         self.with(|programs| {
+            let id = |name| programs.program(name).id();
             Ok(ProgramIds {
-                eni_in: programs.program(ProgramName::EniIn).id(),
-                eni_out: programs.program(ProgramName::EniOut).id(),
+                eni_in: id(ProgramName::EniIn),
+                eni_out: id(ProgramName::EniOut),
+                from_pod: id(ProgramName::FromPod),
+                to_pod: id(ProgramName::ToPod),
             })
         })
     }
@@ -57,7 +64,13 @@ impl ProgramStore {
             Some(programs) => programs,
             none => none.insert(Programs::open(&self.root).map_err(|error| unusable(&error))?),
         };
-        work(programs).map_err(|error| Error::new(ErrorCode::Kernel, error.to_string()))
+        work(programs).map_err(|error| {
+            let code = match error {
+                terway_bpf::Error::Full { .. } => ErrorCode::Full,
+                _ => ErrorCode::Kernel,
+            };
+            Error::new(code, error.to_string())
+        })
     }
 
     /// The same, but only if this process or an earlier one has opened them: otherwise there is no record to look for.
@@ -159,7 +172,24 @@ impl ProgramStore {
     }
 }
 
-/// The program of a hook.
+impl ProgramIds {
+    /// The number of one of them.
+    pub fn of(&self, name: ProgramName) -> u32 {
+        match name {
+            ProgramName::EniIn => self.eni_in,
+            ProgramName::EniOut => self.eni_out,
+            ProgramName::FromPod => self.from_pod,
+            ProgramName::ToPod => self.to_pod,
+        }
+    }
+}
+
+/// The program with this name.
+pub fn program_named(name: &str) -> Option<ProgramName> {
+    ProgramName::ALL.into_iter().find(|program| program.as_str() == name)
+}
+
+/// The program of an ENI's hook.
 pub fn program_of(direction: Direction) -> ProgramName {
     match direction {
         Direction::In => ProgramName::EniIn,

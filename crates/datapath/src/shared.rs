@@ -6,7 +6,6 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::arrival::Arrivals;
-use crate::eni_use::EniUse;
 use crate::error::Result;
 use crate::kernel::netns::Netns;
 use crate::kernel::observe;
@@ -140,8 +139,8 @@ impl Shared {
     }
 
     /// The programs' numbers for who needs them. A kernel that has none gives zeros, which no filter has; attaching says why.
-    pub fn program_ids(&self, needs: EniUse) -> ProgramIds {
-        if needs.any() {
+    pub fn program_ids(&self, needed: bool) -> ProgramIds {
+        if needed {
             self.programs.open().unwrap_or_default()
         } else {
             ProgramIds::default()

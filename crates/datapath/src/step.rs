@@ -52,9 +52,9 @@ pub enum Step {
     /// Let what comes from this address leave the node with the node's.
     Masquerade(IpAddr),
     /// Make a filter, or give ours another program.
-    PutFilter(Filter),
+    PutFilter(Place, Filter),
     /// Remove a filter of ours.
-    DeleteFilter(Filter),
+    DeleteFilter(Place, Filter),
     /// Write a record of the programs.
     PutRecord(Record),
     /// Remove a record of the programs.
@@ -66,7 +66,7 @@ impl Step {
     pub fn place(&self) -> Place {
         match self {
             Self::Create(_) | Self::Masquerade(_) => Place::Host,
-            Self::PutFilter(_) | Self::DeleteFilter(_) | Self::PutRecord(_) | Self::DeleteRecord(_) => Place::Host,
+            Self::PutRecord(_) | Self::DeleteRecord(_) => Place::Host,
             Self::SetLink { place, .. }
             | Self::WriteSysctl(place, _)
             | Self::AddAddress(place, _)
@@ -77,12 +77,14 @@ impl Step {
             | Self::PutNeighbour(place, _)
             | Self::PutQdisc(place, _)
             | Self::ReplaceQdisc(place, _)
-            | Self::DeleteQdisc(place, _) => *place,
+            | Self::DeleteQdisc(place, _)
+            | Self::PutFilter(place, _)
+            | Self::DeleteFilter(place, _) => *place,
         }
     }
 
     /// Steps run in this order: sysctls of the node; the pair; sysctls of its ends and their qdiscs before they come up (on a device that
-    /// is up the kernel waits for packets on their way); the pod; the ENI and its table; the rules; and last what lets packets flow, the
+    /// is up the kernel waits for packets on their way) and the filters that judge its packets; the pod; the ENI and its table; the rules; and last what lets packets flow, the
     /// host end and the route to the pod. What tags, delays and classifies on the ENI is there before a pod can send anything: its qdiscs,
     /// the records, and then the programs that read them.
     ///
@@ -104,8 +106,9 @@ impl Step {
                 }
             }
             Self::PutRecord(_) => Phase::Record,
-            Self::PutFilter(_) => Phase::Filter,
-            Self::DeleteFilter(_) => Phase::FilterRemoval,
+            Self::PutFilter(Place::Host, _) => Phase::Filter,
+            Self::PutFilter(Place::Pod, _) => Phase::PodFilter,
+            Self::DeleteFilter(..) => Phase::FilterRemoval,
             Self::DeleteRecord(_) => Phase::Removal,
             Self::SetLink { place: Place::Pod, .. } => Phase::PodLink,
             Self::AddAddress(Place::Pod, _) => Phase::PodAddress,
@@ -137,7 +140,7 @@ impl Step {
             Self::AddRule(_, rule) | Self::DeleteRule(_, rule) => rule.to_string(),
             Self::PutNeighbour(_, neighbour) => names.neighbour(neighbour),
             Self::PutQdisc(_, qdisc) | Self::ReplaceQdisc(_, qdisc) | Self::DeleteQdisc(_, qdisc) => names.qdisc(qdisc),
-            Self::PutFilter(filter) | Self::DeleteFilter(filter) => names.filter(filter),
+            Self::PutFilter(_, filter) | Self::DeleteFilter(_, filter) => names.filter(filter),
             Self::PutRecord(record) => names.record(record.key()),
             Self::DeleteRecord(key) => names.record(*key),
             Self::Masquerade(address) => format!("masquerade {address}"),
@@ -152,12 +155,13 @@ pub(crate) enum Phase {
     EniBefore,
     Birth,
     EniQdisc,
+    HostQdisc,
     Record,
     Filter,
     LinkSysctl,
-    HostQdisc,
     PodSysctl,
     PodQdisc,
+    PodFilter,
     PodLink,
     PodAddress,
     PodNeighbour,

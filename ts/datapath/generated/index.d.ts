@@ -24,6 +24,20 @@ export declare class NativeDatapath {
   collect(): Promise<CollectResult>
   /** Symmetric routing on with this configuration, or off. */
   symmetricRouting(config?: SymmetricRouting | undefined | null): Promise<SymmetricRoutingOutcome>
+  /** Prepares to judge pods' packets. */
+  judge(): Promise<PolicyOutcome>
+  /** Carries a change of the policy tables out. */
+  applyPolicy(step: PolicyStep): Promise<PolicyOutcome>
+  /** What the policy tables hold. */
+  listPolicy(): Promise<PolicyListingOutcome>
+  /** Removes sets and classes that are not named. */
+  sweepPolicy(keep: PolicyReferences): Promise<PolicySweepOutcome>
+  /** Makes these CIDRs the Services that the node translates. */
+  setServices(cidrs: Array<string>): Promise<PolicyOutcome>
+  /** What the policy tables have counted. */
+  policyCounts(): Promise<PolicyCountsOutcome>
+  /** Dropped packets since the last call; a part of them. */
+  policySamples(): Promise<PolicySamplesOutcome>
   /** The node's own addresses. Rejects if the node has no default route. */
   hostAddresses(): Promise<HostAddresses>
   /** Repairs on notifications and every `scanIntervalMs`. The callback does not keep the process alive. Throws if netlink is not to be had. */
@@ -55,6 +69,8 @@ export interface Attachment {
   trunkGatewayIpv4?: string
   trunkGatewayIpv6?: string
   multiNetwork?: boolean
+  /** False when absent. */
+  networkPolicy?: boolean
   ownGroups?: boolean
   hostStackCidrs?: Array<string>
   hostPeer?: boolean
@@ -102,7 +118,7 @@ export interface CollectResult {
 
 /** An expected failure. */
 export interface DatapathError {
-  code: 'netns_gone' | 'interface_exists' | 'eni_not_found' | 'invalid_attachment' | 'deadline' | 'kernel' | 'unsupported'
+  code: 'netns_gone' | 'interface_exists' | 'eni_not_found' | 'invalid_attachment' | 'deadline' | 'kernel' | 'unsupported' | 'full'
   message: string
   object?: string
   errno?: number
@@ -171,6 +187,131 @@ export interface KernelFeature {
   name: string
   available: boolean
   reason?: string
+}
+
+/** An address block with its class. */
+export interface PolicyBlock {
+  prefix: string
+  class: string
+}
+
+/** Packets of one fate. */
+export interface PolicyCount {
+  reason: string
+  packets: number
+  bytes: number
+}
+
+/** All counters. */
+export interface PolicyCounts {
+  reasons: Array<PolicyCount>
+  verdicts: Array<PolicyVerdict>
+}
+
+/** Either the counters or the failure. */
+export interface PolicyCountsOutcome {
+  value?: PolicyCounts
+  error?: DatapathError
+}
+
+/** Something that a set allows. */
+export interface PolicyEntry {
+  class: string
+  protocol: number
+  from: number
+  to: number
+  rule: number
+}
+
+/** What the tables hold. */
+export interface PolicyListing {
+  blocks: Array<PolicyBlock>
+  peers: Array<PolicyPeer>
+  pods: Array<PolicyRecord>
+}
+
+/** Either the listing or the failure. */
+export interface PolicyListingOutcome {
+  value?: PolicyListing
+  error?: DatapathError
+}
+
+/** Nothing, or the failure. */
+export interface PolicyOutcome {
+  error?: DatapathError
+}
+
+/** A pod's address with its class. */
+export interface PolicyPeer {
+  address: string
+  class: string
+}
+
+/** What decides over a pod's packets. */
+export interface PolicyRecord {
+  endpoint: number
+  ingress: string
+  egress: string
+  state: 'enforced' | 'tracked' | 'held'
+}
+
+/** What may stay. */
+export interface PolicyReferences {
+  sets: Array<string>
+  classes: Array<string>
+}
+
+/** A packet that was dropped. */
+export interface PolicySample {
+  timeNs: number
+  endpoint: number
+  reason: number
+  direction: 'ingress' | 'egress'
+  source: string
+  destination: string
+  protocol: number
+  sourcePort: number
+  destinationPort: number
+  length: number
+}
+
+/** Either the samples or the failure. */
+export interface PolicySamplesOutcome {
+  value?: Array<PolicySample>
+  error?: DatapathError
+}
+
+/** Entries of a set. */
+export interface PolicySetPart {
+  set: string
+  entries: Array<PolicyEntry>
+}
+
+/** One change. */
+export interface PolicyStep {
+  sets: Array<PolicySetPart>
+  blocks: Array<PolicyBlock>
+  goneBlocks: Array<string>
+  peers: Array<PolicyPeer>
+  gonePeers: Array<string>
+  pods: Array<PolicyRecord>
+  gonePods: Array<number>
+  bump: boolean
+}
+
+/** Either how many records went, or the failure. */
+export interface PolicySweepOutcome {
+  value?: number
+  error?: DatapathError
+}
+
+/** First packets or denials of a pod by one rule. */
+export interface PolicyVerdict {
+  endpoint: number
+  direction: 'ingress' | 'egress'
+  rule: number
+  packets: number
+  bytes: number
 }
 
 /** One attachment that was not as wanted. */

@@ -1,4 +1,12 @@
-import { type Attachment, type Datapath, type DatapathError, type KernelCapabilities, kernelFeatures, type Outcome } from "@terway/model";
+import {
+  type Attachment,
+  type Datapath,
+  type DatapathError,
+  type KernelCapabilities,
+  kernelFeatures,
+  type Outcome,
+  type PolicyDatapath,
+} from "@terway/model";
 import type * as Addon from "../generated/index.d.ts";
 
 /** The native object in the shape of the contract: its `{value, error}` pairs become a discriminated union, readonly lists are copied. */
@@ -22,9 +30,27 @@ export function adapt(native: Addon.NativeDatapath): Datapath {
       const { value, error } = await native.symmetricRouting(config);
       return error === undefined ? { ok: true, value } : { ok: false, error };
     },
+    policy: policy(native),
     hostAddresses: () => native.hostAddresses(),
     close: (deadlineMs) => native.close(deadlineMs),
   };
+}
+
+function policy(native: Addon.NativeDatapath): PolicyDatapath {
+  return {
+    open: async () => done(await native.judge()),
+    // The addon reads the lists and keeps none; its types know no readonly.
+    apply: async (step) => done(await native.applyPolicy(step as Addon.PolicyStep)),
+    list: async () => outcome(await native.listPolicy()),
+    sweep: async ({ sets, classes }) => outcome(await native.sweepPolicy({ sets: [...sets], classes: [...classes] })),
+    setServices: async (cidrs) => done(await native.setServices([...cidrs])),
+    counts: async () => outcome(await native.policyCounts()),
+    samples: async () => outcome(await native.policySamples()),
+  };
+}
+
+function done({ error }: { error?: DatapathError }): Outcome<undefined> {
+  return error === undefined ? { ok: true, value: undefined } : { ok: false, error };
 }
 
 function mutable(attachment: Attachment): Addon.Attachment {

@@ -1,6 +1,7 @@
 /** The border between deciding (TypeScript) and doing (Rust): plain data, mirrored by the structs of `crates/binding`. */
 
 import type { KernelCapabilities } from "./kernel-capabilities.ts";
+import type { PolicyCounts, PolicyListing, PolicyReferences, PolicySample, PolicyStep } from "./policy-tables.ts";
 import type { SymmetricRouting, SymmetricRoutingEntrance } from "./symmetric-routing.ts";
 
 /** One address family of a pod interface. */
@@ -69,6 +70,8 @@ export interface Attachment {
   readonly hostStackCidrs?: readonly string[];
   /** Mode `exclusive`: the pod also has a pair to its node, for Services and the node itself. True when absent. */
   readonly hostPeer?: boolean;
+  /** NetworkPolicy is enforced: the pod's packets pass the kernel programs, which `policy` gives their tables. False when absent. */
+  readonly networkPolicy?: boolean;
   readonly bandwidth?: Bandwidth;
   /** Who delays what the pod sends: `tc` a token bucket on its link, `edt` departure times on the ENI. `tc` when absent. */
   readonly bandwidthMode?: "tc" | "edt";
@@ -124,7 +127,8 @@ export type DatapathErrorCode =
   | "invalid_attachment"
   | "deadline"
   | "kernel"
-  | "unsupported";
+  | "unsupported"
+  | "full";
 
 export interface DatapathError {
   readonly code: DatapathErrorCode;
@@ -173,6 +177,25 @@ export interface DatapathStatus {
   readonly kernelRelease: string;
 }
 
+/** NetworkPolicy in the kernel. Calls are carried out one after another. */
+export interface PolicyDatapath {
+  /**
+   * Loads the programs and begins to keep the list of the node's own addresses; before the first attachment with `networkPolicy`. `unsupported` with
+   * the reason where the kernel has no BPF, locks it away or refuses the programs.
+   */
+  open(): Promise<Outcome<undefined>>;
+  /** `full` when a map has no room: `object` names the set, which stays what it was, and the rest of the step is not made. */
+  apply(step: PolicyStep): Promise<Outcome<undefined>>;
+  list(): Promise<Outcome<PolicyListing>>;
+  /** Removes the sets and classes that are not named; answers how many records that were. */
+  sweep(keep: PolicyReferences): Promise<Outcome<number>>;
+  /** The CIDRs of Services, whose packets are judged behind the node's translation. */
+  setServices(cidrs: readonly string[]): Promise<Outcome<undefined>>;
+  counts(): Promise<Outcome<PolicyCounts>>;
+  /** Dropped packets since the last call, a part of them when there are many. */
+  samples(): Promise<Outcome<readonly PolicySample[]>>;
+}
+
 /**
  * The native datapath. One instance per process and network namespace. Expected failures are values; a rejection is a bug.
  * It remembers the attachments given to `attach` and `adopt` and keeps the kernel equal to them until `detach`.
@@ -203,6 +226,7 @@ export interface Datapath {
    * The answer is where connections come in, nothing when off. Call it also when it is off, so that nothing stays of an earlier configuration.
    */
   symmetricRouting(config: SymmetricRouting | null): Promise<Outcome<SymmetricRoutingEntrance | undefined>>;
+  readonly policy: PolicyDatapath;
   /** The node's own primary addresses: those of the interface that carries the default route. */
   hostAddresses(): Promise<{ ipv4?: string; ipv6?: string; mtu: number; ifName: string }>;
   /** Stops the threads; waits until the delete backlog is empty, at most `deadlineMs`. Kernel state stays. */

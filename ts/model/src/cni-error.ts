@@ -54,6 +54,7 @@ export function cniCodeOfDatapath(code: DatapathErrorCode): number {
     case "invalid_attachment":
       return cniCode.invalidConfig;
     case "deadline":
+    case "full":
       return cniCode.tryAgainLater;
     case "eni_not_found":
       return ownCniErrors.eniMissing.code;

@@ -105,6 +105,10 @@ const datapath: Readonly<Record<DatapathErrorCode, { readonly meaning: string; r
   invalid_attachment: { meaning: "The daemon asked for something impossible.", next: report },
   deadline: { meaning: "The kernel did not do it within the time the caller waits.", next: nothing },
   kernel: { meaning: ownCniErrors.kernelRefused.meaning, next: "Look at the object and errno in the message, and at dmesg." },
+  full: {
+    meaning: "A table of the kernel programs has no room; what it had stays in force.",
+    next: "Join policies that say the same, or use fewer address blocks and ports; the log names the set and the table.",
+  },
   unsupported: { meaning: ownCniErrors.kernelUnsupported.meaning, next: "Use a kernel ≥ 5.10 with the modules of docs/guides." },
 };
 

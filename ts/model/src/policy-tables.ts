@@ -35,7 +35,7 @@ export interface PolicySetPart {
 export type PolicyState = "enforced" | "tracked" | "held";
 
 export interface PolicyRecord {
-  /** Number of the pod's interface: the attachment's generation. */
+  /** Number of the pod's interface, see `endpointOf`. */
   readonly endpoint: number;
   readonly ingress: string;
   readonly egress: string;
@@ -66,4 +66,51 @@ export interface PolicyListing {
   readonly blocks: PolicyStep["blocks"];
   readonly peers: PolicyStep["peers"];
   readonly pods: PolicyStep["pods"];
+}
+
+/** What may stay when the tables are swept. */
+export interface PolicyReferences {
+  readonly sets: readonly string[];
+  readonly classes: readonly string[];
+}
+
+/** Packets of one fate, since the maps were made; reasons as `docs/reference` names them. */
+export interface PolicyCount {
+  readonly reason: string;
+  readonly packets: number;
+  readonly bytes: number;
+}
+
+/** First packets of a pod that a rule allowed, or packets that none did (rule 0). */
+export interface PolicyVerdict {
+  readonly endpoint: number;
+  readonly direction: "ingress" | "egress";
+  readonly rule: number;
+  readonly packets: number;
+  readonly bytes: number;
+}
+
+export interface PolicyCounts {
+  readonly reasons: readonly PolicyCount[];
+  readonly verdicts: readonly PolicyVerdict[];
+}
+
+/** A packet that was dropped. */
+export interface PolicySample {
+  /** Of the monotonic clock. */
+  readonly timeNs: number;
+  readonly endpoint: number;
+  readonly reason: number;
+  readonly direction: "ingress" | "egress";
+  readonly source: string;
+  readonly destination: string;
+  readonly protocol: number;
+  readonly sourcePort: number;
+  readonly destinationPort: number;
+  readonly length: number;
+}
+
+/** The number of an attachment's interface in the tables: generations are unique on a node, and 0 is no number. */
+export function endpointOf({ generation }: { readonly generation: number }): number {
+  return (generation % 0xff_ff_ff_ff) + 1;
 }

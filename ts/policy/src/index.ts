@@ -4,4 +4,4 @@ export type { Direction, Labels, NamedPort, NetworkPolicy, PolicyPod, Protocol }
 export { type ParsedPolicy, parseNetworkPolicy } from "./parse-policy.ts";
 export type { PolicySet, SetEntry } from "./policy-set.ts";
 export { type PlainSet, plainSet } from "./tables/plain-set.ts";
-export { PolicyRenderer, type Referenced, type TableContents, type WantedEndpoint } from "./tables/renderer.ts";
+export { PolicyRenderer, type TableContents, type WantedEndpoint } from "./tables/renderer.ts";

@@ -55,6 +55,8 @@ pub struct Draft {
     pub bandwidth_mode: Option<String>,
     /// Unchecked.
     pub priority: Option<String>,
+    /// Unchecked.
+    pub network_policy: bool,
 }
 
 /// The text of one address family.

@@ -52,12 +52,13 @@ impl Side<'_> {
     fn filter(&mut self, wanted: &Filter) {
         let in_place = |seen: &&Filter| seen.device == wanted.device && seen.direction == wanted.direction;
         let object = self.names.filter(wanted);
-        let put = Some(Step::PutFilter(wanted.clone()));
+        let put = Some(Step::PutFilter(self.place, wanted.clone()));
         match self.seen.filters.iter().find(in_place) {
             None => self.report("filter", object, Problem::Missing, None, put),
             Some(seen) if seen == wanted => {}
             Some(seen) if seen.is_ours() => {
-                let detail = format!("runs program {}, want {}", seen.program, wanted.program);
+                let runs = |filter: &Filter| format!("program {} with class {:#x}", filter.program, filter.class);
+                let detail = format!("runs {}, want {}", runs(seen), runs(wanted));
                 self.report("filter", object, Problem::Different, Some(detail), put);
             }
             Some(seen) => {

@@ -21,7 +21,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::failpoint::Failpoint;
 use crate::masquerade::Masquerade;
 use crate::object::{Device, Family, Filter, Place, Prefix, Qdisc, Route, RouteKind, Scope, TABLE_MAIN};
-use crate::programs::{ProgramStore, program_of};
+use crate::programs::{ProgramStore, program_named};
 use crate::step::Step;
 
 const ENOENT: i32 = 2;
@@ -87,7 +87,7 @@ impl Executor<'_> {
                 Step::WriteSysctl(place, _) => self.write_sysctls(*place, now),
                 Step::Masquerade(_) => self.masquerade(now),
                 Step::PutRecord(_) | Step::DeleteRecord(_) => self.write_records(now),
-                Step::PutFilter(filter) => self.put_filter(first, filter),
+                Step::PutFilter(place, filter) => self.put_filter(first, *place, filter),
                 _ => self.netlink(first.place(), now),
             });
             match result {
@@ -172,18 +172,15 @@ impl Executor<'_> {
         Ok(())
     }
 
-    fn put_filter(&mut self, step: &Step, filter: &Filter) -> Result<()> {
+    fn put_filter(&mut self, step: &Step, place: Place, filter: &Filter) -> Result<()> {
         let index = self.parts.index(filter.device)?;
-        let name = program_of(filter.direction);
-        let message = self.programs.with(|programs| {
-            Ok(filter::put(
-                index,
-                filter.direction,
-                &filter.name,
-                programs.program(name).fd()?,
-            ))
-        })?;
-        let answer = self.host.request(message, NLM_F_CREATE)?;
+        let Some(name) = program_named(filter.program_name()) else {
+            return Err(Error::new(ErrorCode::Kernel, "no program has this name").about(step.object(&self.desired.names)));
+        };
+        let message = self
+            .programs
+            .with(|programs| Ok(filter::put(index, filter, programs.program(name).fd()?)))?;
+        let answer = self.socket(place)?.request(message, NLM_F_CREATE)?;
         if self.judge(step, answer)? {
             self.done += 1;
         }
@@ -203,7 +200,7 @@ impl Executor<'_> {
         match (step, refusal.errno) {
             (Step::AddAddress(..) | Step::AddRule(..) | Step::PutRoute(..), EEXIST) => Ok(false),
             (Step::DeleteRoute(..) | Step::DeleteRule(..) | Step::DeleteQdisc(..), ENOENT | ESRCH | ENODEV) => Ok(false),
-            (Step::DeleteFilter(_), ENOENT | ENODEV | EINVAL) => Ok(false),
+            (Step::DeleteFilter(..), ENOENT | ENODEV | EINVAL) => Ok(false),
             (Step::PutQdisc(_, qdisc) | Step::ReplaceQdisc(_, qdisc), ENOENT) => {
                 Err(no_such_qdisc(qdisc, &refusal).about(step.object(&self.desired.names)))
             }
@@ -297,7 +294,7 @@ fn kind(step: &Step) -> Kind {
         Step::WriteSysctl(..) => Kind::Sysctl,
         Step::Masquerade(_) => Kind::Masquerade,
         Step::PutRecord(_) | Step::DeleteRecord(_) => Kind::Record,
-        Step::PutFilter(_) => Kind::Filter,
+        Step::PutFilter(..) => Kind::Filter,
         _ => Kind::Netlink,
     }
 }

@@ -15,6 +15,7 @@ use crate::object::{Device, Direction, FILTER_HANDLE, FILTER_PRIORITY, Filter};
 
 const TCA_KIND: u16 = 1;
 const TCA_OPTIONS: u16 = 2;
+const TCA_BPF_CLASSID: u16 = 3;
 const TCA_BPF_FD: u16 = 6;
 const TCA_BPF_NAME: u16 = 7;
 const TCA_BPF_FLAGS: u16 = 8;
@@ -40,11 +41,15 @@ pub fn get(index: u32, direction: Direction) -> RouteNetlinkMessage {
     RouteNetlinkMessage::GetTrafficFilter(place(index, direction))
 }
 
-/// `RTM_NEWTFILTER`: made, or given another program without a packet that misses both.
-pub fn put(index: u32, direction: Direction, name: &str, program: BorrowedFd<'_>) -> RouteNetlinkMessage {
-    let mut message = place(index, direction);
-    let name = [name.as_bytes(), &[0]].concat();
-    let options = Attributes::default()
+/// `RTM_NEWTFILTER`: made, or given another program or class without a packet that misses both.
+pub fn put(index: u32, filter: &Filter, program: BorrowedFd<'_>) -> RouteNetlinkMessage {
+    let mut message = place(index, filter.direction);
+    let name = [filter.name.as_bytes(), &[0]].concat();
+    let mut options = Attributes::default();
+    if filter.class != 0 {
+        options = options.with(TCA_BPF_CLASSID, &filter.class.to_ne_bytes());
+    }
+    let options = options
         .with(TCA_BPF_FD, &program.as_raw_fd().to_ne_bytes())
         .with(TCA_BPF_NAME, &name)
         .with(TCA_BPF_FLAGS, &TCA_BPF_FLAG_ACT_DIRECT.to_ne_bytes());
@@ -75,6 +80,7 @@ pub fn decode(payload: &[u8]) -> Option<Filter> {
         direction,
         name: String::new(),
         program: 0,
+        class: 0,
     };
     for (kind, value) in attributes(payload, TCMSG) {
         match kind {
@@ -82,6 +88,7 @@ pub fn decode(payload: &[u8]) -> Option<Filter> {
             TCA_OPTIONS => {
                 for (kind, value) in attributes(value, 0) {
                     match kind {
+                        TCA_BPF_CLASSID => filter.class = u32_at(value, 0)?,
                         TCA_BPF_NAME => filter.name = text(value),
                         TCA_BPF_ID => filter.program = u32_at(value, 0)?,
                         _ => {}
@@ -94,9 +101,10 @@ pub fn decode(payload: &[u8]) -> Option<Filter> {
     Some(filter)
 }
 
-/// True if the message is of our priority: a priority that is emptied at once is told without handles.
-pub fn is_of_our_priority(payload: &[u8]) -> bool {
-    u32_at(payload, 16).is_some_and(|info| info >> 16 == u32::from(FILTER_PRIORITY))
+/// The device, if the message is of our priority: a priority that is emptied at once is told without handles.
+pub fn device_at_our_priority(payload: &[u8]) -> Option<Device> {
+    let ours = u32_at(payload, 16)? >> 16 == u32::from(FILTER_PRIORITY);
+    u32_at(payload, 4).filter(|_| ours).map(Device::Index)
 }
 
 /// What stands at our place on the hooks of a device.

@@ -21,7 +21,7 @@ pub fn request(step: &Step, parts: &Parts) -> Result<Request> {
         | Step::Masquerade(_)
         | Step::PutRecord(_)
         | Step::DeleteRecord(_)
-        | Step::PutFilter(_) => {
+        | Step::PutFilter(..) => {
             return Err(Error::new(ErrorCode::Kernel, "not a single netlink request"));
         }
         Step::SetLink {
@@ -68,7 +68,7 @@ pub fn request(step: &Step, parts: &Parts) -> Result<Request> {
             (message, NLM_F_CREATE | NLM_F_REPLACE)
         }
         Step::ReplaceQdisc(_, qdisc) => (queueing::put(parts.index(qdisc.device)?, qdisc), NLM_F_CREATE | NLM_F_REPLACE),
-        Step::DeleteFilter(filter) => (filter::delete(parts.index(filter.device)?, filter.direction), 0),
+        Step::DeleteFilter(_, filter) => (filter::delete(parts.index(filter.device)?, filter.direction), 0),
         Step::PutQdisc(_, qdisc) => (queueing::put(parts.index(qdisc.device)?, qdisc), NLM_F_CREATE),
         Step::DeleteQdisc(_, qdisc) => (queueing::delete(parts.index(qdisc.device)?, qdisc), 0),
     };
@@ -89,8 +89,8 @@ pub fn request_name(step: &Step) -> &'static str {
         Step::DeleteRule(..) => "RTM_DELRULE",
         Step::PutNeighbour(..) => "RTM_NEWNEIGH",
         Step::PutQdisc(..) | Step::ReplaceQdisc(..) => "RTM_NEWQDISC",
-        Step::PutFilter(_) => "RTM_NEWTFILTER",
-        Step::DeleteFilter(_) => "RTM_DELTFILTER",
+        Step::PutFilter(..) => "RTM_NEWTFILTER",
+        Step::DeleteFilter(..) => "RTM_DELTFILTER",
         Step::PutRecord(_) | Step::DeleteRecord(_) => "bpf",
         Step::DeleteQdisc(..) => "RTM_DELQDISC",
     }

@@ -21,15 +21,17 @@ const QUEUES_MAX: u32 = 64;
 
 /// Adds what the attachment needs of its ENI, in the form that serves all attachments of it.
 pub fn serve(host: &mut NamespaceState, attachment: &Attachment, facts: &HostFacts) {
+    if attachment.needs_programs() {
+        let value = endpoint(attachment, facts);
+        host.records
+            .extend(attachment.addresses().map(|address| Record::Endpoint(address, value)));
+    }
     if !EniUse::of(attachment).any() {
         // Programs that others need let the frames of a link pass by its record only.
         let link = vlan_link(attachment).filter(|_| facts.eni_use.any());
         host.records.extend(link.map(|vlan| link_record(facts, vlan)));
         return;
     }
-    let value = endpoint(attachment, facts);
-    host.records
-        .extend(attachment.addresses().map(|address| Record::Endpoint(address, value)));
     prepare(host, attachment.eni_mac.0, facts);
 }
 
@@ -86,9 +88,13 @@ fn endpoint(attachment: &Attachment, facts: &HostFacts) -> Endpoint {
         Mode::PolicyRoute | Mode::Exclusive | Mode::Netkit => 0,
     };
     Endpoint {
-        // Generations are unique on a node; 0 is no number.
-        id: (attachment.generation % u64::from(u32::MAX)) as u32 + 1,
-        eni: facts.eni_index,
+        id: attachment.endpoint(),
+        // An ENI in the pod has an index of another namespace, and no program of ours on the node's hooks.
+        eni: if attachment.mode == Mode::Exclusive {
+            0
+        } else {
+            facts.eni_index
+        },
         vlan: attachment.trunk.map_or(0, |trunk| trunk.vlan_id),
         class: class as u8,
         flags,
@@ -98,14 +104,13 @@ fn endpoint(attachment: &Attachment, facts: &HostFacts) -> Endpoint {
 }
 
 fn filter(direction: Direction, programs: ProgramIds) -> Filter {
+    let program = program_of(direction);
     Filter {
         device: Device::Eni,
         direction,
-        name: format!("{FILTER_PREFIX}{}", program_of(direction).as_str()),
-        program: match direction {
-            Direction::In => programs.eni_in,
-            Direction::Out => programs.eni_out,
-        },
+        name: format!("{FILTER_PREFIX}{}", program.as_str()),
+        program: programs.of(program),
+        class: 0,
     }
 }
 

@@ -35,6 +35,7 @@ pub fn example() -> Attachment {
         host_stack: Vec::new(),
         host_peer: true,
         shaping: Shaping::default(),
+        network_policy: false,
     }
 }
 

@@ -9,6 +9,7 @@ mod leg;
 mod objects;
 pub mod own_groups;
 mod own_table;
+pub mod policy;
 pub mod policy_route;
 pub mod shaping;
 pub mod source_tree;
@@ -26,6 +27,7 @@ pub fn desired_state(attachment: &Attachment, facts: &HostFacts) -> DesiredState
         Mode::Exclusive => exclusive::desired_state(attachment, facts),
     };
     shaping::shape(&mut desired, attachment);
+    policy::judge(&mut desired, attachment, facts);
     eni::serve(&mut desired.host, attachment, facts);
     desired
 }

@@ -177,11 +177,18 @@ pub struct Filter {
     pub name: String,
     /// The kernel's number of the program that it runs.
     pub program: u32,
+    /// What the program is told of the device (`TCA_BPF_CLASSID`, 16 bits of it); 0 is nothing.
+    pub class: u32,
 }
 
 impl Filter {
     /// Made by us.
     pub fn is_ours(&self) -> bool {
         self.name.starts_with(FILTER_PREFIX)
+    }
+
+    /// The name of the program that a filter of ours runs.
+    pub fn program_name(&self) -> &str {
+        self.name.strip_prefix(FILTER_PREFIX).unwrap_or_default()
     }
 }

@@ -9,7 +9,6 @@ use super::release;
 use super::view::{self, RuleSource, View};
 use crate::attachment::Attachment;
 use crate::diff::{Difference, diff, steps_where};
-use crate::eni_use::EniUse;
 use crate::error::{Error, ErrorCode, Result};
 use crate::failpoint::Failpoint;
 use crate::form::Form;
@@ -85,7 +84,7 @@ pub fn attach(
     failpoint: Failpoint,
 ) -> Result<Outcome> {
     // Refused before anything changes, with the kernel's reason.
-    if EniUse::of(attachment).any() {
+    if attachment.needs_programs() {
         context.shared.programs.open()?;
     }
     let mut progress = Progress {

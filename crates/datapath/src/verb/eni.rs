@@ -90,7 +90,7 @@ fn stray_records(context: &Context<'_>, links: &[ObservedLink]) -> Result<Vec<Re
         Record::Endpoint(address, _) => registry
             .owner(address)
             .and_then(|id| registry.get(id))
-            .is_some_and(|guarded| EniUse::of(&guarded.attachment).any()),
+            .is_some_and(|guarded| guarded.attachment.needs_programs()),
         Record::Eni(index, _) => links.iter().any(|link| link.index == *index),
         // Those of an ENI that is there went with what it does not need.
         Record::VlanLink(key, _) => links.iter().any(|link| link.index == key.eni),
@@ -112,7 +112,7 @@ fn reduce(
         eni_queues: link.queues,
         eni_use: needs,
         vlan_links: context.shared.registry().vlan_links(mac),
-        programs: context.shared.program_ids(needs),
+        programs: context.shared.program_ids(needs.any()),
         ..HostFacts::default()
     };
     let mut host = NamespaceState::default();
@@ -168,7 +168,7 @@ fn surplus(context: &mut Context<'_>, wanted: &NamespaceState, link: &ObservedLi
         let needed = wanted.filters.iter().any(|wanted| wanted.direction == filter.direction);
         if filter.is_ours() && !needed {
             filter.device = Device::Eni;
-            steps.push(Step::DeleteFilter(filter));
+            steps.push(Step::DeleteFilter(Place::Host, filter));
         }
     }
     let key = RecordKey::Eni(index);

@@ -8,7 +8,7 @@ use super::view;
 use crate::attachment::Attachment;
 use crate::desired::DesiredState;
 use crate::diff::diff;
-use crate::eni_use::EniUse;
+use crate::eni_use::{EniUse, is_judged_on_host};
 use crate::error::Result;
 use crate::form::Form;
 use crate::kernel::sysctl::SysctlTree;
@@ -118,7 +118,7 @@ impl Snapshot {
         Ok(snapshot)
     }
 
-    /// Filters are listed device by device: only those of ENIs that should have some.
+    /// Filters are listed device by device: only those of ENIs and host ends that should have some.
     fn see_filters(&mut self, context: &mut Context<'_>, attachments: &[Arc<Attachment>]) -> Result<()> {
         for attachment in attachments.iter().filter(|attachment| EniUse::of(attachment).any()) {
             if let Some(eni) = pick_eni(&self.links, attachment.eni_mac)
@@ -126,6 +126,16 @@ impl Snapshot {
             {
                 let filters = filter::observe(&mut context.worker.socket, eni.index)?;
                 self.filters.insert(eni.index, filters);
+            }
+        }
+        for attachment in attachments.iter().filter(|attachment| is_judged_on_host(attachment)) {
+            let host_end = self
+                .by_alias
+                .get(&attachment.alias())
+                .and_then(|place| self.links.get(*place));
+            if let Some(index) = host_end.map(|link| link.index) {
+                let filters = filter::observe(&mut context.worker.socket, index)?;
+                self.filters.insert(index, filters);
             }
         }
         Ok(())

@@ -84,7 +84,7 @@ pub fn desired(shared: &Shared, attachment: &Attachment, found: &Found) -> Optio
         eni_queues: eni.queues,
         eni_use,
         vlan_links,
-        programs: shared.program_ids(own_use),
+        programs: shared.program_ids(attachment.needs_programs()),
         eni_index: eni.index,
         eni_name: eni.name.clone(),
         source_routes: attachment.ipv6.is_some() && probe::has_source_routes(),

@@ -204,6 +204,7 @@ pub fn attachment(number: u16, stack: Stack, netns: &str) -> Attachment {
         trunk: None,
         own_groups: OWN_GROUPS.load(Ordering::Relaxed),
         multi_network: false,
+        network_policy: false,
         host_stack: Vec::new(),
         host_peer: true,
         shaping: Shaping::default(),

@@ -1,4 +1,12 @@
-import { noSet, type PolicyListing, type PolicyRecord, type PolicyState, type PolicyStep, unmentioned } from "@terway/model";
+import {
+  noSet,
+  type PolicyListing,
+  type PolicyRecord,
+  type PolicyReferences,
+  type PolicyState,
+  type PolicyStep,
+  unmentioned,
+} from "@terway/model";
 import type { CompiledPod } from "../compiler.ts";
 import type { PolicySet } from "../policy-set.ts";
 import { AddressBook } from "./address-book.ts";
@@ -19,12 +27,6 @@ export interface WantedEndpoint {
 export interface TableContents {
   readonly sets: readonly PlainSet[];
   readonly classes: readonly RemoteClass[];
-}
-
-/** What may stay when the tables are swept. */
-export interface Referenced {
-  readonly sets: readonly string[];
-  readonly classes: readonly string[];
 }
 
 interface Plain {
@@ -52,6 +54,8 @@ const unsure = "unsure";
 export class PolicyRenderer {
   readonly #book = new AddressBook();
   readonly #wanted = new Map<number, Plain>();
+  /** Whose record stays as it is, whatever it says. */
+  readonly #kept = new Set<number>();
   readonly #refused = new Set<string>();
   #universe = new Universe();
   #classes = new Classes(this.#universe);
@@ -82,12 +86,24 @@ export class PolicyRenderer {
   }
 
   setEndpoint(endpoint: number, { ingress, egress, state }: WantedEndpoint): void {
+    this.#kept.delete(endpoint);
     this.#wanted.set(endpoint, { ingress: ingress && plainSet(ingress), egress: egress && plainSet(egress), state });
     this.#endpointsToDo.add(endpoint);
   }
 
+  /** It has a record of an earlier process, and nobody knows better yet. */
+  keepEndpoint(endpoint: number): void {
+    if (!this.#wanted.has(endpoint)) this.#kept.add(endpoint);
+  }
+
+  /** True when the kernel has a record of it. */
+  has(endpoint: number): boolean {
+    return this.#records.has(endpoint) && !this.#unsureEndpoints.has(endpoint);
+  }
+
   /** Only when its filters are gone: without a record everything passes. */
   deleteEndpoint(endpoint: number): void {
+    this.#kept.delete(endpoint);
     this.#wanted.delete(endpoint);
     this.#endpointsToDo.add(endpoint);
   }
@@ -122,6 +138,23 @@ export class PolicyRenderer {
     return this.#move(news);
   }
 
+  /** As `step`, but of nothing except records of pods that have no sets: what may be written while the cluster is not known as a whole. */
+  recordsOnly(): PolicyStep | undefined {
+    const all = [...this.#endpointsToDo];
+    const early = all.filter((endpoint) => {
+      const wanted = this.#wanted.get(endpoint);
+      return wanted !== undefined && wanted.ingress === undefined && wanted.egress === undefined;
+    });
+    this.#endpointsToDo.clear();
+    for (const endpoint of early) this.#endpointsToDo.add(endpoint);
+    const { pods, replaced } = this.#movePods();
+    for (const endpoint of all) if (!early.includes(endpoint)) this.#endpointsToDo.add(endpoint);
+    this.#novelties = { sets: [], classes: [], replaced };
+    const bump = pods.some(({ endpoint }) => replaced.get(endpoint) !== undefined);
+    const nothing = { sets: [], blocks: [], goneBlocks: [], peers: [], gonePeers: [], gonePods: [] };
+    return pods.length === 0 ? undefined : { ...nothing, pods, bump };
+  }
+
   /**
    * Shrinks the tables to what pods have: the same verdicts from fewer classes. To be carried out when `step` finds nothing to do, and before
    * `sweep`.
@@ -136,8 +169,8 @@ export class PolicyRenderer {
   }
 
   /** What the tables still need. Everything else is forgotten here too: carry the sweep out before the next step. */
-  sweep(): Referenced {
-    const sets = new Set(this.#setsOfRecords().map(({ number }) => number));
+  sweep(): PolicyReferences {
+    const sets = this.#numbersOfRecords();
     const classes = new Set([unmentioned, ...this.#blocks.values(), ...this.#peers.values()]);
     classes.delete(unsure);
     for (const number of this.#sets.keys()) if (!sets.has(number)) this.#sets.delete(number);
@@ -163,10 +196,17 @@ export class PolicyRenderer {
     this.#blocksToDo = true;
   }
 
-  /** The set does not fit into the kernel: who wants it keeps the one it has, or is held. */
-  refuse(set: string): void {
+  /** The set does not fit into the kernel: who wants it keeps the one it has, or is held. False when it is in force, or refused already. */
+  refuse(set: string): boolean {
+    if (this.#refused.has(set) || this.#numbersOfRecords().has(set)) return false;
     this.#refused.add(set);
     for (const endpoint of this.#wanted.keys()) this.#endpointsToDo.add(endpoint);
+    return true;
+  }
+
+  /** Sets that did not fit. */
+  get refused(): number {
+    return this.#refused.size;
   }
 
   /** Tries what was refused again with the next step; answers how many sets that are. */
@@ -177,10 +217,15 @@ export class PolicyRenderer {
     return size;
   }
 
-  #setsOfRecords(): PlainSet[] {
+  #numbersOfRecords(): Set<string> {
     const numbers = new Set<string>();
     for (const { ingress, egress } of this.#records.values()) numbers.add(ingress).add(egress);
-    return [...numbers].flatMap((number) => this.#sets.get(number) ?? []);
+    numbers.delete(noSet);
+    return numbers;
+  }
+
+  #setsOfRecords(): PlainSet[] {
+    return [...this.#numbersOfRecords()].flatMap((number) => this.#sets.get(number) ?? []);
   }
 
   #newSets(): PlainSet[] {
@@ -313,6 +358,7 @@ export class PolicyRenderer {
     const gonePods: number[] = [];
     const replaced = new Map<number, PolicyRecord | undefined>();
     for (const endpoint of this.#endpointsToDo) {
+      if (this.#kept.has(endpoint)) continue;
       const wanted = this.#wanted.get(endpoint);
       const before = this.#records.get(endpoint);
       const isUnsure = this.#unsureEndpoints.has(endpoint);

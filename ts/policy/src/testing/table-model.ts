@@ -1,5 +1,4 @@
-import { noSet, type PolicyEntry, type PolicyRecord, type PolicyStep } from "@terway/model";
-import type { Referenced } from "../tables/renderer.ts";
+import { noSet, type PolicyEntry, type PolicyRecord, type PolicyReferences, type PolicyStep } from "@terway/model";
 
 /**
  * The kernel's tables and its lookup of a first packet, as the programs do it and with no thought of its own: hash maps with exact keys, one map with
@@ -56,7 +55,7 @@ export class TableModel {
     yield;
   }
 
-  sweep({ sets, classes }: Referenced): void {
+  sweep({ sets, classes }: PolicyReferences): void {
     for (const set of this.#sets.keys()) if (!sets.includes(set)) this.#sets.delete(set);
     for (const key of this.#policy.keys()) {
       const [set = "", number = ""] = key.split(" ");

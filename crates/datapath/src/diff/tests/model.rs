@@ -107,12 +107,12 @@ impl Kernel {
                 qdiscs.retain(|seen| (seen.device, seen.attach) != (qdisc.device, qdisc.attach));
                 qdiscs.push(qdisc);
             }
-            Step::PutFilter(filter) => {
-                let filters = &mut self.host.filters;
+            Step::PutFilter(place, filter) => {
+                let filters = &mut self.at(place).filters;
                 filters.retain(|seen| (seen.device, seen.direction) != (filter.device, filter.direction));
                 filters.push(filter);
             }
-            Step::DeleteFilter(filter) => self.host.filters.retain(|seen| *seen != filter),
+            Step::DeleteFilter(place, filter) => self.at(place).filters.retain(|seen| *seen != filter),
             Step::PutRecord(record) => {
                 self.host.records.retain(|seen| seen.key() != record.key());
                 self.host.records.push(record);

@@ -7,6 +7,7 @@ const NOTHING: EniUse = EniUse {
     tags: false,
     departures: false,
     classes: false,
+    exits: false,
 };
 
 fn tree(needs: EniUse, count: u32) -> Vec<String> {
@@ -68,6 +69,7 @@ fn handles_are_ours_and_differ() {
         tags: true,
         departures: true,
         classes: true,
+        exits: false,
     };
     let mut handles = std::collections::HashSet::new();
     for qdisc in queues(all, 1000) {
