@@ -5,6 +5,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { chartReadme, chartValuesJsonSchema } from "./generate-chart.ts";
+import { chartRules } from "./generate-chart-rules.ts";
 import { customResourceDefinitionsTemplate } from "./generate-custom-resources.ts";
 import { eniConfPage } from "./generate-eni-conf.ts";
 import { errorsPage } from "./generate-errors.ts";
@@ -26,6 +27,7 @@ const files: Readonly<Record<string, string>> = {
   "docs/reference/rbac.md": rbacPage(),
   "docs/reference/simulator.md": simulatorPage(),
   "helm/terway/README.md": chartReadme(),
+  "helm/terway/templates/_rules.tpl": chartRules(),
   "helm/terway/values.schema.json": chartValuesJsonSchema(),
   "helm/terway/templates/custom-resource-definitions.yaml": customResourceDefinitionsTemplate(),
 };

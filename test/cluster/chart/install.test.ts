@@ -37,6 +37,9 @@ describe("installed by Helm", () => {
 
   beforeAll(async () => {
     await installed(["install", "terway", chart, "-n", "kube-system"]);
+    // kubectl reads a node before it changes it; the daemon does not.
+    await kubectl(["create", "clusterrole", "for-kubectl", "--verb=get", "--resource=nodes"]);
+    await kubectl(["create", "clusterrolebinding", "for-kubectl", "--clusterrole=for-kubectl", "--serviceaccount=kube-system:terway"]);
     for (const name of ["node-a", "node-b"]) await create(plane().client, nodeResource, undefined, { metadata: { name } });
     await createNamespace(plane().client, "apps");
     await createPod(plane().client, "apps", "on-a", "node-a");
@@ -127,11 +130,11 @@ describe("installed by Helm", () => {
     test.each([
       ["get pods -A", true],
       ["watch networkpolicies -A", true],
-      ["get configmaps -n kube-system", true],
+      ["list configmaps -n kube-system", true],
       ["list podenis.network.alibabacloud.com -A", true],
       ["create events -n default", true],
       ["get secrets -n kube-system", false],
-      ["get configmaps -n default", false],
+      ["list configmaps -n default", false],
       ["delete pods -n apps", false],
       ["update nodes", false],
       ["create pods/exec -n apps", false],

@@ -109,6 +109,10 @@ test.each([
   await expect(template({ values })).rejects.toThrow(message);
 });
 
+test("another namespace is refused: nobody would find eni-config there", async () => {
+  await expect(template({ values: {} }, "terway-system")).rejects.toThrow(/kube-system/);
+});
+
 test("terway-metric.yml is the chart's Service, for people without Helm", async () => {
   const { manifests } = await rendered("nothing set");
   const [plain, ...more] = loadAll(await readFile("helm/terway-metric.yml", "utf8"));
