@@ -7,7 +7,6 @@ pub use draft::{Draft, DraftFamily};
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::eni_use::EniUse;
 use crate::object::{Mac, Prefix};
 
 /// Start of the alias of every host end.
@@ -169,11 +168,6 @@ impl Attachment {
     pub fn addresses(&self) -> impl Iterator<Item = IpAddr> + '_ {
         let ipv4 = self.ipv4.iter().map(|family| IpAddr::V4(family.address));
         ipv4.chain(self.ipv6.iter().map(|family| IpAddr::V6(family.address)))
-    }
-
-    /// Kernel programs have to do with its packets.
-    pub fn needs_programs(&self) -> bool {
-        self.network_policy || EniUse::of(self).any()
     }
 
     /// Its number in the records of the kernel programs. Generations are unique on a node; 0 is no number.

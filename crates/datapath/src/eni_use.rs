@@ -62,6 +62,11 @@ pub fn vlan_link(attachment: &Attachment) -> Option<u16> {
     trunk.map(|trunk| trunk.vlan_id)
 }
 
+/// Kernel programs have to do with the attachment's packets.
+pub fn needs_programs(attachment: &Attachment) -> bool {
+    attachment.network_policy || EniUse::of(attachment).any()
+}
+
 /// True if the hooks are on the node's end of the pod's pair.
 pub fn is_judged_on_host(attachment: &Attachment) -> bool {
     attachment.network_policy && matches!(attachment.mode, Mode::PolicyRoute | Mode::Netkit)

@@ -5,7 +5,7 @@ use terway_bpf::{Class, Endpoint, EndpointFlags, Eni, EniFlags, VlanLink, VlanLi
 
 use crate::attachment::{Attachment, BandwidthMode, Mode, Priority};
 use crate::desired::{HostFacts, NamespaceState};
-use crate::eni_use::{EniUse, vlan_link};
+use crate::eni_use::{EniUse, needs_programs, vlan_link};
 use crate::object::{
     Attach, BAND_HANDLE, CLSACT_HANDLE, Device, Direction, Discipline, FILTER_PREFIX, FQ_HANDLE, Filter, PRIO_HANDLE,
     QDISC_HANDLE, Qdisc, Record,
@@ -21,7 +21,7 @@ const QUEUES_MAX: u32 = 64;
 
 /// Adds what the attachment needs of its ENI, in the form that serves all attachments of it.
 pub fn serve(host: &mut NamespaceState, attachment: &Attachment, facts: &HostFacts) {
-    if attachment.needs_programs() {
+    if needs_programs(attachment) {
         let value = endpoint(attachment, facts);
         host.records
             .extend(attachment.addresses().map(|address| Record::Endpoint(address, value)));

@@ -9,6 +9,7 @@ use super::release;
 use super::view::{self, RuleSource, View};
 use crate::attachment::Attachment;
 use crate::diff::{Difference, diff, steps_where};
+use crate::eni_use::needs_programs;
 use crate::error::{Error, ErrorCode, Result};
 use crate::failpoint::Failpoint;
 use crate::form::Form;
@@ -84,7 +85,7 @@ pub fn attach(
     failpoint: Failpoint,
 ) -> Result<Outcome> {
     // Refused before anything changes, with the kernel's reason.
-    if attachment.needs_programs() {
+    if needs_programs(attachment) {
         context.shared.programs.open()?;
     }
     let mut progress = Progress {

@@ -3,7 +3,7 @@
 
 use crate::desired::{DesiredState, HostFacts, NamespaceState};
 use crate::diff::{diff, steps_where};
-use crate::eni_use::{EniUse, vlan_link};
+use crate::eni_use::{EniUse, needs_programs, vlan_link};
 use crate::error::{Error, Result};
 use crate::failpoint::Failpoint;
 use crate::form::{Form, PairKind};
@@ -90,7 +90,7 @@ fn stray_records(context: &Context<'_>, links: &[ObservedLink]) -> Result<Vec<Re
         Record::Endpoint(address, _) => registry
             .owner(address)
             .and_then(|id| registry.get(id))
-            .is_some_and(|guarded| guarded.attachment.needs_programs()),
+            .is_some_and(|guarded| needs_programs(&guarded.attachment)),
         Record::Eni(index, _) => links.iter().any(|link| link.index == *index),
         // Those of an ENI that is there went with what it does not need.
         Record::VlanLink(key, _) => links.iter().any(|link| link.index == key.eni),

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::attachment::Attachment;
 use crate::desired::{DesiredState, HostFacts};
 use crate::diff::{Drift, Problem};
-use crate::eni_use::{EniUse, vlan_link};
+use crate::eni_use::{EniUse, needs_programs, vlan_link};
 use crate::error::{Error, ErrorCode, Result};
 use crate::form::Form;
 use crate::kernel::netns::Netns;
@@ -84,7 +84,7 @@ pub fn desired(shared: &Shared, attachment: &Attachment, found: &Found) -> Optio
         eni_queues: eni.queues,
         eni_use,
         vlan_links,
-        programs: shared.program_ids(attachment.needs_programs()),
+        programs: shared.program_ids(needs_programs(attachment)),
         eni_index: eni.index,
         eni_name: eni.name.clone(),
         source_routes: attachment.ipv6.is_some() && probe::has_source_routes(),
