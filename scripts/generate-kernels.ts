@@ -31,8 +31,9 @@ ${matrixTables(runs)}
 
 ## Which run each column is of
 
-${table(["kernel", "commit", "day", "passed", "failed", "skipped"], columns)}
+${table(["kernel", "commit", "day", "run", "passed", "failed", "skipped"], columns)}
 
-A + after the commit: with changes that are in none. Most skips are of modes that the kernel lacks. \`here\` is a development machine's own kernel.
+A + after the commit: with changes that are in none. A brief run leaves out both families at once, kills, drift and the programs that differ least
+from kernel to kernel. Most skips are of modes that the kernel lacks. \`here\` is a development machine's own kernel.
 `;
 }

@@ -12,6 +12,7 @@ test("a run is read as it was kept, the next one replaces it, and a file of anot
     release: "6.1.0-1",
     commit: "0123456789ab",
     day: "2026-11-21",
+    whole: true,
     features: new Map([
       ["veth", undefined],
       ["netkit", "Unknown device type"],

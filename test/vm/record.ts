@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import type { KernelRun } from "./matrix.ts";
 
-/** Where the last whole run under each kernel is kept. */
+/** Where the last run under each kernel is kept. */
 export const recordsFolder = fileURLToPath(new URL("results/", import.meta.url));
 
 const recordSchema = z.object({
@@ -16,6 +16,8 @@ const recordSchema = z.object({
   commit: z.string(),
   /** Day of the run, UTC. */
   day: z.iso.date(),
+  /** False for a brief run, which leaves out kills, drift and both families at once. */
+  whole: z.boolean(),
   /** What the probe said: null for available, else the reason. */
   features: z.record(z.string(), z.string().nullable()),
   results: z.array(z.object({ name: z.string(), status: z.enum(["passed", "failed", "skipped"]), reason: z.string().optional() })),
@@ -25,6 +27,7 @@ const recordSchema = z.object({
 export interface RecordedRun extends KernelRun {
   readonly commit: string;
   readonly day: string;
+  readonly whole: boolean;
 }
 
 /** What a run that begins now is of. */
@@ -35,12 +38,16 @@ export function provenance(): Pick<RecordedRun, "commit" | "day"> {
 }
 
 /** Keeps a run, in place of the one before under that kernel. */
-export async function record({ kernel, release, commit, day, features, results }: RecordedRun, folder = recordsFolder): Promise<void> {
+export async function record(
+  { kernel, release, commit, day, whole, features, results }: RecordedRun,
+  folder = recordsFolder,
+): Promise<void> {
   const kept: z.infer<typeof recordSchema> = {
     kernel,
     release,
     commit,
     day,
+    whole,
     features: Object.fromEntries([...features].map(([name, reason]) => [name, reason ?? null])),
     results: results
       .map(({ name, status, reason }) => ({ name, status, ...(status === "skipped" && reason !== undefined ? { reason } : {}) }))

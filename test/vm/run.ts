@@ -70,10 +70,6 @@ async function main(): Promise<number> {
     return parsed.success ? 0 : 2;
   }
   const options = parsed.data;
-  if (options.record && options.brief) {
-    console.log("only whole runs are recorded");
-    return 2;
-  }
   const of = provenance();
   try {
     await prepare();
@@ -123,7 +119,7 @@ async function main(): Promise<number> {
     if (runs.length > 0) {
       const order = ["here", ...kernelVersions];
       console.log(`\n${matrixTables(runs.toSorted((a, b) => order.indexOf(a.kernel) - order.indexOf(b.kernel)))}\n`);
-      if (options.record) for (const run of runs) await record({ ...run, ...of });
+      if (options.record) for (const run of runs) await record({ ...run, ...of, whole: !options.brief || run.kernel === "here" });
     }
     return await finish(
       [...cells.flatMap(({ results }) => results), ...runs.filter((run) => run.kernel === "here").flatMap(withoutProvenSkips)],

@@ -33,6 +33,7 @@ const hostPrograms = {
   modprobe: "kmod",
   mke2fs: "e2fsprogs",
   strip: "binutils",
+  setpriv: "util-linux",
 } as const;
 
 /** Names of the Debian packages that this machine lacks for running guests. */

@@ -108,8 +108,10 @@ function nic(mac: string, hub: number): string[] {
 async function watch(spec: GuestSpec, args: readonly string[], folder: string): Promise<Boot> {
   const started = performance.now();
   const lines: string[] = [];
-  // Temporary images of `snapshot=on` belong beside the others, not into a /tmp that may be in memory.
-  const qemu = spawn("qemu-system-x86_64", args, { stdio: ["ignore", "pipe", "pipe", "pipe"], env: { ...process.env, TMPDIR: folder } });
+  // setpriv: it goes with this process, however that ends. Temporary images of `snapshot=on` belong beside the others, not into a /tmp that
+  // may be in memory.
+  const program = ["--pdeathsig", "KILL", "qemu-system-x86_64", ...args];
+  const qemu = spawn("setpriv", program, { stdio: ["ignore", "pipe", "pipe", "pipe"], env: { ...process.env, TMPDIR: folder } });
   const { stdout, stderr } = qemu;
   const serial = qemu.stdio[kernelLine];
   if (stdout === null || stderr === null || !(serial instanceof Socket)) throw new Error("QEMU has no lines to this process");
