@@ -41,6 +41,6 @@ mv "$new/server" "$new/etcd"
 : >"$new/complete"
 rm -rf "$out"
 mv "$new" "$out"
-# Those of other versions are not needed any more; what still uses them has them open.
-find "$top" -mindepth 1 -maxdepth 1 -type d ! -path "${out%/bin}" -exec rm -rf {} +
+# Other versions may be those of other branches; after a month they are nobody's.
+find "$top" -mindepth 1 -maxdepth 1 -type d ! -path "${out%/bin}" -mtime +30 -exec rm -rf {} +
 echo "  Kubernetes programs built in $((SECONDS - started)) s, $(du -sm "$out" | cut -f1) MiB"

@@ -1,4 +1,5 @@
 export * from "./cloud/index.ts";
+export { type Check, podTraces, strayAddresses } from "./demo/proof.ts";
 export { metadataAddress, openApiAddress } from "./fabric/addresses.ts";
 export { type Party, type Verdict, verdict } from "./fabric/verdict.ts";
 export { VpcFabric, vpcNamespaceName } from "./fabric/vpc.ts";
@@ -10,7 +11,9 @@ export { createNetNamespace, deleteNetNamespace, inNetNamespace } from "./host/n
 export { isAlive, type ProcessRecord, signal, waitForEnd } from "./host/process.ts";
 export { sweep } from "./host/sweep.ts";
 export { requestJson } from "./host/unix-http.ts";
+export { KubernetesCluster, type KubernetesNode, planOf } from "./kubernetes/cluster.ts";
 export { ControlPlane, type Identity, nodeIdentity } from "./kubernetes/control-plane.ts";
+export { agentPodSpec, createPod, deletePod, isReady, listPods, type PodObject, podsGone, podsReady } from "./kubernetes/pods.ts";
 export { kubernetesPrograms } from "./kubernetes/programs.ts";
 export { startControlPlane } from "./kubernetes/standalone.ts";
 export { ClusterNode, daemonSocket, terwaydConfig } from "./lab/cluster-node.ts";

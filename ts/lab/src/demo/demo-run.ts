@@ -115,7 +115,8 @@ async function takeDown(
   await progress.step("remove the pods", async (note) => {
     if (cluster !== undefined) await removeKubernetesPods(cluster, pods);
     else await Promise.all(nodes.map((on) => removeAll(on, pods)));
-    for (const on of nodes) checks.push(...(await podTraces(on, pods)), ...(await strayAddresses(lab, on)));
+    const addresses = pods.flatMap(({ ipv4, ipv6 }) => [ipv4, ipv6]);
+    for (const on of nodes) checks.push(...(await podTraces(on, addresses)), ...(await strayAddresses(lab, on)));
     note(`left of them: ${summary(checks)}`);
   });
   await progress.step("stop terwayd, give the machines back to the cloud", async (note) => {

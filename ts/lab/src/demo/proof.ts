@@ -2,7 +2,6 @@ import { run } from "../host/command.ts";
 import { inNetNamespace } from "../host/netns.ts";
 import type { ClusterNode } from "../lab/cluster-node.ts";
 import type { Lab } from "../lab/lab.ts";
-import type { DemoPod } from "./pods.ts";
 
 /** One kind of thing that was looked for, and what was found of it. */
 export interface Check {
@@ -18,8 +17,8 @@ const listings: readonly { readonly what: string; readonly argv: readonly string
 ];
 
 /** Lines about the pods in the node's own network namespace: their addresses, their host interfaces, our marks. Empty after their DELs. */
-export async function podTraces(on: ClusterNode, pods: readonly DemoPod[]): Promise<Check[]> {
-  const marks = [/\bcali[0-9a-f]{11}\b/, /alias terway:/, ...pods.flatMap((pod) => [pod.ipv4, pod.ipv6]).map(wholeAddress)];
+export async function podTraces(on: ClusterNode, addresses: readonly string[]): Promise<Check[]> {
+  const marks = [/\bcali[0-9a-f]{11}\b/, /alias terway:/, ...addresses.map(wholeAddress)];
   const checks: Check[] = [];
   for (const { what, argv } of listings) {
     const { stdout } = await run(inNetNamespace(on.machine.netns, argv));
@@ -52,7 +51,7 @@ export async function strayAddresses(lab: Lab, on: ClusterNode): Promise<Check[]
   ];
 }
 
-/** Matches the address and no longer one that begins with it. */
+/** Matches the address and no longer one that begins with it, nor a network that does: the tree of rules has heads such as 10.0.1.32/27 (ADR 11). */
 function wholeAddress(address: string): RegExp {
-  return new RegExp(`(^|[^0-9a-f.:])${address.replaceAll(".", "\\.")}($|[^0-9a-f.:])`);
+  return new RegExp(`(^|[^0-9a-f.:])${address.replaceAll(".", "\\.")}($|/(32|128)\\b|[^0-9a-f.:/])`);
 }

@@ -30,7 +30,7 @@ async function build({ id, nodes, runtime: runtimeName, proxy }: ClusterCommandO
   const plan = planOf(nodes);
   progress.say("\nThe cluster:");
   const lab = await progress.step("VPC with cloud API, metadata and machines", () => Lab.create(id, plan));
-  const cluster = await progress.step(`control plane, ${nodes} nodes with containerd, kubelet, kube-proxy`, () =>
+  const cluster = await progress.step(`control plane, ${nodes} ${nodes === 1 ? "node" : "nodes"} with kubelet and kube-proxy`, () =>
     KubernetesCluster.start(lab, { plan, runtime, proxy }),
   );
   await progress.step("terwayd: pools warm, nodes Ready", () => cluster.startTerway(pool));

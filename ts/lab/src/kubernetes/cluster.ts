@@ -1,4 +1,4 @@
-import { chmod, writeFile } from "node:fs/promises";
+import { chmod, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type KubeClient, pathOf, type Resource } from "@terway/kube";
 import { z } from "zod";
@@ -11,13 +11,15 @@ import type { ContainerRuntime } from "../node/runtime.ts";
 import { until } from "../node/until.ts";
 import { ControlPlane } from "./control-plane.ts";
 import { type ProxyMode, startKubeProxy } from "./kube-proxy.ts";
-import { installKubelet, startKubelet } from "./kubelet.ts";
+import { installKubelet, startKubelet, writeOnNode } from "./kubelet.ts";
 
 export interface ClusterOptions {
   readonly plan: LabPlan;
   readonly runtime: ContainerRuntime;
   readonly proxy: ProxyMode;
 }
+
+const terwaydKubeconfig = "/etc/eni/kubeconfig";
 
 const nodes: Resource = { apiVersion: "v1", plural: "nodes", kind: "Node", namespaced: false };
 const nodeListSchema = z.object({
@@ -90,10 +92,18 @@ export class KubernetesCluster {
   async startTerway(pool: { readonly min: number; readonly max: number }): Promise<void> {
     for (const { on } of this.nodes) {
       await on.install(terwaydConfig(this.lab.world, on.machine, pool));
+      await this.#introduce(on);
       await on.startDaemon();
     }
     await Promise.all(this.nodes.map(({ on }) => on.warm(60_000)));
     await this.ready();
+  }
+
+  /** As administrator: what rights the daemon needs is the chart's to say, and is proven where the chart is installed. */
+  async #introduce(on: ClusterNode): Promise<void> {
+    const kubeconfig = await this.plane.kubeconfig(`terwayd-${on.name}`, { user: "terwayd", groups: ["system:masters"] }, "vpc");
+    await writeOnNode(on.node, terwaydKubeconfig, await readFile(kubeconfig, "utf8"));
+    on.kubeconfig = terwaydKubeconfig;
   }
 
   /** Until every node's condition Ready is True. */

@@ -93,6 +93,8 @@ function configuration(node: LabNode): object {
     imageGCHighThresholdPercent: 100,
     imageMaximumGCAge: "0s",
     resolvConf: files.resolver,
+    // The address that installations give the name service, whether one is there or not.
+    clusterDNS: ["172.16.0.10"],
     clusterDomain: "cluster.local",
     maxPods: 110,
     // A pod's end is seen within a second of it, and a node's state within a few.

@@ -23,6 +23,8 @@ export class ClusterNode {
   readonly node: LabNode;
   readonly containerd: Containerd;
   daemon: ProcessRecord | undefined;
+  /** Kubeconfig on the node, by which its daemon finds Kubernetes objects; without one it reads them from a directory. */
+  kubeconfig: string | undefined;
 
   constructor(machine: Machine, node: LabNode, containerd: Containerd) {
     this.machine = machine;
@@ -52,7 +54,8 @@ export class ClusterNode {
 
   async startDaemon(env: Readonly<Record<string, string>> = {}, args: readonly string[] = []): Promise<ProcessRecord> {
     await mkdir(this.node.path(objectDirectory), { recursive: true });
-    this.daemon = await startTerwayd(this.node, { env, args: ["--objects", objectDirectory, ...args] });
+    const objects = this.kubeconfig === undefined ? ["--objects", objectDirectory] : ["--kubeconfig", this.kubeconfig];
+    this.daemon = await startTerwayd(this.node, { env, args: [...objects, ...args] });
     return this.daemon;
   }
 
