@@ -14,10 +14,12 @@ use rustix::mount::UnmountFlags;
 
 pub mod filter;
 pub mod ip;
+pub mod model;
 #[path = "../../../datapath/tests/support/namespace.rs"]
 pub mod namespace;
 pub mod packet;
 pub mod pods;
+pub mod probe;
 pub mod stage;
 pub mod talk;
 
