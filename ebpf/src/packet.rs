@@ -80,9 +80,9 @@ const _: () = assert!(core::mem::offset_of!(Tuple, destination) == 16 && size_of
 pub struct Signal;
 
 impl Signal {
-    /// Opens one: TCP SYN, SCTP INIT.
+    /// Opens one: TCP SYN, SCTP INIT, a request for an echo.
     pub const OPEN: u8 = 1 << 0;
-    /// Answers that: TCP SYN ACK, SCTP INIT ACK.
+    /// Answers that: TCP SYN ACK, SCTP INIT ACK, an echo.
     pub const ACCEPT: u8 = 1 << 1;
     /// The sender has no more to say: FIN, SHUTDOWN.
     pub const FINISH: u8 = 1 << 2;
@@ -452,7 +452,7 @@ fn ipv6(
     Err(Fault::Malformed)
 }
 
-/// Ports, and what TCP and SCTP say about the connection.
+/// Ports, and what the packet says about its connection.
 #[inline(always)]
 fn transport(ctx: &TcContext, cursor: &Cursor, tuple: &mut Tuple) -> Result<(), Fault> {
     let needed = match cursor.protocol {
@@ -489,7 +489,8 @@ fn ports(ctx: &TcContext, cursor: &Cursor, tuple: &mut Tuple) -> Result<(), Faul
         ICMP | ICMPV6 => {
             let [icmp, _, _, _, id_a, id_b] = load::<[u8; 6]>(ctx, cursor.at)?;
             tuple.icmp = icmp;
-            if is_echo(cursor.protocol, icmp) {
+            tuple.signal = echo_signal(cursor.protocol, icmp);
+            if tuple.signal != 0 {
                 tuple.source_port = u16::from_be_bytes([id_a, id_b]);
             }
         }
@@ -498,11 +499,13 @@ fn ports(ctx: &TcContext, cursor: &Cursor, tuple: &mut Tuple) -> Result<(), Faul
     Ok(())
 }
 
+/// 0: it is no echo.
 #[inline(always)]
-fn is_echo(protocol: u8, icmp: u8) -> bool {
-    match protocol {
-        ICMP => matches!(icmp, 0 | 8),
-        _ => matches!(icmp, 128 | 129),
+fn echo_signal(protocol: u8, icmp: u8) -> u8 {
+    match (protocol, icmp) {
+        (ICMP, 8) | (ICMPV6, 128) => Signal::OPEN,
+        (ICMP, 0) | (ICMPV6, 129) => Signal::ACCEPT,
+        _ => 0,
     }
 }
 

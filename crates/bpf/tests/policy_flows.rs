@@ -1,6 +1,6 @@
 //! Conntrack: who opened a flow, how long it is one, and what a change of the rules does to it.
 
-use support::ip::{ACK, FIN, Ip, RST, SCTP, SYN, TCP, UDP};
+use support::ip::{ACK, FIN, ICMP, Ip, RST, SCTP, SYN, TCP, UDP};
 use support::pods::{CLASS, NOTHING, OTHER_ID, PASSED, POD_ID, Pods, SET, dropped, entry, everything, pod, server};
 use support::stage::{OTHER, POD, REMOTE};
 use terway_bpf::{Direction, FlowFlags, FlowState, Pod, PodFlags, ProgramName, Reason};
@@ -315,6 +315,11 @@ fn while_learning_everything_passes_and_flows_keep_what_is_known() {
         assert_eq!(pods.sends(&Ip::tcp(local(80), remote(4), SYN | ACK)), PASSED);
         assert_eq!(pods.sends(&Ip::udp(local(5), remote(80))), PASSED);
         assert_eq!(pods.sends(&Ip::udp((OTHER[0], 5), remote(80))), PASSED, "a foreign source");
+        assert_eq!(
+            pods.sends(&Ip::echo(POD[0], REMOTE[0], 6, false)),
+            PASSED,
+            "an answer to a question from before"
+        );
     };
     passes(&pods);
     let opened = |pods: &Pods, protocol, ports: (u16, u16)| {
@@ -326,7 +331,8 @@ fn while_learning_everything_passes_and_flows_keep_what_is_known() {
     assert_eq!(opened(&pods, TCP, (3, 80)), (Direction::Egress as u8, 0));
     assert_eq!(opened(&pods, TCP, (80, 4)), (Direction::Ingress as u8, 0));
     assert_eq!(opened(&pods, UDP, (5, 80)), (0, FlowFlags::LEARNED));
-    assert_eq!(pods.programs.maps.policy.flows.list().unwrap().len(), 5);
+    assert_eq!(opened(&pods, ICMP, (6, 0)), (Direction::Ingress as u8, 0));
+    assert_eq!(pods.programs.maps.policy.flows.list().unwrap().len(), 6);
     // An epoch that comes while nothing is enforced changes nothing.
     pods.bump();
     passes(&pods);

@@ -107,7 +107,8 @@ pub fn run<const EGRESS: bool>(ctx: &TcContext, scratch: &mut Scratch, view: &Vi
     CONTINUE
 }
 
-/// Keeps a flow of a pod whose packets all pass. Who opens one says so in TCP and SCTP; of anything else either side may have been the first.
+/// Keeps a flow of a pod whose packets all pass. Who opens one says so in TCP, SCTP and echoes; of anything else either side may have been
+/// the first.
 #[inline(always)]
 fn learn(scratch: &mut Scratch, direction: Direction, view: &View) {
     let other = match direction {
