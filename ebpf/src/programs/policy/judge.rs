@@ -20,14 +20,12 @@ pub fn judge(scratch: &mut Scratch) -> u64 {
         return 0;
     };
     scratch.entry.set = scratch.question.set;
-    let mut denied = UNCLASSIFIED;
-    if let Some(class) = classify(scratch) {
-        scratch.entry.class = class;
+    classify(scratch);
+    if fresh(&scratch.question.unclassified) == 0 {
         let answer = find(scratch, set);
         if answer != 0 {
             return answer;
         }
-        denied = 0;
     }
     if set.flags & SetFlags::EVERYBODY != 0 {
         scratch.entry.class = PeerClass::EVERYBODY;
@@ -36,7 +34,10 @@ pub fn judge(scratch: &mut Scratch) -> u64 {
             return answer;
         }
     }
-    denied
+    match fresh(&scratch.question.unclassified) {
+        0 => 0,
+        _ => UNCLASSIFIED,
+    }
 }
 
 /// Looks for what the set allows to a class.
@@ -56,33 +57,39 @@ fn find(scratch: &mut Scratch, set: &Set) -> u64 {
         return 0;
     }
     entry.protocol = question.protocol;
-    for length in 0..=16_u32 {
+    let mut length = 0_u64;
+    while length <= 16 {
         if length == 1 && fresh(&question.portless) != 0 {
             return 0;
         }
         // Read anew for each bit: what the verifier would know of it would double the ways it follows with each.
-        if fresh(&set.port_lengths) & (1 << length) == 0 {
-            continue;
+        if u64::from(fresh(&set.port_lengths)) & (1 << length) != 0 {
+            entry.prefix_length = length as u8;
+            entry.port = (u64::from(fresh(&question.port)) & (0xffff_0000 >> length)) as u16;
+            // SAFETY: as above.
+            if let Some(rule) = unsafe { POLICY.get(&*entry) } {
+                return ALLOWED | u64::from(*rule);
+            }
         }
-        entry.prefix_length = length as u8;
-        entry.port = (u32::from(fresh(&question.port)) & (0xffff_0000 >> length)) as u16;
-        // SAFETY: as above.
-        if let Some(rule) = unsafe { POLICY.get(&*entry) } {
-            return ALLOWED | u64::from(*rule);
-        }
+        length += 1;
     }
     0
 }
 
+/// Writes the remote's class into the entry that is looked for.
 #[inline(always)]
-fn classify(scratch: &mut Scratch) -> Option<u64> {
-    let remote = scratch.question.remote;
+fn classify(scratch: &mut Scratch) {
+    scratch.question.unclassified = 0;
     // SAFETY: as above.
     if let Some(class) = unsafe { PEERS.get(&scratch.question.remote) } {
-        return Some(*class);
+        scratch.entry.class = *class;
+        return;
     }
-    look_for(scratch, remote);
-    BLOCKS.get(&scratch.prefix).copied()
+    look_for(scratch, scratch.question.remote);
+    match BLOCKS.get(&scratch.prefix) {
+        Some(class) => scratch.entry.class = *class,
+        None => scratch.question.unclassified = 1,
+    }
 }
 
 /// Makes the address the one that is looked for in maps of prefixes.

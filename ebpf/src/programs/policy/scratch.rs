@@ -50,6 +50,9 @@ pub struct Question {
     reserved: u8,
     /// Not 0: the port is not known, and only what allows every port decides.
     pub portless: u32,
+    /// Not 0: the remote has no class.
+    pub unclassified: u32,
+    reserved_too: u32,
 }
 
 /// What the map holds: its size is part of the map's shape, which all builds of a layout share.
