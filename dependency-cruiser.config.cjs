@@ -18,7 +18,7 @@ module.exports = {
     from("policy", ["model"]),
     from("kube", ["model"]),
     from("daemon", ["model", "cloud", "ipam", "datapath", "kube"]),
-    from("cli", ["model"]),
+    from("cli", ["model", "kube", "image"]),
     from("lab", ["model", "image", "kube"]),
     {
       name: "no-circular",

@@ -3,6 +3,7 @@ import {
   cniExecutable,
   conflistPath,
   containerRuntime,
+  daemonSocket,
   inNetNamespace,
   metadataAddress,
   openApiAddress,
@@ -89,6 +90,15 @@ describe("the image in a container", () => {
     const scrape = "const http = require('http'); http.get(process.argv[1], (answer) => answer.pipe(process.stdout));";
     const { stdout: metrics } = await on.node.run([process.execPath, "-e", scrape, `http://127.0.0.1:${scraped}/metrics`]);
     expect(metrics).toContain("terway_rpc_latency");
+    const cli = (...args: string[]) => on.node.run([`${process.cwd()}/dist/terway-cli`, "--socket", daemonSocket, ...args]);
+    const findings = JSON.parse((await cli("doctor", "-o", "json")).stdout);
+    expect(findings).toContainEqual({ area: "drift", level: "ok", what: "cloud, journal and kernel agree" });
+    expect(findings).toContainEqual({ area: "permissions", level: "ok", what: "the cloud has refused no call for lack of permission" });
+    const bundle = "/tmp/bundle.tgz";
+    await cli("bundle", "--out", bundle, "--kubeconfig", "/none");
+    const { stdout: bundled } = await on.node.run(["tar", "-xzOf", bundle]);
+    expect(bundled).toContain("terway_rpc_latency");
+    expect(bundled).not.toContain(lab.world.accessKeySecret);
     await on.removePod(pod);
   });
 });

@@ -39,7 +39,8 @@ export async function ask<T extends z.ZodType>(socket: string, path: string, sch
   return parsed.data;
 }
 
-function exchange(socketPath: string, path: string, body: unknown): Promise<{ status: number; text: string }> {
+/** One request over a unix socket, whatever it answers. Throws {@link DaemonAway}. */
+export function exchange(socketPath: string, path: string, body: unknown): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
     const payload = body === undefined ? undefined : JSON.stringify(body);
     const headers = payload === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(payload) };

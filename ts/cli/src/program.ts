@@ -1,5 +1,7 @@
+import { writeFile } from "node:fs/promises";
 import { Command, CommanderError, Option } from "commander";
 import { DaemonAway, Refused } from "./client.ts";
+import { doctor } from "./command/doctor.ts";
 import { events } from "./command/events.ts";
 import { execute } from "./command/execute.ts";
 import { imageExecutable, installCni } from "./command/install-cni.ts";
@@ -14,7 +16,7 @@ export const exitStatus = { ok: 0, mismatch: 1, usage: 2, away: 3, refused: 4 } 
 
 export interface Streams {
   readonly colour: boolean;
-  out(text: string): void;
+  out(text: string | Uint8Array): void;
   err(text: string): void;
 }
 
@@ -31,7 +33,7 @@ export async function run(args: readonly string[], streams: Streams): Promise<nu
   });
   const socket = () => program.opts<{ socket: string }>().socket;
   program
-    .description("Looks into the Terway daemon of this node.")
+    .description("Looks into the Terway daemon of this node, and at how Terway treats cluster, nodes and pods.")
     .option("--socket <path>", "the daemon's socket", process.env.TERWAY_SOCKET ?? defaultSocket)
     .addOption(new Option("-o, --output <format>", "table for people, json for programs").choices(["table", "json"]).default("table"))
     .exitOverride()
@@ -75,6 +77,36 @@ export async function run(args: readonly string[], streams: Streams): Promise<nu
     .description("run a command of a resource; `show` names them")
     .action(async (type: string, resource: string, command: string, rest: string[]) => {
       status = await execute(socket(), { type, resource, command, args: rest }, output());
+    });
+  program
+    .command("doctor")
+    .description("what is wrong on this node and what to do: configuration, permissions, kernel, drift; exit status 1 when something is")
+    .action(async () => {
+      if (!(await doctor(socket(), output()))) status = exitStatus.mismatch;
+    });
+  program
+    .command("inspect <what> [names...]")
+    .description("`inspect cluster`, `inspect node NAME...`, `inspect pod NAMESPACE POD`: how Terway treats them, from the API server")
+    .option("--kubeconfig <file>", "default: KUBECONFIG, the pod's service account, or ~/.kube/config")
+    .action(async (what: string, names: string[], { kubeconfig }: { kubeconfig?: string }) => {
+      // Only here: the API server's client is half of this program.
+      const { inspect } = await import("./command/inspect.ts");
+      const problem = await inspect(what, names, kubeconfig, output());
+      if (problem === undefined) return;
+      streams.err(`terway-cli: ${problem.message}\n`);
+      status = exitStatus[problem.status];
+    });
+  program
+    .command("bundle")
+    .description("everything that somebody who helps needs, secrets removed, as tar.gz: to standard output, or --out")
+    .option("--out <file>", "where to write it")
+    .option("--kubeconfig <file>", "as for inspect")
+    .option("--cni-conf-dir <directory>", "where the runtime reads conflists", "/etc/cni/net.d")
+    .action(async (options: { out?: string; kubeconfig?: string; cniConfDir: string }) => {
+      const { bundle } = await import("./command/bundle.ts");
+      const archive = await bundle(socket(), options);
+      if (options.out === undefined) streams.out(archive);
+      else await writeFile(options.out, archive, { mode: 0o600 });
     });
   program
     .command("install-cni")

@@ -1,9 +1,11 @@
 import {
   adminPrefix,
+  type Doctor,
   type EventList,
   type ExecuteRequest,
   type ExecuteResult,
   executeSchema,
+  type KernelCapabilities,
   type Mapping,
   type Metadata,
   type MetadataView,
@@ -13,6 +15,7 @@ import {
 } from "@terway/model";
 import type { FastifyInstance } from "fastify";
 import { readAttachment } from "./attachment.ts";
+import { diagnose } from "./doctor.ts";
 import type { EventLog } from "./events.ts";
 import type { InstanceFacts } from "./instance.ts";
 import { compareMapping, observeKernel } from "./mapping.ts";
@@ -30,6 +33,8 @@ export interface AdminSources {
   /** Undefined until it is made. */
   choice(): ModeChoice | undefined;
   symmetricRouting(): string;
+  /** Undefined until it was probed. */
+  kernel(): KernelCapabilities | undefined;
   /** Changed keys that wait for a restart. */
   pending(): readonly string[];
 }
@@ -103,6 +108,12 @@ export function adminRoutes(app: FastifyInstance, sources: AdminSources): void {
       })),
     }),
   );
+  app.get(`${adminPrefix}/doctor`, async (): Promise<Doctor> => {
+    const { node, events } = sources;
+    const { problems } = node.pool.view();
+    const known = { unready: node.unready(), problems, choice: sources.choice(), kernel: sources.kernel(), pending: sources.pending() };
+    return diagnose({ ...known, mapping: await mapping(sources), events: events.recent() });
+  });
   app.post(`${adminPrefix}/execute`, async (request, reply) => {
     const parsed = executeSchema.safeParse(request.body);
     if (!parsed.success)

@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { openMetadata } from "@terway/cloud";
 import { openDatapath } from "@terway/datapath";
-import { type AddressPool, type Clock, type Cloud, type Random, refuseKernel } from "@terway/model";
+import { type AddressPool, type Clock, type Cloud, type KernelCapabilities, type Random, refuseKernel } from "@terway/model";
 import { adminRoutes } from "./admin.ts";
 import { Background } from "./background.ts";
 import { openCluster } from "./cluster/open-cluster.ts";
@@ -116,6 +116,7 @@ export async function runDaemon(options: DaemonOptions, stop: AbortSignal): Prom
   let pool: AddressPool | undefined;
   let link: InstanceLink | undefined;
   let choice: ModeChoice | undefined;
+  let kernel: KernelCapabilities | undefined;
   let symmetricRouting = "not switched yet";
   let published = false;
   let publishing: Omit<PublishOptions, "settled" | "signal"> | undefined;
@@ -177,10 +178,11 @@ export async function runDaemon(options: DaemonOptions, stop: AbortSignal): Prom
     log.info(counts, "recovered");
     await tombstones.start();
     const { stateDir, cniConfDir } = flags;
+    kernel = await probeOnce(datapath, stateDir, bootId.current);
     const decided = await chooseModes({
       ...{ stateDir, eniConf: inForce.conf, cniConf: inForce.started.cniConf, log, events },
       labels: await ownNode.labels(),
-      kernel: await probeOnce(datapath, stateDir, bootId.current),
+      kernel,
       leases: node.pool.leases(),
     });
     choice = decided;
@@ -214,6 +216,7 @@ export async function runDaemon(options: DaemonOptions, stop: AbortSignal): Prom
     poolConfig: () => poolConfig,
     facts: () => link?.facts,
     choice: () => choice,
+    kernel: () => kernel,
     symmetricRouting: () => symmetricRouting,
     pending: () => inForce.pending,
   });

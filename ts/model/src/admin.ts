@@ -10,6 +10,7 @@ import { instanceIdentitySchema } from "./instance-identity-schema.ts";
  *   GET  /v1/admin/mapping                        {@link mappingSchema}
  *   GET  /v1/admin/metadata                       {@link metadataViewSchema}
  *   GET  /v1/admin/events                         {@link eventListSchema}
+ *   GET  /v1/admin/doctor                         {@link doctorSchema}
  *   POST /v1/admin/execute {@link executeSchema}  {@link executeResultSchema}
  *
  * Failures answer 4xx or 5xx with {@link adminFailureSchema}.
@@ -100,6 +101,17 @@ export const eventListSchema = z.object({
   ),
 });
 export type EventList = z.infer<typeof eventListSchema>;
+
+const findingSchema = z.object({
+  area: z.enum(["configuration", "permissions", "pool", "kernel", "drift"]),
+  /** `info`: a difference that nothing depends on. */
+  level: z.enum(["ok", "info", "warn", "fail"]),
+  what: z.string(),
+  next: z.string().optional(),
+});
+export type DoctorFinding = z.infer<typeof findingSchema>;
+export const doctorSchema = z.object({ findings: z.array(findingSchema) });
+export type Doctor = z.infer<typeof doctorSchema>;
 
 export const executeSchema = z.object({
   type: z.string(),

@@ -1,0 +1,3 @@
+#!/usr/bin/env bash
+# What `terway-cli inspect cluster` says; the name that the troubleshooting document uses.
+exec "$(dirname "$0")/inspect-terway.sh" cluster "$@"
