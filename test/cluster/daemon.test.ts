@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { daemonAccess } from "../../ts/daemon/src/cluster/access.ts";
 import { type Daemon, type Pod, TestNode } from "../daemon/support/test-node.ts";
-import { configMaps, create, createConfigMap, createNamespace, createPod, nodes, pods, remove } from "./kube/objects.ts";
+import { configMaps, create, createConfigMap, createNamespace, nodes, pods, remove } from "./kube/objects.ts";
 
 /** terwayd on a machine of a simulated VPC with a real API server beside it, with no more rights than the reference page names. */
 let node: TestNode;
@@ -93,8 +93,9 @@ const nodeEvent = (reason: string, words: string) =>
   );
 
 /** A pod of the API and a sandbox for it, which the runtime names with the pod's uid. */
-async function apiPod(name: string): Promise<{ pod: Pod; args: string; uid: string }> {
-  await createPod(plane.client, "test", name, node.id);
+async function apiPod(name: string, annotations: Record<string, string> = {}): Promise<{ pod: Pod; args: string; uid: string }> {
+  const spec = { nodeName: node.id, containers: [{ name: "c", image: "registry.terway.test/none:1" }] };
+  await create(plane.client, pods, "test", { metadata: { name, annotations }, spec });
   const { uid } = (await podObject(name)).metadata;
   const pod = await node.pod(name);
   return { pod, uid, args: `K8S_POD_NAMESPACE=test;K8S_POD_NAME=${name};K8S_POD_INFRA_CONTAINER_ID=${pod.containerId};K8S_POD_UID=${uid}` };
@@ -155,6 +156,22 @@ describe("a pod", () => {
     expect(asked).toBe(2);
     expect(await node.cni("DEL", pod, { args })).toMatchObject({ exitCode: 0 });
     await remove(plane.client, pods, "test", "web");
+  });
+
+  test("that asks to keep its address has it again under its name, in another sandbox and with another uid", async () => {
+    const addressesOf = z.object({ ips: z.array(z.object({ address: z.string() })) });
+    const addresses: unknown[] = [];
+    for (const _ of [1, 2]) {
+      const { pod, args } = await apiPod("db-0", { "k8s.aliyun.com/pod-ip-reservation": "true" });
+      const added = await node.cni("ADD", pod, { args });
+      addresses.push(addressesOf.parse(added.output).ips);
+      const other = await apiPod(`other-${addresses.length}`);
+      expect(await node.cni("ADD", other.pod, { args: other.args })).toMatchObject({ exitCode: 0 });
+      for (const { pod: one, args: its } of [{ pod, args }, other])
+        expect(await node.cni("DEL", one, { args: its })).toMatchObject({ exitCode: 0 });
+      await plane.client.call({ method: "DELETE", path: "/api/v1/namespaces/test/pods/db-0", body: { gracePeriodSeconds: 0 } });
+    }
+    expect(addresses[1]).toEqual(addresses[0]);
   });
 
   test("that does not exist, or not any more, gets none and hears why", async () => {

@@ -20,6 +20,7 @@ import { openHoldings } from "./holdings.ts";
 import { askIdentity, believe, learnIdentity } from "./identity.ts";
 import { type InstanceFacts, readFacts } from "./instance.ts";
 import type { InstanceLink } from "./instance-link.ts";
+import { keepMs } from "./keep.ts";
 import { probeOnce } from "./kernel-probe.ts";
 import type { Logger } from "./log.ts";
 import { Metrics } from "./metrics.ts";
@@ -148,6 +149,7 @@ export async function runDaemon(options: DaemonOptions, stop: AbortSignal): Prom
       extraRoutes: inForce.conf.extraRoutes,
     }),
     modes: () => choice?.modes,
+    keepMs: (pod) => keepMs(pod, inForce.conf.statefulKinds),
     enis: (signal) => metadata.enis(signal),
     unready: () => (link === undefined ? metadataFailure : link.unready()),
     allocated: (lease) => reports?.allocated(lease),

@@ -13,6 +13,8 @@ export interface Flags {
   /** BPF file system, or a folder of it, for kernel programs. */
   readonly bpffs: string;
   readonly nodeName: string;
+  /** Where ConfigMaps stand. */
+  readonly namespace: string;
   /** Where Kubernetes objects are; absent: what the runtime says is all that is known of pods. */
   readonly cluster?: ClusterPlace;
   /** Where `/metrics` and the probes are served over TCP beside the socket. Absent: nowhere. An empty host is every address of the node. */
@@ -38,7 +40,7 @@ export const helpText = `terwayd - the node daemon of Terway
 
 Usage: terwayd [flags]
 
-  --config PATH         eni_conf file                                    (/etc/eni/eni_conf; with an API server ConfigMap kube-system/eni-config)
+  --config PATH         eni_conf file                                    (/etc/eni/eni_conf; with an API server ConfigMap eni-config)
   --cni-conf PATH       10-terway.conf; PATHlist beside it wins          (/etc/eni/10-terway.conf; with an API server the same ConfigMap)
   --cni-conf-dir DIR    where the runtime reads its conflist             (/etc/cni/net.d)
   --run-dir DIR         sockets and tombstones                           (/var/run/eni)
@@ -56,6 +58,7 @@ Usage: terwayd [flags]
 
 Environment:
   NODE_NAME, LOG_LEVEL
+  POD_NAMESPACE                              where ConfigMap eni-config stands (kube-system)
   KUBERNETES_SERVICE_HOST, KUBERNETES_SERVICE_PORT   the API server, for a pod with a service account; needs NODE_NAME
   TERWAY_ECS_ENDPOINT, TERWAY_VPC_ENDPOINT   URL of the OpenAPI, instead of the region's own
   TERWAY_METADATA_ENDPOINT                   URL of the instance metadata (http://100.100.100.200)
@@ -133,6 +136,7 @@ export function readFlags(args: readonly string[], env: Readonly<Record<string, 
       stateDir: values["state-dir"] ?? "/var/lib/cni/terway",
       bpffs: values.bpffs ?? "/sys/fs/bpf",
       nodeName: named || hostname(),
+      namespace: env.POD_NAMESPACE || "kube-system",
       ...(cluster === undefined ? {} : { cluster }),
       ...(metricsListen === undefined || metricsListen === "malformed" ? {} : { metricsListen }),
       ruleForm,

@@ -1,4 +1,4 @@
-import type { Clock, Datapath, EventSink, Lease, MetadataEni, NodeModes } from "@terway/model";
+import type { Clock, Datapath, EventSink, Lease, MetadataEni, NodeModes, PodObject } from "@terway/model";
 import type { NodeNetwork } from "./attachment.ts";
 import type { Deadline } from "./deadline.ts";
 import type { Holdings } from "./holdings.ts";
@@ -24,6 +24,8 @@ export interface Node {
   network(): NodeNetwork;
   /** How pods are connected; undefined until it is decided, which needs the journal. */
   modes(): NodeModes | undefined;
+  /** For how long a pod's addresses are kept for its next sandbox when this one goes; undefined: not at all. */
+  keepMs(pod: PodObject | undefined): number | undefined;
   /** ENIs of this instance as the metadata service shows them now. */
   enis(signal: AbortSignal): Promise<readonly MetadataEni[]>;
   /** Why addresses cannot be managed at all yet, as a complete sentence: the instance or its limits are unknown. */

@@ -118,11 +118,12 @@ export class Inventory {
     return rest ? this.quarantine.remainingMs(rest, this.config.coolDownMs) : 0;
   }
 
-  stateOf(eni: KnownEni, address: string, operations = this.operationsOn(eni.id)): PlanAddressState {
+  /** `rested`: as if its rest were over. */
+  stateOf(eni: KnownEni, address: string, operations = this.operationsOn(eni.id), rested = false): PlanAddressState {
     if (this.isInUse(address) || this.isInUse(eni.id)) return "used";
     const leaving = operations.some((o) => o.kind === "remove" || (o.kind === "unassign" && o.addresses.includes(address)));
     if (leaving) return "leaving";
-    if (this.restRemainingMs(address) > 0 || this.restRemainingMs(eni.id) > 0) return "resting";
+    if (!rested && (this.restRemainingMs(address) > 0 || this.restRemainingMs(eni.id) > 0)) return "resting";
     if (eni.status !== "InUse") return "arriving";
     const seen = this.confirmed.has(eni.id) || this.trustJournal;
     // Without its vSwitch's CIDR nobody knows the address's prefix and gateway.
@@ -147,14 +148,41 @@ export class Inventory {
       if (exclusive ? !best || this.releaseOrder(eni.id) < this.releaseOrder(best.eni.id) : fuller)
         best = { eni, used: free.used, ipv4, ipv6 };
     }
-    if (!best) return undefined;
-    const vSwitch = this.ledger.vSwitches.get(best.eni.vSwitchId);
-    const ipv4 = familyAddress(best.ipv4, vSwitch?.cidr);
-    const ipv6 = familyAddress(best.ipv6, vSwitch?.ipv6Cidr);
+    return best && this.reserve(best.eni, best.ipv4, best.ipv6);
+  }
+
+  /** What is kept for this pod from its last sandbox, in as far as nothing but its rest stands in the way. */
+  takeKept(pod: string): Allocation | undefined {
+    const { exclusive } = this;
+    this.reservedWhole = exclusive;
+    const isKept = (name: string) => this.quarantine.isKeptFor(this.ledger.resting.get(name), pod);
+    for (const eni of this.ledger.enis.values()) {
+      if (eni.type !== "Secondary" || (exclusive && (this.isStale(eni) || !isKept(eni.id) || this.isHeld(eni.id)))) continue;
+      const operations = this.operationsOn(eni.id);
+      const find = (addresses: readonly string[], wanted: boolean) =>
+        wanted ? addresses.find((address) => isKept(address) && this.stateOf(eni, address, operations, true) === "free") : undefined;
+      const [ipv4, ipv6] = [find(eni.ipv4, this.config.ipv4), find(eni.ipv6, this.config.ipv6)];
+      if ((this.config.ipv4 && ipv4 === undefined) || (this.config.ipv6 && ipv6 === undefined)) continue;
+      return this.reserve(eni, ipv4, ipv6);
+    }
+    return undefined;
+  }
+
+  /** Whether anything is kept for it, usable or not. */
+  keepsFor(pod: string): boolean {
+    for (const rest of this.ledger.resting.values()) if (this.quarantine.isKeptFor(rest, pod)) return true;
+    return false;
+  }
+
+  private reserve(eni: KnownEni, address4: string | undefined, address6: string | undefined): Allocation {
+    const { exclusive } = this;
+    const vSwitch = this.ledger.vSwitches.get(eni.vSwitchId);
+    const ipv4 = familyAddress(address4, vSwitch?.cidr);
+    const ipv6 = familyAddress(address6, vSwitch?.ipv6Cidr);
     if (ipv4) this.reserved.add(ipv4.address);
     if (ipv6) this.reserved.add(ipv6.address);
-    if (exclusive) this.reserved.add(best.eni.id);
-    return { eniId: best.eni.id, eniMac: best.eni.mac, ...(ipv4 && { ipv4 }), ...(ipv6 && { ipv6 }), ...(exclusive && { exclusive }) };
+    if (exclusive) this.reserved.add(eni.id);
+    return { eniId: eni.id, eniMac: eni.mac, ...(ipv4 && { ipv4 }), ...(ipv6 && { ipv6 }), ...(exclusive && { exclusive }) };
   }
 
   /** Its lease is in the ledger, or will not be. */

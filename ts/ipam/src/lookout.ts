@@ -8,7 +8,7 @@ import type { Problems } from "./problems.ts";
 import type { Quarantine } from "./quarantine.ts";
 
 /** After a restart, addresses that only the journal knows wait this long for the cloud's first answer, then they are given out without it. */
-const firstLookGraceMs = 1_000;
+export const firstLookGraceMs = 1_000;
 
 export interface LookoutParts {
   readonly clock: Clock;

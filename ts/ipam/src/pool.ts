@@ -2,7 +2,7 @@ import type { AddressPool, AllocateFailure, Lease, PoolConfig, PoolProblem, Pool
 import type { Allocation } from "./inventory.ts";
 import { JournalError } from "./journal/storage.ts";
 import type { LookoutParts } from "./lookout.ts";
-import { Lookout } from "./lookout.ts";
+import { firstLookGraceMs, Lookout } from "./lookout.ts";
 import type { ProspectsParts } from "./prospects.ts";
 import { Prospects } from "./prospects.ts";
 import type { Reclaim } from "./reclaim.ts";
@@ -54,7 +54,7 @@ export class Pool implements AddressPool {
     this.lookout.start();
   }
 
-  async allocate(sandbox: Sandbox, options: { deadlineMs: number; payload?: (lease: Lease) => unknown }): Promise<Allocated> {
+  async allocate(sandbox: Sandbox, options: Parameters<AddressPool["allocate"]>[1]): Promise<Allocated> {
     const id = leaseIdOf(sandbox);
     const deadlineMs = this.parts.clock.monotonicMs() + options.deadlineMs;
     for (;;) {
@@ -73,7 +73,7 @@ export class Pool implements AddressPool {
         // A lease on its way out is never given back its address: the old one goes first.
         if (!(await this.within(this.releaseOf(id), deadlineMs))) return tooLate(id);
       } else {
-        const flight = this.allocateNew(id, sandbox, deadlineMs, options.payload).finally(() => this.allocating.delete(id));
+        const flight = this.allocateNew(id, sandbox, deadlineMs, options).finally(() => this.allocating.delete(id));
         this.allocating.set(id, flight);
         return flight;
       }
@@ -105,8 +105,9 @@ export class Pool implements AddressPool {
   async finishRelease(leaseId: string): Promise<void> {
     const lease = this.lease(leaseId);
     if (lease?.state !== "releasing") return;
+    const keptFor = lease.keepMs === undefined ? undefined : { pod: podOf(lease.sandbox), ms: lease.keepMs };
     await this.parts.journal.commitSoon([
-      { t: "released", id: leaseId, generation: lease.generation, rest: this.parts.quarantine.begin() },
+      { t: "released", id: leaseId, generation: lease.generation, rest: this.parts.quarantine.begin(keptFor) },
     ]);
     await this.parts.failpoint("release.finished");
     this.parts.reclaim.changed();
@@ -186,14 +187,23 @@ export class Pool implements AddressPool {
   /** For the executor and the lookout: something is different. */
   readonly onChange = (): void => this.changed(0);
 
-  private async allocateNew(id: string, sandbox: Sandbox, deadlineMs: number, payload?: (lease: Lease) => unknown): Promise<Allocated> {
+  private async allocateNew(
+    id: string,
+    sandbox: Sandbox,
+    deadlineMs: number,
+    { keepMs, payload }: Parameters<AddressPool["allocate"]>[1],
+  ): Promise<Allocated> {
     const { inventory, journal, clock, problems } = this.parts;
-    const taken = await this.take(id, deadlineMs);
+    const kept = keepMs === undefined ? undefined : await this.takeKept(podOf(sandbox), deadlineMs);
+    const taken = kept === undefined ? await this.take(id, deadlineMs) : ({ ok: true, value: kept } as const);
     if (!taken.ok) return taken;
     const allocation = taken.value;
     await this.parts.failpoint("allocate.reserved");
     this.generation += 1;
-    const bare: Lease = { id, generation: this.generation, state: "intent", sandbox, ...allocation, allocatedAtMs: clock.wallMs() };
+    const bare: Lease = {
+      ...{ id, generation: this.generation, state: "intent", sandbox, ...allocation, allocatedAtMs: clock.wallMs() },
+      ...(keepMs === undefined ? {} : { keepMs }),
+    };
     try {
       const extra = payload?.(bare);
       const lease: Lease = extra === undefined ? bare : { ...bare, payload: extra };
@@ -212,6 +222,15 @@ export class Pool implements AddressPool {
       inventory.unreserve(allocation);
       this.changed(gatherMs);
     }
+  }
+
+  /** What is kept for this pod is nobody else's: it need not queue. Just after a start it waits until ENIs may be used again. */
+  private async takeKept(pod: string, deadlineMs: number): Promise<Allocation | undefined> {
+    const { inventory, clock } = this.parts;
+    const kept = inventory.takeKept(pod);
+    if (kept !== undefined || this.lookout.seen || inventory.trustJournal || !inventory.keepsFor(pod)) return kept;
+    await this.within(this.lookout.request(), Math.min(deadlineMs, clock.monotonicMs() + firstLookGraceMs));
+    return inventory.takeKept(pod);
   }
 
   private async take(id: string, deadlineMs: number) {
@@ -308,6 +327,8 @@ export class Pool implements AddressPool {
 export function leaseIdOf(sandbox: Pick<Sandbox, "containerId" | "ifName">): string {
   return `${sandbox.containerId}/${sandbox.ifName}`;
 }
+
+const podOf = ({ podNamespace, podName }: Sandbox) => `${podNamespace}/${podName}`;
 
 const stopping: AllocateFailure = { reason: "stopping", message: "the daemon is stopping; the call is to be sent again" };
 

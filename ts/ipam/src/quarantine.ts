@@ -19,8 +19,9 @@ export class Quarantine {
   }
 
   /** A rest that begins now. */
-  begin(): Rest {
-    return { wallMs: this.clock.wallMs(), monotonicMs: this.clock.monotonicMs(), bootId: this.bootId };
+  begin(keptFor?: Rest["keptFor"]): Rest {
+    const now = { wallMs: this.clock.wallMs(), monotonicMs: this.clock.monotonicMs(), bootId: this.bootId };
+    return keptFor === undefined ? now : { ...now, keptFor };
   }
 
   /** Did it begin in this process, at that time or later? */
@@ -28,10 +29,19 @@ export class Quarantine {
     return rest !== undefined && rest.bootId === this.bootId && rest.monotonicMs >= monotonicMs;
   }
 
-  /** Milliseconds until the rest is over; 0 when it is. */
+  /** Milliseconds until the rest is over; 0 when it is. What is kept for one pod rests for all others meanwhile. */
   remainingMs(rest: Rest, coolDownMs: number): number {
+    return this.leftMs(rest, Math.max(coolDownMs, rest.keptFor?.ms ?? 0));
+  }
+
+  /** Is it kept for this pod now? */
+  isKeptFor(rest: Rest | undefined, pod: string): boolean {
+    return rest?.keptFor?.pod === pod && this.leftMs(rest, rest.keptFor.ms) > 0;
+  }
+
+  private leftMs(rest: Rest, forMs: number): number {
     const nowMs = this.clock.monotonicMs();
     const comparable = rest.bootId === this.bootId && rest.monotonicMs <= nowMs;
-    return Math.max(0, (comparable ? rest.monotonicMs : this.startedMs) + coolDownMs - nowMs);
+    return Math.max(0, (comparable ? rest.monotonicMs : this.startedMs) + forMs - nowMs);
   }
 }

@@ -185,8 +185,9 @@ export const eniConfFileSchema = z.object({
   ),
   custom_stateful_workload_kinds: key(names, {
     type: "list of kind",
-    status: "planned",
-    meaning: "Owner kinds that are treated like StatefulSet.",
+    status: "active",
+    meaning:
+      "Owner kinds, in any case, whose pods keep their addresses for five minutes as those of a StatefulSet do. Needs the pod's object.",
   }),
   backoff_override: key(z.record(z.string(), backoff).optional(), {
     type: "object: name → {InitialDelay, Duration, Factor, Jitter, Steps, Cap}, durations in ns",

@@ -97,6 +97,7 @@ describe("defaults", () => {
     expect(config).toEqual({
       serviceCidrs: [],
       patchPodIps: true,
+      statefulKinds: ["statefulset"],
       vSwitches: {},
       vSwitchSelectionPolicy: "random",
       securityGroupIds: [],

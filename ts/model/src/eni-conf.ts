@@ -43,6 +43,8 @@ export interface EniConf {
   readonly logLevel?: "trace" | "debug" | "info" | "warn" | "error";
   /** Addresses are written to the pod's annotation. */
   readonly patchPodIps: boolean;
+  /** Kinds of owners whose pods come back under their names, in lower case; `statefulset` is always among them. */
+  readonly statefulKinds: readonly string[];
   /** Pods of one node reach each other inside it whatever groups their ENIs carry. */
   readonly localDeliveryAcrossSecurityGroups: boolean;
   /** How pods are connected, as far as this file says. */
@@ -190,6 +192,7 @@ function normalize(file: EniConfFile): EniConf {
     rateLimits: file.rate_limit ?? {},
     ...(file.log_level ? { logLevel: file.log_level } : {}),
     patchPodIps: file.enable_patch_pod_ips ?? true,
+    statefulKinds: [...new Set(["statefulset", ...(file.custom_stateful_workload_kinds ?? []).map((kind) => kind.toLowerCase())])],
     localDeliveryAcrossSecurityGroups: file.local_delivery_across_security_groups ?? false,
     modeKeys: modeKeys(file),
     extraRoutes: (file.extra_routes ?? []).flatMap(({ dst }) => canonicalCidr(dst) ?? []),

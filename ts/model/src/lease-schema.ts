@@ -21,5 +21,6 @@ export const leaseSchema = z.object({
   ipv6: familyAddressSchema.exactOptional(),
   exclusive: z.literal(true).exactOptional(),
   allocatedAtMs: z.number(),
+  keepMs: z.number().exactOptional(),
   payload: z.unknown().exactOptional(),
 }) satisfies z.ZodType<Lease>;

@@ -28,6 +28,8 @@ export interface Lease {
   /** The whole ENI is the sandbox's own: no other lease is on it, and its link is in the pod. Absent: one address of each family. */
   readonly exclusive?: true;
   readonly allocatedAtMs: number;
+  /** For how long after its release its addresses are kept for the next sandbox of a pod of this name. Absent: not at all. */
+  readonly keepMs?: number;
   /** What the daemon wanted remembered with it (its attachment), as plain JSON; opaque here. */
   readonly payload?: unknown;
 }
@@ -140,10 +142,11 @@ export interface AddressPool {
    * A lease for the sandbox, the same one when it has one already (also while another call for it is under way). Journaled as an intent before it
    * resolves. Takes a warm address at once or waits for the cloud, at most `deadlineMs` from now. When nothing is free and the cloud has just refused,
    * it fails at once with that refusal instead of waiting for the deadline. `payload` is computed from the new lease and journaled with it.
+   * With `keepMs` the pod gets what is still kept from its last sandbox, if there is something, and it will be kept again.
    */
   allocate(
     sandbox: Sandbox,
-    options: { deadlineMs: number; payload?: (lease: Lease) => unknown },
+    options: { deadlineMs: number; keepMs?: number; payload?: (lease: Lease) => unknown },
   ): Promise<{ ok: true; lease: Lease; existed: boolean } | { ok: false; failure: AllocateFailure }>;
   /** The kernel has what the lease says. Durable soon; not needed to be durable for correctness, so callers need not wait. */
   bound(leaseId: string): Promise<void>;

@@ -8,13 +8,12 @@ import type { OwnNode } from "../own-node.ts";
 import { untilAborted } from "../until-aborted.ts";
 import { type ConfigSource, type ConfigTexts, type Configuration, type ConfigurationResult, parseConfiguration } from "./configuration.ts";
 
-/** Terway's own names; the chart has no others either. */
-const namespace = "kube-system";
 const baseName = "eni-config";
 export const overrideLabel = "terway-config";
 
 /** What is known of the two ConfigMaps at this moment. */
 export interface ConfigMaps {
+  readonly namespace: string;
   readonly base: ConfigMap | undefined;
   /** As the node's label names it. */
   readonly overrideName?: string;
@@ -22,7 +21,7 @@ export interface ConfigMaps {
 }
 
 /** The texts in ConfigMaps, or what is missing. Pure. */
-export function readConfigMaps({ base, overrideName, override }: ConfigMaps): ConfigTexts | { readonly problem: string } {
+export function readConfigMaps({ namespace, base, overrideName, override }: ConfigMaps): ConfigTexts | { readonly problem: string } {
   const where = (name: string, key: string) => `ConfigMap ${namespace}/${name}, ${key}`;
   const eniConf = base?.data.eni_conf;
   if (base === undefined) return { problem: `ConfigMap ${namespace}/${baseName}: is missing` };
@@ -61,6 +60,7 @@ const settleMs = 50;
 export interface ConfigMapSourceParts {
   readonly cluster: Cluster;
   readonly ownNode: OwnNode;
+  readonly namespace: string;
   readonly stateDir: string;
   readonly log: Logger;
   /** For what is wrong before the first good one. */
@@ -106,7 +106,7 @@ export class ConfigMapSource implements ConfigSource {
         return result.configuration;
       }
     }
-    if (!inTime) this.#parts.log.warn(`waiting for ConfigMap ${namespace}/${baseName}: the API server has not answered yet`);
+    if (!inTime) this.#parts.log.warn(`waiting for ConfigMap ${this.#parts.namespace}/${baseName}: the API server has not answered yet`);
     await Promise.race([answered, untilAborted(signal)]);
     while (!signal.aborted) {
       const now = await this.#take(this.#parts.onBroken);
@@ -136,7 +136,9 @@ export class ConfigMapSource implements ConfigSource {
     const overrideName = this.#parts.ownNode.object?.metadata.labels[overrideLabel] || undefined;
     const override = this.#overrideOf(overrideName);
     await override?.synced;
+    const { namespace } = this.#parts;
     const texts = readConfigMaps({
+      namespace,
       base: this.#base.objects.get(`${namespace}/${baseName}`),
       ...(overrideName === undefined ? {} : { overrideName, override: override?.objects.get(`${namespace}/${overrideName}`) }),
     });
@@ -171,7 +173,7 @@ export class ConfigMapSource implements ConfigSource {
   }
 
   #watch(name: string): Watched<ConfigMap> {
-    const watched = this.#parts.cluster.watch(configMaps, { namespace, fields: { "metadata.name": name } });
+    const watched = this.#parts.cluster.watch(configMaps, { namespace: this.#parts.namespace, fields: { "metadata.name": name } });
     watched.objects.listen(() => this.#wake.resolve());
     return watched;
   }

@@ -60,7 +60,7 @@ describe("ConfigMaps", () => {
   const base = map("eni-config", { eni_conf: "{}", "10-terway.conf": "one", "10-terway.conflist": "list", disable_network_policy: "true" });
 
   test("the conflist wins over 10-terway.conf; the label's ConfigMap is the override", () => {
-    expect(readConfigMaps({ base, overrideName: "gpu", override: map("gpu", { eni_conf: '{"x":1}' }) })).toEqual({
+    expect(readConfigMaps({ namespace: "kube-system", base, overrideName: "gpu", override: map("gpu", { eni_conf: '{"x":1}' }) })).toEqual({
       eniConf: { where: "ConfigMap kube-system/eni-config, eni_conf", text: "{}" },
       override: { where: "ConfigMap kube-system/gpu, eni_conf", text: '{"x":1}' },
       conflist: { path: "ConfigMap kube-system/eni-config, 10-terway.conflist", text: "list" },
@@ -69,12 +69,16 @@ describe("ConfigMaps", () => {
   });
 
   test("what is missing is named, and by whom it is wanted", () => {
-    expect(readConfigMaps({ base: undefined })).toEqual({ problem: "ConfigMap kube-system/eni-config: is missing" });
-    expect(readConfigMaps({ base: map("eni-config", {}) })).toMatchObject({ problem: expect.stringContaining("eni_conf: is missing") });
-    expect(readConfigMaps({ base, overrideName: "gpu", override: undefined })).toEqual({
+    expect(readConfigMaps({ namespace: "kube-system", base: undefined })).toEqual({
+      problem: "ConfigMap kube-system/eni-config: is missing",
+    });
+    expect(readConfigMaps({ namespace: "kube-system", base: map("eni-config", {}) })).toMatchObject({
+      problem: expect.stringContaining("eni_conf: is missing"),
+    });
+    expect(readConfigMaps({ namespace: "kube-system", base, overrideName: "gpu", override: undefined })).toEqual({
       problem: "ConfigMap kube-system/gpu: is missing, but the node's label terway-config names it",
     });
-    expect(readConfigMaps({ base, overrideName: "gpu", override: map("gpu", {}) })).toMatchObject({
+    expect(readConfigMaps({ namespace: "kube-system", base, overrideName: "gpu", override: map("gpu", {}) })).toMatchObject({
       problem: expect.stringContaining("ConfigMap kube-system/gpu, eni_conf: is missing"),
     });
   });

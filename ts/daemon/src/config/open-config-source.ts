@@ -9,7 +9,7 @@ import type { ConfigSource } from "./configuration.ts";
 
 /** Files where the flags name some or no API server is, else the ConfigMap. */
 export function openConfigSource(parts: {
-  readonly flags: Pick<Flags, "files" | "stateDir">;
+  readonly flags: Pick<Flags, "files" | "stateDir" | "namespace">;
   readonly cluster: Cluster;
   readonly ownNode: OwnNode;
   readonly clock: Clock;
@@ -18,5 +18,5 @@ export function openConfigSource(parts: {
 }): ConfigSource {
   const { flags, cluster, ownNode, clock, log, onBroken } = parts;
   if (flags.files !== undefined) return new ConfigFiles({ ...flags.files, clock, log });
-  return new ConfigMapSource({ cluster, ownNode, stateDir: flags.stateDir, log, onBroken });
+  return new ConfigMapSource({ cluster, ownNode, stateDir: flags.stateDir, namespace: flags.namespace, log, onBroken });
 }

@@ -72,8 +72,10 @@ async function attach(node: Node, call: ContainerCall, sandbox: Sandbox, pod: Po
   if (podEni !== undefined) return attachGiven(node, call, sandbox, podEni, wishes);
   if (node.pool.isGiven(id)) return attachAgain(node, call);
   const started = node.clock.monotonicMs();
+  const keepMs = node.keepMs(pod);
   const allocated = await node.pool.allocate(sandbox, {
     deadlineMs: call.deadline.stepMs(),
+    ...(keepMs === undefined ? {} : { keepMs }),
     payload: (lease) => attachmentFor(node, call, lease, wishes),
   });
   if (!allocated.ok) throw allocationRefusal(allocated.failure, node.unready());

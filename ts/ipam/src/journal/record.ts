@@ -11,6 +11,8 @@ const restSchema = z.object({
   monotonicMs: z.number(),
   /** Absent when the platform did not say which boot it was. */
   bootId: z.string().exactOptional(),
+  /** It is longer for everybody but the next sandbox of this pod (`namespace/name`), which need not wait. */
+  keptFor: z.object({ pod: z.string(), ms: z.number() }).exactOptional(),
 });
 export type Rest = z.infer<typeof restSchema>;
 
