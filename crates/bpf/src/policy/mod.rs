@@ -195,7 +195,8 @@ impl PolicyTables {
             .map_err(|error| Error::from_cause(format!("reading the map {}", map::SETTINGS), &error))
     }
 
-    /// Removes sets that are not kept, and the entries of classes that are not. Entries for everybody stay with their set.
+    /// Removes sets that are not kept, and the entries of classes that are not. Entries for everybody stay with their set. Keep what was in force until
+    /// a moment ago: packets on their way are judged by it yet.
     ///
     /// # Errors
     /// What the kernel says; what was removed until then is.

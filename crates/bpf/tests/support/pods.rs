@@ -30,7 +30,7 @@ pub const NOTHING: u64 = SET + 100;
 
 pub struct Pods {
     pub programs: Programs,
-    _bpffs: Bpffs,
+    bpffs: Bpffs,
     _namespace: Namespace,
 }
 
@@ -63,7 +63,7 @@ impl Pods {
         }
         Self {
             programs,
-            _bpffs: bpffs,
+            bpffs,
             _namespace: namespace,
         }
     }
@@ -78,6 +78,10 @@ impl Pods {
             ..pod()
         });
         pods
+    }
+
+    pub fn bpffs(&self) -> &std::path::Path {
+        self.bpffs.path()
     }
 
     pub fn put(&mut self, pod: Pod) {
