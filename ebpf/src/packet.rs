@@ -228,30 +228,28 @@ impl Tuple {
     /// Writes the key of the flow of the pod that sent it. What is reserved in it is zero already.
     #[inline(always)]
     pub fn of_sender(&self, endpoint: u32, key: &mut FlowKey) {
-        key.endpoint = endpoint;
         key.local = self.source;
         key.remote = self.destination;
         key.local_port = self.source_port;
         key.remote_port = self.destination_port;
-        key.protocol = self.protocol;
-        self.echo(key);
+        self.finish(endpoint, key);
     }
 
     /// Writes the key of the flow of the pod that it is for.
     #[inline(always)]
     pub fn of_receiver(&self, endpoint: u32, key: &mut FlowKey) {
-        key.endpoint = endpoint;
         key.local = self.destination;
         key.remote = self.source;
         key.local_port = self.destination_port;
         key.remote_port = self.source_port;
-        key.protocol = self.protocol;
-        self.echo(key);
+        self.finish(endpoint, key);
     }
 
     /// An echo's identifier stands on the pod's side, whoever asks.
     #[inline(always)]
-    fn echo(&self, key: &mut FlowKey) {
+    fn finish(&self, endpoint: u32, key: &mut FlowKey) {
+        key.endpoint = endpoint;
+        key.protocol = self.protocol;
         if matches!(self.protocol, ICMP | ICMPV6) {
             key.local_port = self.source_port;
             key.remote_port = 0;

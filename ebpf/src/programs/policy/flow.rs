@@ -8,7 +8,7 @@ use crate::maps::{FLOWS, SETTINGS, add};
 
 use super::Scratch;
 
-const SECOND: u64 = 1_000_000_000;
+const SECOND: i64 = 1_000_000_000;
 
 #[inline(always)]
 pub fn now() -> u64 {
@@ -23,8 +23,13 @@ pub fn epoch() -> u32 {
 
 #[inline(always)]
 pub fn is_alive(flow: &Flow, protocol: u8, now: u64) -> bool {
-    // Another processor may have written a time that is not yet this one's.
-    now.saturating_sub(flow.last_seen) < Flow::lifetime(protocol, flow.state)
+    age(flow, now) < Flow::lifetime(protocol, flow.state) as i64
+}
+
+/// In ns; a little below 0 if another processor has written a time that is not yet this one's.
+#[inline(always)]
+fn age(flow: &Flow, now: u64) -> i64 {
+    now.wrapping_sub(flow.last_seen) as i64
 }
 
 /// A packet of the flow has passed. Most packets write nothing: a line of memory that every processor writes is what a conntrack costs.
@@ -52,7 +57,7 @@ pub fn touch(flow: &mut Flow, signal: u8, direction: Direction, now: u64) {
     if state != flow.state {
         flow.state = state;
         flow.last_seen = now;
-    } else if now.saturating_sub(flow.last_seen) >= SECOND {
+    } else if age(flow, now) >= SECOND {
         flow.last_seen = now;
     }
 }
