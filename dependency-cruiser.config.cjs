@@ -17,7 +17,7 @@ module.exports = {
     from("datapath", ["model"]),
     from("policy", ["model"]),
     from("kube", ["model"]),
-    from("daemon", ["model", "cloud", "ipam", "datapath", "kube"]),
+    from("daemon", ["model", "cloud", "ipam", "datapath", "kube", "policy"]),
     from("cli", ["model", "kube", "image"]),
     from("lab", ["model", "image", "kube"]),
     {

@@ -29,6 +29,10 @@ case $task in
     node scripts/generate.ts
     exit "${code:-0}"
     ;;
+  conformance)
+    bash scripts/build.sh
+    exec node test/conformance/main.ts "$@"
+    ;;
   bench)
     bash scripts/build.sh
     exec node bench/main.ts "$@"

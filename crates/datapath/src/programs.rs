@@ -198,6 +198,6 @@ pub fn program_of(direction: Direction) -> ProgramName {
 }
 
 fn unusable(error: &terway_bpf::Error) -> Error {
-    let message = format!("kernel programs, which this attachment needs, cannot be used: {error}");
+    let message = format!("kernel programs cannot be used: {error}");
     Error::new(ErrorCode::Unsupported, message)
 }

@@ -82,15 +82,24 @@ export class TestNode {
     this.directory = directory;
   }
 
-  static async create(conf: Record<string, unknown> = {}): Promise<TestNode> {
+  /** With `bpffs` the node has a BPF file system of its own, so that it can enforce NetworkPolicy. */
+  static async create(conf: Record<string, unknown> = {}, options: { readonly bpffs?: boolean } = {}): Promise<TestNode> {
     const id = `d${randomBytes(4).toString("hex")}`;
     const plan = defaultPlan();
     const { elsewhere: _, ...rest } = plan;
     const lab = await Lab.create(id, { ...rest, nodes: plan.nodes.slice(0, 1), delays: "fast" });
     const node = new TestNode(lab, id, await mkdtemp(join(tmpdir(), `terway-${id}-`)));
     for (const name of ["run", "state", "net.d", "eni", "objects"]) await mkdir(join(node.directory, name));
+    if (options.bpffs === true) {
+      await mkdir(node.#bpffs);
+      await run(["mount", "-t", "bpf", "bpf", node.#bpffs]);
+    }
     await node.writeConf(conf);
     return node;
+  }
+
+  get #bpffs(): string {
+    return join(this.directory, "bpf");
   }
 
   get machine() {
@@ -145,7 +154,7 @@ export class TestNode {
           ]
         : ["--kubeconfig", options.kubeconfig]),
       ...["--cni-conf-dir", join(directory, "net.d"), "--run-dir", join(directory, "run"), "--state-dir", join(directory, "state")],
-      ...["--bpffs", join(directory, "bpf")],
+      ...["--bpffs", this.#bpffs],
       ...["--node-name", this.id, "--cool-down", "1", ...(options.args ?? [])],
     ]);
     const env = {
@@ -277,6 +286,7 @@ export class TestNode {
     for (const daemon of this.#daemons)
       if (daemon.child.exitCode === null && daemon.child.signalCode === null) await daemon.stop("SIGKILL");
     const left = await sweep(this.id);
+    await run(["umount", this.#bpffs], { allow: [1, 32] });
     await rm(this.directory, { recursive: true, force: true });
     if (left.length > 0) throw new Error(`left behind: ${JSON.stringify(left)}`);
   }

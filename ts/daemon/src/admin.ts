@@ -135,7 +135,7 @@ async function mapping(sources: AdminSources): Promise<Mapping> {
   const cloud = sources.metadata.enis(AbortSignal.timeout(metadataTimeoutMs)).catch((error: unknown) => ({
     unknown: `the instance metadata cannot be read: ${error instanceof Error ? error.message : String(error)}`,
   }));
-  const kernel = await observeKernel(sources.node.datapath, view.leases);
+  const kernel = await observeKernel(sources.node, view.leases);
   return compareMapping(view, kernel, await cloud, sources.facts()?.identity.primaryMac);
 }
 
@@ -221,6 +221,7 @@ function resourcesOf(sources: AdminSources): Resource[] {
         bandwidth_mode: bandwidthMode,
         network_priority: networkPriority,
         symmetric_routing: sources.symmetricRouting(),
+        network_policy: node.policy.state(),
       });
     },
     trace: () => {

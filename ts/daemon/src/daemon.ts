@@ -4,6 +4,7 @@ import { openMetadata } from "@terway/cloud";
 import { openDatapath } from "@terway/datapath";
 import { type AddressPool, type Clock, type Cloud, type KernelCapabilities, type Random, refuseKernel } from "@terway/model";
 import { adminRoutes } from "./admin.ts";
+import { readAttachment } from "./attachment.ts";
 import { Background } from "./background.ts";
 import { openCluster } from "./cluster/open-cluster.ts";
 import type { Configuration } from "./config/configuration.ts";
@@ -30,6 +31,7 @@ import type { Node } from "./node.ts";
 import { openNodePool } from "./open-pool.ts";
 import { OwnNode } from "./own-node.ts";
 import { Pods } from "./pods.ts";
+import { NodePolicy } from "./policy/node-policy.ts";
 import { dormantPoolConfig } from "./pool-config.ts";
 import { type PublishOptions, publish, publishWhenWarm } from "./publish.ts";
 import { reconcileAll } from "./reconcile.ts";
@@ -131,6 +133,20 @@ export async function runDaemon(options: DaemonOptions, stop: AbortSignal): Prom
     message: metadataFailure,
     sinceMs: startedMs,
   }));
+  const policy = new NodePolicy({
+    ...(flags.cluster === undefined ? {} : { cluster }),
+    ...{ datapath, clock, log, stateDir: flags.stateDir },
+    wanted: () => inForce.networkPolicy,
+    report: { applied: (ms) => metrics.policyApplied(ms), full: () => metrics.policyFull() },
+    mode: () => inForce.conf.networkPolicyEnforcingMode,
+    serviceCidrs: () => inForce.conf.serviceCidrs,
+    onUnable: (reason) => events.emit("ConfigError", { kind: "Node" }, `NetworkPolicy is not enforced on this node: ${reason}`),
+  });
+  const attachedPods = () =>
+    node.pool.leases().flatMap((lease) => {
+      const attachment = lease.state === "releasing" ? undefined : readAttachment(lease);
+      return attachment === undefined ? [] : [{ attachment, sandbox: lease.sandbox }];
+    });
   const node: Node = {
     clock,
     log,
@@ -139,6 +155,7 @@ export async function runDaemon(options: DaemonOptions, stop: AbortSignal): Prom
     pods,
     pool: openHoldings(() => pool ?? unopened, given),
     datapath,
+    policy,
     flight: new SingleFlight(),
     hostNames: new SingleFlight(),
     network: () => ({
@@ -162,6 +179,8 @@ export async function runDaemon(options: DaemonOptions, stop: AbortSignal): Prom
     () => choice?.modes,
   );
 
+  metrics.observePolicy(datapath, () => policy.isEnforced);
+
   const tombstones = new Tombstones(node, join(flags.runDir, "tombstones"));
   const openNode = async (facts: InstanceFacts) => {
     const opened = await openNodePool(facts, {
@@ -174,7 +193,10 @@ export async function runDaemon(options: DaemonOptions, stop: AbortSignal): Prom
     });
     pool = opened.pool;
     cloud = opened.cloud;
+    await policy.open();
     const { problems, ...counts } = await recover(node, bootId);
+    await policy.adopt(attachedPods());
+    background.run("NetworkPolicy", (signal) => policy.run(attachedPods, signal));
     await writeBootId(flags.stateDir);
     for (const problem of problems) log.warn(problem);
     log.info(counts, "recovered");

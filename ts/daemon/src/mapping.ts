@@ -1,11 +1,15 @@
-import type { Datapath, Lease, MappedAddress, Mapping, MetadataEni, PoolView } from "@terway/model";
+import type { Lease, MappedAddress, Mapping, MetadataEni, PoolView } from "@terway/model";
 import { readAttachment } from "./attachment.ts";
+import type { Node } from "./node.ts";
 
 /** What the kernel says of each lease: undefined when it could not be asked. */
 export type KernelView = ReadonlyMap<string, { readonly drifts: readonly string[] } | { readonly failed: string }>;
 
 /** Asks the kernel about every bound lease, a few at a time. */
-export async function observeKernel(datapath: Datapath, leases: readonly Lease[]): Promise<KernelView> {
+export async function observeKernel(
+  { datapath, policy }: Pick<Node, "datapath" | "policy">,
+  leases: readonly Lease[],
+): Promise<KernelView> {
   const seen = new Map<string, { drifts: readonly string[] } | { failed: string }>();
   const queue = leases.filter((lease) => lease.state === "bound").values();
   const worker = async () => {
@@ -15,7 +19,7 @@ export async function observeKernel(datapath: Datapath, leases: readonly Lease[]
         seen.set(lease.id, { failed: "its attachment cannot be read" });
         continue;
       }
-      const outcome = await datapath.check(attachment);
+      const outcome = await datapath.check(policy.judged(attachment));
       seen.set(
         lease.id,
         outcome.ok

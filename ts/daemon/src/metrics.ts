@@ -21,6 +21,8 @@ export class Metrics {
   readonly #disposed: Counter<"type" | "ipStack">;
   readonly #tombstones: Counter;
   readonly #journalCommits: Counter;
+  readonly #policySteps: Histogram;
+  readonly #policyFull: Counter;
 
   constructor() {
     const registers = [this.registry];
@@ -44,6 +46,12 @@ export class Metrics {
       registers,
     });
     this.#tombstones = new Counter({ name: "terway_tombstones_total", help: "DELs found as tombstones", registers });
+    this.#policySteps = histogram("terway_policy_apply_duration_ms", "Time of one change of the policy tables in ms", [], phaseBuckets);
+    this.#policyFull = new Counter({
+      name: "terway_policy_tables_full_total",
+      help: "Changes that did not fit into the policy tables; what was in force stayed",
+      registers,
+    });
     this.#journalCommits = new Counter({ name: "terway_journal_commits_total", help: "Durable writes of the journal", registers });
   }
 
@@ -110,6 +118,37 @@ export class Metrics {
         this.set(datapath.status().deleteBacklog);
       },
     });
+  }
+
+  /** Whether NetworkPolicy is enforced, and what the programs did with packets. */
+  observePolicy(datapath: Datapath, isEnforced: () => boolean): void {
+    const registers = [this.registry];
+    new Gauge({
+      name: "terway_network_policy_enforced",
+      help: "1 where NetworkPolicy is enforced on this node",
+      registers,
+      collect() {
+        this.set(isEnforced() ? 1 : 0);
+      },
+    });
+    new Gauge({
+      name: "terway_policy_packets",
+      help: "Packets by what the kernel programs did with them and why, since the maps were made",
+      labelNames: ["reason"],
+      registers,
+      async collect() {
+        const counts = isEnforced() ? await datapath.policy.counts() : undefined;
+        if (counts?.ok) for (const { reason, packets } of counts.value.reasons) this.set({ reason }, packets);
+      },
+    });
+  }
+
+  policyApplied(ms: number): void {
+    this.#policySteps.observe(ms);
+  }
+
+  policyFull(): void {
+    this.#policyFull.inc();
   }
 
   rpc(api: string, failed: boolean, ms: number): void {

@@ -6,6 +6,7 @@ import type { Logger } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import type { PluginConf } from "./plugin-conf.ts";
 import type { Pods } from "./pods.ts";
+import type { NodePolicy } from "./policy/node-policy.ts";
 import type { SingleFlight } from "./single-flight.ts";
 
 /** What the verbs work with: the parts of this node's daemon. */
@@ -17,6 +18,7 @@ export interface Node {
   readonly pods: Pods;
   readonly pool: Holdings;
   readonly datapath: Datapath;
+  readonly policy: NodePolicy;
   readonly flight: SingleFlight;
   /** Sandboxes of one pod share the name of the host end: their kernel work comes one after the other, in the order of their calls. */
   readonly hostNames: SingleFlight;

@@ -47,7 +47,8 @@ export async function recover(node: Node, bootId: { readonly changed: boolean })
   }
   for (const lease of unreadable) problems.push(`the attachment of ${lease.id} cannot be read; it is kept, but not repaired`);
   // What cannot be guarded is named; the others are.
-  await node.datapath.adopt(guarded).catch((error: unknown) => problems.push(error instanceof Error ? error.message : String(error)));
+  const judged = guarded.map((attachment) => node.policy.judged(attachment));
+  await node.datapath.adopt(judged).catch((error: unknown) => problems.push(error instanceof Error ? error.message : String(error)));
   node.failpoint("recover.adopted");
 
   let released = 0;
@@ -61,7 +62,7 @@ export async function recover(node: Node, bootId: { readonly changed: boolean })
   const intents = guarded.filter((attachment) => node.pool.lease(attachment.id)?.state === "intent");
   await each(intents, async (attachment) => {
     const outcome = await node.hostNames.run(attachment.hostIfName, attachment.id, () =>
-      node.datapath.attach(attachment, attachDeadlineMs),
+      node.datapath.attach(node.policy.judged(attachment), attachDeadlineMs),
     );
     if (outcome.ok) {
       await node.pool.bound(attachment.id);

@@ -31,7 +31,8 @@ async function releaseOne(node: Node, id: string, hint: ReleaseHint): Promise<Re
   node.failpoint("del.begun");
   const netns = lease?.sandbox.netns || hint.netns;
   const ifName = lease?.sandbox.ifName ?? hint.ifName;
-  const hostIfName = lease && readAttachment(lease)?.hostIfName;
+  const attachment = lease && readAttachment(lease);
+  const hostIfName = attachment?.hostIfName;
   const detached = await node.datapath.detach({
     id,
     ...(netns ? { netns } : {}),
@@ -41,6 +42,8 @@ async function releaseOne(node: Node, id: string, hint: ReleaseHint): Promise<Re
   });
   node.failpoint("del.detached");
   const failures = detached.failures.map((failure) => failure.message);
+  // While its link may still be there, what judges its packets stays.
+  if (attachment !== undefined && failures.length === 0) node.policy.leave(attachment);
   if (lease !== undefined && failures.length === 0) await node.pool.finishRelease(id);
   return { ...(lease === undefined ? {} : { lease }), failures };
 }

@@ -70,6 +70,12 @@ export const eniConfFileSchema = z.object({
     status: "active",
     meaning: "Addresses of Kubernetes Services, which pods reach through the node's own stack in every mode.",
   }),
+  network_policy_enforcing_mode: key(choice(["standard", "strict"]), {
+    type: "`standard` or `strict`",
+    status: "active",
+    meaning:
+      "What a pod may do before its policies are known on the node: `standard` everything, `strict` nothing but talk to the node; a strict node that cannot enforce NetworkPolicy gives pods no network. Key `disable_network_policy` of the ConfigMap switches enforcement off, also at run time.",
+  }),
   vswitches: key(z.record(z.string().min(1), z.array(z.string().min(1))).optional(), {
     type: "object: zone → list of vSwitch id",
     status: "active",

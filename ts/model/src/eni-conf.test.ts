@@ -96,6 +96,7 @@ describe("defaults", () => {
     expect(warnings).toEqual([]);
     expect(config).toEqual({
       serviceCidrs: [],
+      networkPolicyEnforcingMode: "standard",
       patchPodIps: true,
       statefulKinds: ["statefulset"],
       vSwitches: {},

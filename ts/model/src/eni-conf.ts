@@ -15,6 +15,7 @@ export interface EniConf {
   readonly credentialPath?: string;
   /** Canonical CIDRs, in the order of the file. */
   readonly serviceCidrs: readonly string[];
+  readonly networkPolicyEnforcingMode: "standard" | "strict";
   /** Zone → vSwitch ids, in the order of the file. */
   readonly vSwitches: Readonly<Record<string, readonly string[]>>;
   readonly vSwitchSelectionPolicy: "random" | "ordered" | "most";
@@ -171,6 +172,7 @@ function normalize(file: EniConfFile): EniConf {
       : {}),
     ...(file.credential_path ? { credentialPath: file.credential_path } : {}),
     serviceCidrs: (file.service_cidr ?? "").split(",").flatMap((part) => canonicalCidr(part.trim()) ?? []),
+    networkPolicyEnforcingMode: file.network_policy_enforcing_mode ?? "standard",
     vSwitches: file.vswitches ?? {},
     vSwitchSelectionPolicy: file.vswitch_selection_policy ?? "random",
     securityGroupIds: securityGroups(file),

@@ -9,13 +9,25 @@ export interface Access {
   readonly why: string;
 }
 
-/** Everything that the daemon asks of the API server, enforcement of NetworkPolicy not counted. */
+/** Everything that the daemon asks of the API server. */
 export const daemonAccess: readonly Access[] = [
   {
     apiGroup: "",
     resource: "pods",
     verbs: ["get", "list", "watch", "patch"],
-    why: "Pods of its own node (field selector `spec.nodeName`); annotation `k8s.aliyun.com/pod-ips`.",
+    why: "Pods of its own node (field selector `spec.nodeName`); annotation `k8s.aliyun.com/pod-ips`. All pods, unless `disable_network_policy` is set: labels, ports and addresses that policies speak of.",
+  },
+  {
+    apiGroup: "",
+    resource: "namespaces",
+    verbs: ["list", "watch"],
+    why: "Labels that policies speak of; not asked for with `disable_network_policy`.",
+  },
+  {
+    apiGroup: "networking.k8s.io",
+    resource: "networkpolicies",
+    verbs: ["list", "watch"],
+    why: "What is enforced; not asked for with `disable_network_policy`.",
   },
   {
     apiGroup: "",

@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import type { Clock } from "@terway/model";
 import { readConflistSource } from "../conflist.ts";
 import type { Logger } from "../log.ts";
@@ -71,6 +72,12 @@ export class ConfigFiles implements ConfigSource {
   async #read(): Promise<ConfigTexts> {
     const { config, cniConf } = this.#parts;
     const [text, conflist] = [await readFile(config, "utf8"), await readConflistSource(cniConf)];
-    return { eniConf: { where: config, text }, ...(conflist === undefined ? {} : { conflist }) };
+    // Another key of the same ConfigMap, which is another file of the same folder where it is mounted.
+    const disableNetworkPolicy = await readFile(join(dirname(config), "disable_network_policy"), "utf8").catch(() => undefined);
+    return {
+      eniConf: { where: config, text },
+      ...(conflist === undefined ? {} : { conflist }),
+      ...(disableNetworkPolicy === undefined ? {} : { disableNetworkPolicy: disableNetworkPolicy.trim() }),
+    };
   }
 }

@@ -20,6 +20,11 @@ export class InForce {
     return this.#conf;
   }
 
+  /** NetworkPolicies are enforced. */
+  get networkPolicy(): boolean {
+    return this.#newest.networkPolicy;
+  }
+
   get conflist(): ConflistSource | undefined {
     return this.#newest.texts.conflist;
   }

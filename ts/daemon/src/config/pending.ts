@@ -20,7 +20,6 @@ export function pendingKeys(started: Configuration, changed: Configuration): str
     ...(c.bandwidthMode === d.bandwidthMode ? [] : ["10-terway.conf: bandwidth_mode"]),
     ...(c.enableNetworkPriority === d.enableNetworkPriority ? [] : ["10-terway.conf: enable_network_priority"]),
     ...(differs(c.symmetricRouting, d.symmetricRouting) ? ["10-terway.conf: symmetric_routing"] : []),
-    ...(started.networkPolicy === changed.networkPolicy ? [] : ["disable_network_policy"]),
   ];
 }
 

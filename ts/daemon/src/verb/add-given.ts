@@ -1,9 +1,9 @@
 import { cniCode, type Lease, type PodEni, type PodNetworkWishes, type Sandbox } from "@terway/model";
 import { type AttachmentChoice, buildAttachment, readAttachment } from "../attachment.ts";
+import { connect } from "../connect.ts";
 import { CniError } from "../failure.ts";
 import { type ContainerCall, leaseId, type Node } from "../node.ts";
 import { type GivenInterface, planPodEni } from "../pod-eni-plan.ts";
-import { datapathRefusal } from "../refusal.ts";
 import { release } from "../release.ts";
 import { shapingOf } from "../wishes.ts";
 import type { Attached } from "./attached.ts";
@@ -65,13 +65,10 @@ export async function attachAgain(node: Node, call: ContainerCall): Promise<Atta
 async function attachHeld(node: Node, call: ContainerCall, lease: Lease): Promise<Attached> {
   const attachment = readAttachment(lease);
   if (attachment === undefined) throw new CniError(cniCode.tryAgainLater, `the attachment of ${lease.id} cannot be read`);
-  const { hostIfName } = attachment;
-  const stepMs = Math.max(1, call.deadline.stepMs() - rollbackMs);
-  const kernel = await node.hostNames.run(hostIfName, lease.id, () => node.datapath.attach(attachment, stepMs));
-  if (!kernel.ok) throw datapathRefusal(kernel.error);
+  const kernel = await connect(node, attachment, lease.sandbox, Math.max(1, call.deadline.stepMs() - rollbackMs));
   node.failpoint("add.attached");
   await node.pool.bound(lease.id);
-  return { attachment, kernel: kernel.value };
+  return { attachment, kernel };
 }
 
 /** The durable hold on one interface; the same one when an earlier call made it. */

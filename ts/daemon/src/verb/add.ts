@@ -10,10 +10,11 @@ import {
   type Sandbox,
 } from "@terway/model";
 import { buildAttachment, readAttachment } from "../attachment.ts";
+import { connect } from "../connect.ts";
 import { CniError } from "../failure.ts";
 import { type ContainerCall, leaseId, type Node } from "../node.ts";
 import { hasOwnEnis, identifyPod, isIgnored, subjectOf } from "../pods.ts";
-import { allocationRefusal, datapathRefusal } from "../refusal.ts";
+import { allocationRefusal } from "../refusal.ts";
 import { release } from "../release.ts";
 import { buildResult, type CniResult } from "../result.ts";
 import { shapingOf } from "../wishes.ts";
@@ -84,18 +85,17 @@ async function attach(node: Node, call: ContainerCall, sandbox: Sandbox, pod: Po
   node.failpoint("add.allocated");
   const leased = node.clock.monotonicMs();
   const attachment = readAttachment(lease) ?? attachmentFor(node, call, lease, wishes);
-  const outcome = await node.hostNames.run(attachment.hostIfName, id, () => node.datapath.attach(attachment, call.deadline.stepMs()));
-  if (!outcome.ok) {
+  const kernel = await connect(node, attachment, sandbox, call.deadline.stepMs()).catch(async (error: unknown) => {
     // A lease that was bound before belongs to a sandbox that may still live; only what this call began is rolled back.
     if (lease.state !== "bound") await release(node, id);
-    throw datapathRefusal(outcome.error);
-  }
+    throw error;
+  });
   node.failpoint("add.attached");
   node.metrics.addPhase("pool", leased - started);
   node.metrics.addPhase("kernel", node.clock.monotonicMs() - leased);
   // Nothing depends on this record: without it, recovery attaches again, which changes nothing.
   if (lease.state !== "bound") node.pool.bound(id).catch((error: unknown) => node.log.warn({ id, error }, "bound record not written"));
-  return { attachment, kernel: outcome.value };
+  return { attachment, kernel };
 }
 
 function attachmentFor(node: Node, call: ContainerCall, lease: Lease, wishes: PodNetworkWishes): Attachment {

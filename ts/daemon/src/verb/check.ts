@@ -43,7 +43,7 @@ function companionsOf(node: Node, id: string): Attachment[] {
 async function checkAll(node: Node, attachments: readonly Attachment[]): Promise<Outcome<readonly Drift[]>> {
   const drifts: Drift[] = [];
   for (const attachment of attachments) {
-    const outcome = await node.datapath.check(attachment);
+    const outcome = await node.datapath.check(node.policy.judged(attachment));
     if (!outcome.ok) return outcome;
     drifts.push(...outcome.value);
   }
