@@ -102,7 +102,7 @@ fn load(pins: &Pins) -> Result<(), Error> {
         .load(object::BYTES)
         .map_err(|error| Error::from_cause("making the maps of the kernel programs", &error))?;
     for name in ProgramName::ALL {
-        classifier(&mut ebpf, name)?.load().map_err(|error| refused(name, error))?;
+        verify(classifier(&mut ebpf, name)?).map_err(|error| refused(name, error))?;
     }
     let directory = pins.fresh_programs()?;
     for name in ProgramName::ALL {
@@ -112,6 +112,19 @@ fn load(pins: &Pins) -> Result<(), Error> {
             .map_err(|error| Error::from_cause(format!("pinning {}", path.display()), &error))?;
     }
     pins.remove_other_programs()
+}
+
+/// The verifier gives up with EAGAIN when a signal is pending for the thread, as in a process that has children; libbpf tries as often.
+fn verify(program: &mut SchedClassifier) -> Result<(), ProgramError> {
+    const ATTEMPTS: u32 = 5;
+    let interrupted = |error: &ProgramError| matches!(error, ProgramError::LoadError { io_error, .. } if io_error.kind() == std::io::ErrorKind::WouldBlock);
+    for _ in 1..ATTEMPTS {
+        match program.load() {
+            Err(error) if interrupted(&error) => {}
+            outcome => return outcome,
+        }
+    }
+    program.load()
 }
 
 fn classifier(ebpf: &mut Ebpf, name: ProgramName) -> Result<&mut SchedClassifier, Error> {
