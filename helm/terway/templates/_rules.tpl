@@ -12,6 +12,20 @@
 - apiGroups:
     - ''
   resources:
+    - namespaces
+  verbs:
+    - list
+    - watch
+- apiGroups:
+    - networking.k8s.io
+  resources:
+    - networkpolicies
+  verbs:
+    - list
+    - watch
+- apiGroups:
+    - ''
+  resources:
     - nodes
   verbs:
     - list

@@ -2,7 +2,16 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { openMetadata } from "@terway/cloud";
 import { openDatapath } from "@terway/datapath";
-import { type AddressPool, type Clock, type Cloud, type KernelCapabilities, type Random, refuseKernel } from "@terway/model";
+import {
+  type AddressPool,
+  type Clock,
+  type Cloud,
+  type InstanceLimits,
+  type KernelCapabilities,
+  type NodeModes,
+  type Random,
+  refuseKernel,
+} from "@terway/model";
 import { adminRoutes } from "./admin.ts";
 import { readAttachment } from "./attachment.ts";
 import { Background } from "./background.ts";
@@ -12,6 +21,8 @@ import { InForce } from "./config/in-force.ts";
 import { openConfigSource } from "./config/open-config-source.ts";
 import { wrongVSwitches } from "./config/v-switch-check.ts";
 import { openDebugSocket } from "./debug-socket.ts";
+import { offerDevices } from "./device-plugin/offer.ts";
+import { deviceResources } from "./device-plugin/resources.ts";
 import { EventLog } from "./events.ts";
 import { openFailpoint } from "./failpoint.ts";
 import type { Flags } from "./flags.ts";
@@ -302,15 +313,21 @@ export async function runDaemon(options: DaemonOptions, stop: AbortSignal): Prom
     );
   });
   if (client !== undefined) {
+    const ofInstance = <T>(of: (limits: InstanceLimits, modes: NodeModes) => T): T | undefined => {
+      const limits = link?.facts.limits;
+      return limits && choice && of(limits, choice.modes);
+    };
+    if (inForce.conf.devicePlugin) {
+      const wanted = () => ofInstance((limits, { trunk }) => deviceResources(poolConfig, limits, trunk));
+      const offer = { directory: flags.devicePluginDir, wanted, clock, log };
+      background.run("the devices", (signal) => offerDevices(offer, signal));
+    }
     reports = startReports({
       ...{ client, clock, random, log, events, background, ownNode, pods },
       leases: () => node.pool.leases(),
       patchPodIps: () => inForce.conf.patchPodIps,
       conditions: () => nodeConditions(node.pool.view(), published),
-      capacity: () => {
-        const limits = link?.facts.limits;
-        return limits && choice && capacityAnnotations(poolConfig, limits, choice.modes.trunk);
-      },
+      capacity: () => ofInstance((limits, { trunk }) => capacityAnnotations(poolConfig, limits, trunk)),
       reconcile: () => reconcileAll(node),
     });
   }

@@ -13,6 +13,8 @@ export interface Flags {
   /** BPF file system, or a folder of it, for kernel programs. */
   readonly bpffs: string;
   readonly nodeName: string;
+  /** Where the kubelet meets device plugins. */
+  readonly devicePluginDir: string;
   /** Where ConfigMaps stand. */
   readonly namespace: string;
   /** Where Kubernetes objects are; absent: what the runtime says is all that is known of pods. */
@@ -48,6 +50,7 @@ Usage: terwayd [flags]
   --bpffs DIR           BPF file system for kernel programs              (/sys/fs/bpf)
   --node-name NAME      name of this node                                (NODE_NAME, else the host name)
   --kubeconfig PATH     file that names the API server and the credentials  (in a pod: its service account)
+  --device-plugin-dir DIR  the kubelet's, with an API server             (/var/lib/kubelet/device-plugins)
   --objects DIR         Kubernetes objects (Pod, Node, PodENI) as JSON files, where no API server is
   --metrics-listen ADDRESS  [HOST]:PORT for /metrics, /healthz and /readyz over TCP, beside the socket  (none)
   --daemon-mode MODE    ENIMultiIP, the only one                         (ENIMultiIP)
@@ -77,6 +80,7 @@ const options = {
   "node-name": { type: "string" },
   kubeconfig: { type: "string" },
   objects: { type: "string" },
+  "device-plugin-dir": { type: "string" },
   "metrics-listen": { type: "string" },
   "daemon-mode": { type: "string" },
   "rule-form": { type: "string" },
@@ -136,6 +140,7 @@ export function readFlags(args: readonly string[], env: Readonly<Record<string, 
       stateDir: values["state-dir"] ?? "/var/lib/cni/terway",
       bpffs: values.bpffs ?? "/sys/fs/bpf",
       nodeName: named || hostname(),
+      devicePluginDir: values["device-plugin-dir"] ?? "/var/lib/kubelet/device-plugins",
       namespace: env.POD_NAMESPACE || "kube-system",
       ...(cluster === undefined ? {} : { cluster }),
       ...(metricsListen === undefined || metricsListen === "malformed" ? {} : { metricsListen }),

@@ -213,9 +213,9 @@ export const eniConfFileSchema = z.object({
   }),
   disable_device_plugin: key(flag, {
     type: "boolean",
-    status: "planned",
-    inert: true,
-    meaning: "Do not tell kubelet about ENIs as devices; the daemon has no device plugin yet.",
+    status: "active",
+    meaning:
+      "The kubelet is not told to count `aliyun/eni` (whole ENIs) and `aliyun/member-eni` (members of a trunk). Counts from the daemon's next start.",
   }),
   kube_client_qps: key(z.number().min(0).optional(), {
     type: "number ≥ 0",

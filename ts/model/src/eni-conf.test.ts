@@ -98,6 +98,7 @@ describe("defaults", () => {
       serviceCidrs: [],
       networkPolicyEnforcingMode: "standard",
       patchPodIps: true,
+      devicePlugin: true,
       statefulKinds: ["statefulset"],
       vSwitches: {},
       vSwitchSelectionPolicy: "random",

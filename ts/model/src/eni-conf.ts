@@ -44,6 +44,8 @@ export interface EniConf {
   readonly logLevel?: "trace" | "debug" | "info" | "warn" | "error";
   /** Addresses are written to the pod's annotation. */
   readonly patchPodIps: boolean;
+  /** ENIs are offered to the kubelet as devices. */
+  readonly devicePlugin: boolean;
   /** Kinds of owners whose pods come back under their names, in lower case; `statefulset` is always among them. */
   readonly statefulKinds: readonly string[];
   /** Pods of one node reach each other inside it whatever groups their ENIs carry. */
@@ -194,6 +196,7 @@ function normalize(file: EniConfFile): EniConf {
     rateLimits: file.rate_limit ?? {},
     ...(file.log_level ? { logLevel: file.log_level } : {}),
     patchPodIps: file.enable_patch_pod_ips ?? true,
+    devicePlugin: file.disable_device_plugin !== true,
     statefulKinds: [...new Set(["statefulset", ...(file.custom_stateful_workload_kinds ?? []).map((kind) => kind.toLowerCase())])],
     localDeliveryAcrossSecurityGroups: file.local_delivery_across_security_groups ?? false,
     modeKeys: modeKeys(file),
