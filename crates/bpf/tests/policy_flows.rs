@@ -271,6 +271,23 @@ fn a_new_epoch_keeps_what_is_allowed_and_cuts_what_is_not() {
 }
 
 #[test]
+fn a_pod_that_is_held_again_keeps_its_flows_for_later() {
+    let mut pods = server();
+    let (client, server) = ends(0);
+    assert_eq!(pods.gets(&Ip::tcp(client, server, SYN)), PASSED);
+    let released = pods.programs.maps.policy.pod(POD_ID).unwrap().unwrap();
+    pods.put(Pod {
+        flags: PodFlags::HELD,
+        ..released
+    });
+    pods.bump();
+    assert_eq!(pods.sends(&Ip::tcp(server, client, SYN | ACK)), dropped(&[Reason::Held]));
+    pods.put(released);
+    pods.bump();
+    assert_eq!(pods.sends(&Ip::tcp(server, client, SYN | ACK)), PASSED);
+}
+
+#[test]
 fn isolation_that_comes_late_knows_who_opened() {
     let mut pods = Pods::new();
     let (client, server) = ends(0);

@@ -2,7 +2,7 @@
 
 use aya_ebpf::helpers::bpf_ktime_get_ns;
 use terway_abi::{Direction, Flow, FlowState, Reason};
-use terway_ebpf::packet::Signal;
+use terway_ebpf::{fresh, packet::Signal};
 
 use crate::maps::{FLOWS, SETTINGS, add};
 
@@ -18,7 +18,7 @@ pub fn now() -> u64 {
 
 #[inline(always)]
 pub fn epoch() -> u32 {
-    SETTINGS.get(0).map_or(0, |settings| settings.epoch)
+    SETTINGS.get(0).map_or(0, |settings| fresh(&settings.epoch))
 }
 
 #[inline(always)]

@@ -10,7 +10,7 @@ use super::{
     Scratch, View, flow,
     judge::{ALLOWED, judge, look_for},
     own_direction,
-    refuse::{Refusal, refuse},
+    refuse::refuse,
     sender,
 };
 
@@ -31,25 +31,29 @@ pub fn run<const EGRESS: bool>(ctx: &TcContext, scratch: &mut Scratch, view: &Vi
     }
     if flow.epoch != view.epoch {
         let skb = ctx.skb.skb;
+        if view.pod.flags & PodFlags::HELD != 0 {
+            return Some(refuse(skb, scratch, view.pod.id, direction, Reason::Held));
+        }
         if !EGRESS && !sender::may_send(scratch, view.epoch, view.now) {
             return Some(refuse(skb, scratch, scratch.refused, Direction::Egress, Reason::DeniedEgress));
         }
-        let refusal = rejudge(scratch, view.pod, flow, view.epoch);
-        if let Some(refusal) = Refusal::from_code(refusal) {
-            return Some(refuse(skb, scratch, view.pod.id, refusal.direction, refusal.reason));
+        match rejudge(scratch, view.pod, flow, view.epoch) {
+            KEPT => {}
+            EGRESS_REVOKED => return Some(refuse(skb, scratch, view.pod.id, Direction::Egress, Reason::DeniedEgress)),
+            _ => return Some(refuse(skb, scratch, view.pod.id, Direction::Ingress, Reason::DeniedIngress)),
         }
     }
     flow::touch(flow, signal, direction, view.now);
     Some(CONTINUE)
 }
 
-/// Judges a flow once more, in the direction in which it was opened, where that is known; one that is not allowed any more ends. Returns a code
-/// of [`Refusal`].
+const KEPT: u64 = 0;
+const EGRESS_REVOKED: u64 = 1;
+const INGRESS_REVOKED: u64 = 2;
+
+/// Judges a flow once more, in the direction in which it was opened, where that is known; one that is not allowed any more ends.
 #[inline(never)]
-pub fn rejudge(scratch: &mut Scratch, pod: &Pod, flow: &mut Flow, epoch: u32) -> u64 {
-    if pod.flags & PodFlags::HELD != 0 {
-        return Refusal::code(Direction::Ingress, Reason::Held);
-    }
+fn rejudge(scratch: &mut Scratch, pod: &Pod, flow: &mut Flow, epoch: u32) -> u64 {
     scratch.question.remote = scratch.key.remote;
     scratch.question.protocol = scratch.key.protocol;
     scratch.question.portless = 0;
@@ -57,27 +61,27 @@ pub fn rejudge(scratch: &mut Scratch, pod: &Pod, flow: &mut Flow, epoch: u32) ->
     let is_node = unsafe { HOST_ADDRS.get(&scratch.question.remote) }.is_some();
     if is_node || pod.flags & PodFlags::TRACK_ONLY != 0 || is_deferred(scratch, flow) {
         flow.epoch = epoch;
-        return 0;
+        return KEPT;
     }
-    let mut refusal = Refusal::code(Direction::Ingress, Reason::DeniedIngress);
+    let mut revoked = INGRESS_REVOKED;
     if fresh(&flow.opened) != Direction::Ingress as u8 {
         scratch.question.port = scratch.key.remote_port;
         if pod.egress_set == 0 || allows(scratch, flow, pod.egress_set) {
             flow.epoch = epoch;
-            return 0;
+            return KEPT;
         }
-        refusal = Refusal::code(Direction::Egress, Reason::DeniedEgress);
+        revoked = EGRESS_REVOKED;
     }
     if fresh(&flow.opened) != Direction::Egress as u8 {
         scratch.question.port = scratch.key.local_port;
         if pod.ingress_set == 0 || allows(scratch, flow, pod.ingress_set) {
             flow.epoch = epoch;
-            return 0;
+            return KEPT;
         }
     }
     let _ = FLOWS.remove(&scratch.key);
     add(Reason::Revoked, 0);
-    refusal
+    revoked
 }
 
 #[inline(always)]

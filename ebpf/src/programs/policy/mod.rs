@@ -44,6 +44,8 @@ pub fn run<const EGRESS: bool>(ctx: &TcContext) -> i32 {
         0 => skb::ifindex(ctx),
         slot => slot,
     };
+    // Before anything that a change may write: a flow judged by what was before it must not bear its number.
+    let epoch = flow::epoch();
     let Some(pod) = pod(slot) else { return CONTINUE };
     let Some(scratch) = scratch() else { return DROP };
     let direction = own_direction::<EGRESS>();
@@ -51,7 +53,7 @@ pub fn run<const EGRESS: bool>(ctx: &TcContext) -> i32 {
     let view = View {
         pod,
         now: flow::now(),
-        epoch: flow::epoch(),
+        epoch,
     };
     match kind {
         Kind::Other => return CONTINUE,

@@ -8,39 +8,6 @@ use crate::maps::{SAMPLES, count};
 
 use super::{Scratch, flow::now, judge::tally};
 
-/// Which way it went and why it was refused, in one number: functions return no more than that.
-#[derive(Clone, Copy)]
-pub struct Refusal {
-    pub direction: Direction,
-    pub reason: Reason,
-}
-
-impl Refusal {
-    /// Never 0.
-    #[inline(always)]
-    pub const fn code(direction: Direction, reason: Reason) -> u64 {
-        ((direction as u64) << 32) | reason as u64
-    }
-
-    /// `None` of 0. Only reasons that such functions give.
-    #[inline(always)]
-    pub fn from_code(code: u64) -> Option<Self> {
-        if code == 0 {
-            return None;
-        }
-        let direction = match code >> 32 {
-            1 => Direction::Ingress,
-            _ => Direction::Egress,
-        };
-        let reason = match (code as u32 == Reason::Held as u32, direction) {
-            (true, _) => Reason::Held,
-            (false, Direction::Ingress) => Reason::DeniedIngress,
-            (false, Direction::Egress) => Reason::DeniedEgress,
-        };
-        Some(Self { direction, reason })
-    }
-}
-
 /// Drops the packet.
 #[inline(never)]
 pub fn refuse(skb: *mut __sk_buff, scratch: &mut Scratch, endpoint: u32, direction: Direction, reason: Reason) -> i32 {
