@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   containerRuntime,
   createPod,
@@ -13,7 +14,8 @@ import {
 import { beforeAll, expect, test } from "vitest";
 import { disagreements } from "../agreement.ts";
 import { useCluster } from "../cluster-fixture.ts";
-import { createNamespace } from "../objects.ts";
+import { Flow } from "../flow.ts";
+import { createNamespace, listEvents, podNetns } from "../objects.ts";
 import { chart, withValues } from "./helm.ts";
 
 /** Nodes without a daemon, and the image on them: what a cluster is before `helm install`. */
@@ -91,21 +93,40 @@ test("the commands of users' documents, in the default container", async () => {
   expect(await kubectl("-n", "kube-system", "get", "pods", "-l", "app=terway", "--no-headers")).toMatch(/terway-eniip-\w+ +1\/1 +Running/);
 });
 
-test("helm upgrade and rollback replace the daemons one after another; pods stay, new ones come", async () => {
-  const { client } = cluster();
-  const before = (await listPods(client, "apps")).map(({ status }) => status.podIPs);
-  const restarts = () => kubectl("-n", "kube-system", "get", "pods", "-l", "app=terway", "-o", "jsonpath={.items[*].metadata.uid}");
-  const old = await restarts();
-  await withValues({ ...values(), logLevel: "debug" }, (file) =>
+test("helm upgrade and rollback replace the daemons: a connection lives on, and pods that come meanwhile get their network at the first try", async () => {
+  const { client, nodes } = cluster();
+  const before = await listPods(client, "apps");
+  const [first, second] = [
+    before.find(({ metadata }) => metadata.name === "one-node-a"),
+    before.find(({ metadata }) => metadata.name === "two-node-b"),
+  ];
+  const [node] = nodes;
+  if (first === undefined || second === undefined || node === undefined) throw new Error("the pods of the first test are not there");
+  const flow = await Flow.open(await podNetns(node, first), second.status.podIPs[0]?.ip ?? "");
+  const daemons = () => kubectl("-n", "kube-system", "get", "pods", "-l", "app=terway", "-o", "jsonpath={.items[*].metadata.uid}");
+  const old = await daemons();
+  const upgrade = withValues({ ...values(), logLevel: "debug" }, (file) =>
     helm("upgrade", "terway", chart, "-f", file, "--wait", "--timeout", "180s"),
   );
-  expect(await restarts()).not.toBe(old);
-  const [node] = cluster().nodes;
-  await createPod(client, { namespace: "apps", name: "later", nodeName: node?.on.name ?? "" });
-  await podsReady(client, "apps", 5, 60_000);
+  const meanwhile = 6;
+  for (let index = 0; index < meanwhile; index++) {
+    await createPod(client, { namespace: "apps", name: `meanwhile-${index}`, nodeName: node.on.name });
+    await sleep(1_000);
+  }
+  await upgrade;
+  expect(await daemons()).not.toBe(old);
+  await podsReady(client, "apps", 4 + meanwhile, 60_000);
   await helm("rollback", "terway", "1", "--wait", "--timeout", "180s");
-  expect((await listPods(client, "apps")).filter(({ metadata }) => metadata.name !== "later").map(({ status }) => status.podIPs)).toEqual(
-    before,
-  );
+  const addresses = (pods: typeof before) =>
+    pods.filter(({ metadata }) => !metadata.name.startsWith("meanwhile")).map(({ status }) => status.podIPs);
+  expect(addresses(await listPods(client, "apps"))).toEqual(addresses(before));
   expect(await disagreements(cluster(), ["apps"])).toEqual([]);
+  const refused = await listEvents(client, "apps", "FailedCreatePodSandBox");
+  expect(refused.map(({ involvedObject, message }) => `${involvedObject.name}: ${message}`)).toEqual([]);
+
+  await helm("uninstall", "terway", "--wait");
+  const { error, sent, received, longestGapMs } = await flow.close();
+  console.log(`through upgrade, rollback and uninstall: ${received} of ${sent} lines answered, ${longestGapMs} ms without one at most`);
+  expect(error).toBeUndefined();
+  expect(sent - received).toBeLessThan(50);
 });
