@@ -15,6 +15,7 @@ export function kernelsPage(): string {
       run.release,
       code(run.commit),
       run.day,
+      run.whole ? "whole" : "brief",
       count("passed"),
       count("failed"),
       String(run.results.length - Number(count("passed")) - Number(count("failed"))),
