@@ -16,6 +16,7 @@ case $task in
   cluster)
     bash test/kubernetes/build.sh
     bash scripts/build.sh
+    bash scripts/image.sh
     exec node ts/lab/src/main.ts cluster "$@"
     ;;
   test)

@@ -28,7 +28,7 @@ function lab(args: readonly string[], until?: RegExp): Promise<{ code: number | 
 }
 
 test("the cluster stays, kubectl reaches it as the command says, and --down removes it", async () => {
-  const up = await lab(["cluster", "--nodes", "1"]);
+  const up = await lab(["cluster", "--nodes", "1", "--terway", "process"]);
   expect(up.code, up.output).toBe(0);
   const [, kubectl = ""] = /^ {2}(\S+kubectl) get pods/m.exec(up.output) ?? [];
   const [, kubeconfig = ""] = /export KUBECONFIG=(\S+)/.exec(up.output) ?? [];
@@ -43,7 +43,7 @@ test("the cluster stays, kubectl reaches it as the command says, and --down remo
 });
 
 test("killed while it was being built, --down removes what is there", async () => {
-  const killed = await lab(["cluster", "--nodes", "1"], /control plane, 1 node/);
+  const killed = await lab(["cluster", "--nodes", "1", "--terway", "process"], /control plane, 1 node/);
   expect(killed.code, killed.output).toBeNull();
   expect(await findLeftovers(id)).not.toEqual([]);
   const down = await lab(["cluster", "--down"]);

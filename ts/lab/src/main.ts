@@ -33,8 +33,16 @@ program
   .option("--down", "remove it, also what a crash left")
   .option("--runtime <name>", "container runtime of the nodes: debian or containerd-2", parseRuntime, "debian" as const)
   .option("--proxy <mode>", "kube-proxy's mode: nftables or iptables", parseProxy, "nftables" as const)
+  .option("--terway <how>", "chart: installed by Helm; process: a process of each node", parseTerway, "chart" as const)
   .action(
-    async (options: { id: string; nodes: number; down?: true; runtime: "debian" | "containerd-2"; proxy: "nftables" | "iptables" }) => {
+    async (options: {
+      id: string;
+      nodes: number;
+      down?: true;
+      runtime: "debian" | "containerd-2";
+      proxy: "nftables" | "iptables";
+      terway: "chart" | "process";
+    }) => {
       process.exitCode = await runCluster({ ...options, down: options.down === true }, process.stdout);
     },
   );
@@ -72,6 +80,11 @@ function parseNodes(text: string): number {
 
 function parseProxy(text: string): "nftables" | "iptables" {
   if (text !== "nftables" && text !== "iptables") throw new InvalidArgumentError("nftables or iptables.");
+  return text;
+}
+
+function parseTerway(text: string): "chart" | "process" {
+  if (text !== "chart" && text !== "process") throw new InvalidArgumentError("chart or process.");
   return text;
 }
 

@@ -2,6 +2,7 @@ import { type LabRunOptions, runWithLab } from "../demo/lab-run.ts";
 import type { Output, Progress } from "../demo/progress.ts";
 import { Lab } from "../lab/lab.ts";
 import { containerRuntime, missingFiles, type RuntimeName } from "../node/runtime.ts";
+import { ChartInstallation } from "./chart.ts";
 import { KubernetesCluster, planOf } from "./cluster.ts";
 import type { ProxyMode } from "./kube-proxy.ts";
 
@@ -11,6 +12,8 @@ export interface ClusterCommandOptions {
   readonly down: boolean;
   readonly runtime: RuntimeName;
   readonly proxy: ProxyMode;
+  /** By its chart, or as a process of each node, which needs no image. */
+  readonly terway: "chart" | "process";
 }
 
 /** Free addresses that each node keeps at least and at most. */
@@ -23,23 +26,33 @@ export function runCluster(options: ClusterCommandOptions, output: Output): Prom
   return runWithLab(run, { what: "cluster", downCommand: downCommand(id), used: [], run: (progress) => build(options, progress) }, output);
 }
 
-async function build({ id, nodes, runtime: runtimeName, proxy }: ClusterCommandOptions, progress: Progress): Promise<boolean> {
+async function build({ id, nodes, runtime: runtimeName, proxy, terway }: ClusterCommandOptions, progress: Progress): Promise<boolean> {
   const runtime = containerRuntime(runtimeName);
   const missing = await missingFiles(runtime);
   if (missing.length > 0) throw new Error(`missing: ${missing.join(", ")}; npm run bootstrap installs them`);
+  if (terway === "chart" && runtime.generation === 2) {
+    throw new Error("the chart's pods ask for a seccomp profile, and this runc is built without: --terway process, or --runtime debian");
+  }
   const plan = planOf(nodes);
   progress.say("\nThe cluster:");
   const lab = await progress.step("VPC with cloud API, metadata and machines", () => Lab.create(id, plan));
   const cluster = await progress.step(`control plane, ${nodes} ${nodes === 1 ? "node" : "nodes"} with kubelet and kube-proxy`, () =>
     KubernetesCluster.start(lab, { plan, runtime, proxy }),
   );
-  await progress.step("terwayd: pools warm, nodes Ready", () => cluster.startTerway(pool));
+  if (terway === "chart") {
+    await progress.step("helm install terway, nodes Ready", async () => {
+      await ChartInstallation.install(cluster, runtime, pool);
+    });
+  } else {
+    await progress.step("terwayd: pools warm, nodes Ready", () => cluster.startTerway(pool));
+  }
   await lab.keep();
   const [node] = cluster.nodes;
   const lines = [
     `\nThe cluster "${id}" is running. Use it:`,
     "",
     `  ${cluster.wrapper("kubectl")} get pods -A -o wide`,
+    ...(terway === "chart" ? [`  ${cluster.wrapper("kubectl")} -n kube-system exec ds/terway-eniip -- terway-cli mapping`] : []),
     `  export KUBECONFIG=${cluster.plane.admin}      # for your own kubectl`,
     "",
     "  # the lab's own image, of which the nodes have a copy: an echo server on TCP and UDP port 7",

@@ -19,6 +19,12 @@ export interface ClusterOptions {
   readonly proxy: ProxyMode;
 }
 
+/** Free addresses that each node keeps at least and at most. */
+export interface PoolSize {
+  readonly min: number;
+  readonly max: number;
+}
+
 const terwaydKubeconfig = "/etc/eni/kubeconfig";
 
 const nodes: Resource = { apiVersion: "v1", plural: "nodes", kind: "Node", namespaced: false };
@@ -50,7 +56,8 @@ export interface KubernetesNode {
 
 /**
  * A whole Kubernetes cluster in a lab: the control plane on the machine elsewhere in the VPC, as a managed one is, and on each node containerd, kubelet
- * and kube-proxy. Without terwayd its nodes are not Ready; {@link startTerway} starts it as a process of each node.
+ * and kube-proxy. Without terwayd its nodes are not Ready; {@link startTerway} starts it as a process of each node,
+ * `ChartInstallation` installs it as people do.
  */
 export class KubernetesCluster {
   readonly lab: Lab;
@@ -89,7 +96,7 @@ export class KubernetesCluster {
   }
 
   /** terwayd as a process of each node, with the lab's credentials; resolves when the nodes are Ready. */
-  async startTerway(pool: { readonly min: number; readonly max: number }): Promise<void> {
+  async startTerway(pool: PoolSize): Promise<void> {
     for (const { on } of this.nodes) {
       await on.install(terwaydConfig(this.lab.world, on.machine, pool));
       await this.#introduce(on);
@@ -144,7 +151,10 @@ export class KubernetesCluster {
   async #writeWrappers(): Promise<void> {
     for (const name of ["kubectl", "helm"] as const) {
       const file = this.wrapper(name);
-      await writeFile(file, `#!/bin/sh\nKUBECONFIG=${this.plane.admin} exec ${this.plane.program(name)} "$@"\n`);
+      const homes = ["CACHE", "CONFIG", "DATA"]
+        .map((kind) => `export HELM_${kind}_HOME=${join(this.lab.directory.path, "helm")}\n`)
+        .join("");
+      await writeFile(file, `#!/bin/sh\n${homes}KUBECONFIG=${this.plane.admin} exec ${this.plane.program(name)} "$@"\n`);
       await chmod(file, 0o755);
     }
   }
