@@ -173,6 +173,11 @@ export class TestNode {
     return daemon;
   }
 
+  /** What the daemon of the last start has said so far. */
+  log(): Record<string, unknown>[] {
+    return this.#daemons.at(-1)?.lines() ?? [];
+  }
+
   /** Ends the daemon of the last start and starts another one. */
   async restart(signal: NodeJS.Signals): Promise<Daemon> {
     await this.#daemons.at(-1)?.stop(signal);

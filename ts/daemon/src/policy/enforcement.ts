@@ -262,10 +262,8 @@ export class Enforcement {
 
   async #tidy(): Promise<void> {
     const { datapath, log } = this.#parts;
-    if (!this.#sources.isSynced || this.#trouble !== undefined) {
-      if (this.#renderer.retryRefused() > 0) this.#wake();
-      return;
-    }
+    // A step that failed half way leaves it open what the tables hold; sets that were refused do not, and what is swept gives them room.
+    if (!this.#sources.isSynced || (this.#trouble !== undefined && this.#renderer.refused === 0)) return;
     const step = this.#renderer.compact();
     if (step !== undefined) {
       const outcome = await datapath.policy.apply(step);
@@ -275,6 +273,7 @@ export class Enforcement {
     if (!swept.ok) log.warn(`the policy tables cannot be swept: ${swept.error.message}`);
     else if (swept.value > 0) log.debug({ records: swept.value }, "policy tables swept");
     await this.#save();
+    if (this.#renderer.retryRefused() > 0) this.#wake();
   }
 
   async #save(): Promise<void> {

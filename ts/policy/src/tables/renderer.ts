@@ -160,6 +160,7 @@ export class PolicyRenderer {
    * `sweep`.
    */
   compact(): PolicyStep | undefined {
+    if (this.#newSets().length > 0) return undefined;
     const universe = new Universe(this.#setsOfRecords());
     if (universe.size === this.#universe.size && this.#stale.size === 0) return undefined;
     this.#universe = universe;
