@@ -9,7 +9,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["ts/*/src/**/*.test.ts", "test/runner/**/*.test.ts", "test/vm/**/*.test.ts", "bench/**/*.test.ts"],
+          include: ["ts/*/src/**/*.test.ts", "test/{runner,vm,conformance-policy/cases}/**/*.test.ts", "bench/**/*.test.ts"],
           exclude: ["**/*.netns.test.ts"],
           testTimeout: 60_000,
         },
@@ -24,7 +24,7 @@ export default defineConfig({
           deps: { interopDefault: false },
         },
       },
-      { test: { name: "daemon", include: ["test/daemon/**/*.test.ts"], ...serial } },
+      { test: { name: "daemon", include: ["test/daemon/**/*.test.ts", "test/conformance-policy/slice.test.ts"], ...serial } },
       { test: { name: "node", include: ["test/node/**/*.test.ts"], ...serial, testTimeout: 300_000, hookTimeout: 300_000 } },
       { test: { name: "cluster", include: ["test/cluster/**/*.test.ts"], ...serial, testTimeout: 300_000, hookTimeout: 300_000 } },
     ],

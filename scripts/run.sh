@@ -32,7 +32,7 @@ case $task in
     ;;
   conformance)
     bash scripts/build.sh
-    exec node test/conformance/main.ts "$@"
+    exec node test/conformance-policy/main.ts "$@"
     ;;
   bench)
     bash scripts/build.sh

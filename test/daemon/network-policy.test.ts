@@ -6,7 +6,7 @@ import { inNetNamespace, probe, repositoryRoot, run, until } from "@terway/lab";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import type { ApiCluster, ApiPod } from "../../ts/policy/src/testing/api.ts";
-import { PolicyWorld } from "../conformance/world.ts";
+import { PolicyWorld } from "./support/policy-world.ts";
 import { TestNode } from "./support/test-node.ts";
 
 const agent = join(repositoryRoot, "dist/bin/lab-agent");

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 /// Options that stand alone.
-const FLAGS: [&str; 1] = ["netns-less"];
+const FLAGS: [&str; 2] = ["lines", "netns-less"];
 
 /// What stood after the command.
 #[derive(Debug, Default)]

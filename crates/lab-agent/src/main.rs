@@ -15,6 +15,7 @@ mod pause;
 mod probe;
 mod relay;
 mod respond;
+mod sctp;
 mod send_raw;
 mod serve;
 mod sys;
@@ -22,10 +23,12 @@ mod tc;
 
 const USAGE: &str = "\
 usage: lab-agent COMMAND
-  serve [--tcp PORT] [--udp PORT]      echo server; every answer begins with a JSON line {pod, client, clientPort}
+  serve [--tcp PORTS] [--udp PORTS] [--sctp PORTS]
+                                       echo server on ports, 80,81 for example; every answer begins with a JSON line {pod, client, clientPort};
+                                       an SCTP INIT is answered, with that line as the cookie, and no association is made
   pause                                waits for SIGTERM, reaps children
-  probe                                JSON list on stdin [{id, proto: tcp|udp|icmp, addr, port?, timeoutMs?, source?}],
-                                       JSON list on stdout [{id, ok, rttUs?, reply?, error?}]
+  probe [--lines]                      JSON list on stdin [{id, proto: tcp|udp|sctp|icmp, addr, port?, timeoutMs?, source?}],
+                                       JSON list on stdout [{id, ok, rttUs?, reply?, error?}]; with --lines a list on each line, until stdin ends
   respond [--netns-less]               answers ARP and Neighbour Solicitations in this network namespace;
                                        JSON lines on stdin {op: port, ifname, own: [ADDR]} | {op: remove, ifname}
   send-raw udp --interface IF --source A --destination B --port N [--source-mac M] [--destination-mac M] [--count N] [--payload TEXT]

@@ -1,10 +1,12 @@
-//! `serve`: an echo server over TCP and UDP, IPv4 and IPv6.
+//! `serve`: an echo server over TCP, UDP and SCTP, IPv4 and IPv6.
 //!
 //! A TCP connection first gets one JSON line that names the pod and the client as this end sees it, then everything back that
-//! it sends. A UDP packet is answered by that line and then its own content.
+//! it sends. A UDP packet is answered by that line and then its own content. An SCTP INIT is answered by an INIT ACK with the
+//! line as its cookie.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
+use std::str::FromStr;
 use std::time::Duration;
 use std::{env, fs, thread};
 
@@ -13,6 +15,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::arguments::Arguments;
 use crate::init;
+use crate::sctp::{self, Chunk, Message};
 
 /// A silent connection is closed after this, so that a forgotten one does not hold a thread for ever.
 const IDLE: Duration = Duration::from_secs(600);
@@ -28,21 +31,29 @@ struct Greeting<'a> {
 /// # Errors
 /// Options that are missing or wrong, or a port that cannot be bound.
 pub fn run(arguments: &Arguments) -> Result<(), String> {
-    arguments.only(&["tcp", "udp"])?;
-    let (tcp, udp) = (arguments.get::<u16>("tcp")?, arguments.get::<u16>("udp")?);
-    if tcp.is_none() && udp.is_none() {
-        return Err("--tcp or --udp is missing".into());
+    arguments.only(&["tcp", "udp", "sctp"])?;
+    let ports = |key| Ok::<_, String>(arguments.get::<Ports>(key)?.unwrap_or_default().0);
+    let (tcp, udp, sctp) = (ports("tcp")?, ports("udp")?, ports("sctp")?);
+    if [&tcp, &udp, &sctp].iter().all(|ports| ports.is_empty()) {
+        return Err("--tcp, --udp or --sctp is missing".into());
     }
     init::prepare()?;
     let pod: &'static str = Box::leak(pod_name().into_boxed_str());
-    if let Some(port) = tcp {
+    for port in tcp {
         let socket = bind(port, Type::STREAM, Protocol::TCP)?;
         socket.listen(1024).map_err(|error| format!("TCP port {port}: {error}"))?;
         thread::spawn(move || accept(&socket, pod));
     }
-    if let Some(port) = udp {
+    for port in udp {
         let socket = UdpSocket::from(bind(port, Type::DGRAM, Protocol::UDP)?);
         thread::spawn(move || answer_packets(&socket, pod));
+    }
+    if !sctp.is_empty() {
+        for domain in [Domain::IPV4, Domain::IPV6] {
+            let socket = UdpSocket::from(sctp::socket(domain).map_err(|error| format!("SCTP: {error}"))?);
+            let ports = sctp.clone();
+            thread::spawn(move || answer_inits(&socket, &ports, domain == Domain::IPV4, pod));
+        }
     }
     // Nobody has to listen to this.
     drop(writeln!(
@@ -51,6 +62,18 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
         serde_json::json!({ "listening": true, "pod": pod })
     ));
     init::wait()
+}
+
+/// Ports with commas between them.
+#[derive(Default)]
+struct Ports(Vec<u16>);
+
+impl FromStr for Ports {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.split(',').map(str::parse).collect::<Result<_, _>>().map(Self)
+    }
 }
 
 fn pod_name() -> String {
@@ -132,5 +155,31 @@ fn answer_packets(socket: &UdpSocket, pod: &str) {
             answer.extend_from_slice(block.get(..count).unwrap_or_default());
             drop(socket.send_to(&answer, client));
         }
+    }
+}
+
+/// A raw socket under the standard library's functions for datagrams: its addresses have port 0.
+fn answer_inits(socket: &UdpSocket, ports: &[u16], v4: bool, pod: &str) {
+    let mut block = [0; 2048];
+    loop {
+        let Ok((count, client)) = socket.recv_from(&mut block) else {
+            continue;
+        };
+        let packet = sctp::payload(block.get(..count).unwrap_or_default(), v4);
+        let Some(init) = Message::parse(packet).filter(|message| message.chunk == Chunk::Init) else {
+            continue;
+        };
+        if !ports.contains(&init.destination_port) {
+            continue;
+        }
+        let answer = Message {
+            chunk: Chunk::InitAck,
+            source_port: init.destination_port,
+            destination_port: init.source_port,
+            verification_tag: init.tag,
+            tag: init.tag,
+            cookie: greeting(pod, SocketAddr::new(client.ip(), init.source_port)),
+        };
+        drop(socket.send_to(&answer.to_bytes(), client));
     }
 }

@@ -34,7 +34,7 @@ fn probe(from: &Namespace, probes: &Value) -> Value {
 fn every_protocol_and_family_is_answered_by_name() {
     let (client, server) = pair();
     client.run("ip address add 10.1.0.9/24 dev c0");
-    let mut serve = server.spawn("serve --tcp 8080 --udp 8081");
+    let mut serve = server.spawn("serve --tcp 8079,8080 --udp 8081 --sctp 8082,8083");
     assert_eq!(serve.line(), json!({"listening": true, "pod": "web-0"}));
     let (mut probes, mut want) = (Vec::new(), Vec::new());
     for (family, address, source, seen) in [
@@ -42,8 +42,15 @@ fn every_protocol_and_family_is_answered_by_name() {
         (6, "fd01::2", None, "fd01::1"),
         (9, "10.1.0.2", Some("10.1.0.9"), "10.1.0.9"),
     ] {
-        for (proto, port) in [("tcp", 8080), ("udp", 8081), ("icmp", 0)] {
-            let id = format!("{proto}{family}");
+        for (proto, port) in [
+            ("tcp", 8079),
+            ("tcp", 8080),
+            ("udp", 8081),
+            ("sctp", 8082),
+            ("sctp", 8083),
+            ("icmp", 0),
+        ] {
+            let id = format!("{proto}{port} from {family}");
             probes.push(json!({"id": id, "proto": proto, "addr": address, "port": port, "timeoutMs": 2000, "source": source}));
             want.push((id, (proto != "icmp").then_some(seen)));
         }
@@ -91,6 +98,20 @@ fn failures_have_their_reason() {
         assert_eq!(outcome["ok"], false, "{outcome}");
         assert!(outcome["error"].as_str().unwrap().contains(reason), "{outcome}");
     }
+}
+
+#[test]
+fn one_prober_takes_lists_until_its_input_ends() {
+    let (client, server) = pair();
+    let mut serve = server.spawn("serve --sctp 80");
+    serve.line();
+    let mut prober = client.spawn("probe --lines");
+    for port in [80, 81] {
+        let list = json!([{"id": "one", "proto": "sctp", "addr": "fd01::2", "port": port, "timeoutMs": if port == 80 { 2000 } else { 50 }}]);
+        assert_eq!(prober.ask(&list.to_string())[0]["ok"], json!(port == 80));
+    }
+    drop(prober.stdin.take());
+    assert!(prober.child.wait().unwrap().success());
 }
 
 #[test]

@@ -11,6 +11,7 @@ import {
   deleteNetNamespace,
   inNetNamespace,
   Lab,
+  type LabPlan,
   repositoryRoot,
   requestJson,
   run,
@@ -37,6 +38,13 @@ export interface StartOptions {
   readonly unawaited?: boolean;
   /** An API server instead of files, for objects and configuration. */
   readonly kubeconfig?: string;
+}
+
+export interface TestNodeOptions {
+  /** A BPF file system of the node's own, so that it can enforce NetworkPolicy. */
+  readonly bpffs?: boolean;
+  /** Default: that of the demo with one node and nothing outside. */
+  readonly plan?: LabPlan;
 }
 
 /** One terwayd process. */
@@ -73,22 +81,29 @@ export class TestNode {
   readonly lab: Lab;
   readonly id: string;
   readonly directory: string;
+  /** Which machine of the lab's plan. */
+  readonly #place: number;
+  readonly #beside: TestNode[] = [];
   #daemons: Daemon[] = [];
   #pods = 0;
 
-  private constructor(lab: Lab, id: string, directory: string) {
+  private constructor(lab: Lab, id: string, place: number, directory: string) {
     this.lab = lab;
     this.id = id;
+    this.#place = place;
     this.directory = directory;
   }
 
-  /** With `bpffs` the node has a BPF file system of its own, so that it can enforce NetworkPolicy. */
-  static async create(conf: Record<string, unknown> = {}, options: { readonly bpffs?: boolean } = {}): Promise<TestNode> {
+  static async create(conf: Record<string, unknown> = {}, options: TestNodeOptions = {}): Promise<TestNode> {
     const id = `d${randomBytes(4).toString("hex")}`;
     const plan = defaultPlan();
     const { elsewhere: _, ...rest } = plan;
-    const lab = await Lab.create(id, { ...rest, nodes: plan.nodes.slice(0, 1), delays: "fast" });
-    const node = new TestNode(lab, id, await mkdtemp(join(tmpdir(), `terway-${id}-`)));
+    const lab = await Lab.create(id, options.plan ?? { ...rest, nodes: plan.nodes.slice(0, 1), delays: "fast" });
+    return TestNode.#on(lab, id, 0, conf, options);
+  }
+
+  static async #on(lab: Lab, id: string, place: number, conf: Record<string, unknown>, options: TestNodeOptions): Promise<TestNode> {
+    const node = new TestNode(lab, id, place, await mkdtemp(join(tmpdir(), `terway-${id}-`)));
     for (const name of ["run", "state", "net.d", "eni", "objects"]) await mkdir(join(node.directory, name));
     if (options.bpffs === true) {
       await mkdir(node.#bpffs);
@@ -98,13 +113,25 @@ export class TestNode {
     return node;
   }
 
+  /** The next machine of the plan, with daemons of its own; it ends with this one. */
+  async beside(conf: Record<string, unknown> = {}, options: Omit<TestNodeOptions, "plan"> = {}): Promise<TestNode> {
+    const node = await TestNode.#on(this.lab, this.id, this.#place + this.#beside.length + 1, conf, options);
+    this.#beside.push(node);
+    return node;
+  }
+
+  /** Of the node's Kubernetes object. */
+  get name(): string {
+    return this.#place === 0 ? this.id : `${this.id}-${this.#place}`;
+  }
+
   get #bpffs(): string {
     return join(this.directory, "bpf");
   }
 
   get machine() {
-    const [machine] = this.lab.world.nodes;
-    if (machine === undefined) throw new Error("the lab has no node");
+    const machine = this.lab.world.nodes[this.#place];
+    if (machine === undefined) throw new Error(`the lab has no node ${this.#place}`);
     return machine;
   }
 
@@ -134,7 +161,7 @@ export class TestNode {
 
   /** Labels of the node's Kubernetes object, which the daemon reads when it starts. */
   async label(labels: Readonly<Record<string, string>>): Promise<void> {
-    const object = { apiVersion: "v1", kind: "Node", metadata: { name: this.id, labels } };
+    const object = { apiVersion: "v1", kind: "Node", metadata: { name: this.name, labels } };
     await writeFile(join(this.directory, "objects/node.json"), JSON.stringify(object));
   }
 
@@ -155,7 +182,7 @@ export class TestNode {
         : ["--kubeconfig", options.kubeconfig]),
       ...["--cni-conf-dir", join(directory, "net.d"), "--run-dir", join(directory, "run"), "--state-dir", join(directory, "state")],
       ...["--bpffs", this.#bpffs],
-      ...["--node-name", this.id, "--cool-down", "1", ...(options.args ?? [])],
+      ...["--node-name", this.name, "--cool-down", "1", ...(options.args ?? [])],
     ]);
     const env = {
       ...process.env,
@@ -231,7 +258,7 @@ export class TestNode {
   async pod(name?: string): Promise<Pod> {
     this.#pods++;
     const number = this.#pods;
-    const netns = await createNetNamespace(`tw-${this.id}-pod${number}`);
+    const netns = await createNetNamespace(`tw-${this.name}-pod${number}`);
     return { containerId: randomBytes(16).toString("hex"), name: name ?? `pod-${number}`, netns: netns.path, ifName: "eth0" };
   }
 
@@ -288,12 +315,21 @@ export class TestNode {
 
   /** Ends every daemon, removes every object that carries the id; throws when something is left. */
   async destroy(): Promise<void> {
+    const nodes = [...this.#beside, this];
+    for (const node of nodes) await node.#stop();
+    const left = await sweep(this.id);
+    for (const node of nodes) await node.#remove();
+    if (left.length > 0) throw new Error(`left behind: ${JSON.stringify(left)}`);
+  }
+
+  async #stop(): Promise<void> {
     for (const daemon of this.#daemons)
       if (daemon.child.exitCode === null && daemon.child.signalCode === null) await daemon.stop("SIGKILL");
-    const left = await sweep(this.id);
+  }
+
+  async #remove(): Promise<void> {
     await run(["umount", this.#bpffs], { allow: [1, 32] });
     await rm(this.directory, { recursive: true, force: true });
-    if (left.length > 0) throw new Error(`left behind: ${JSON.stringify(left)}`);
   }
 }
 

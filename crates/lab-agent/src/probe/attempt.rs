@@ -15,6 +15,8 @@ pub enum Protocol {
     Tcp,
     /// A datagram, and the line that answers it.
     Udp,
+    /// An INIT, and the line in the answer's cookie.
+    Sctp,
     /// An echo request.
     Icmp,
 }
@@ -29,7 +31,7 @@ pub struct Probe {
     pub proto: Protocol,
     /// Whom.
     pub addr: IpAddr,
-    /// Needed by TCP and UDP.
+    /// Needed by all but ICMP.
     #[serde(default)]
     pub port: u16,
     #[serde(default = "default_timeout_ms")]

@@ -1,7 +1,7 @@
 //! `probe`: many connectivity probes at once.
 
 use std::collections::VecDeque;
-use std::io::{self, Read};
+use std::io::{self, BufRead, Read};
 use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,6 +12,7 @@ use crate::arguments::Arguments;
 
 mod attempt;
 mod icmp;
+mod sctp;
 mod tcp;
 mod udp;
 
@@ -39,12 +40,19 @@ struct Outcome {
 /// # Errors
 /// Standard input that is no list of probes.
 pub fn run(arguments: &Arguments) -> Result<(), String> {
-    arguments.only(&[])?;
+    arguments.only(&["lines"])?;
+    let fail = |error: io::Error| format!("standard input: {error}");
+    if arguments.get::<String>("lines")?.is_some() {
+        return io::stdin().lock().lines().try_for_each(|line| answer(&line.map_err(fail)?));
+    }
     let mut text = String::new();
-    io::stdin()
-        .read_to_string(&mut text)
-        .map_err(|error| format!("standard input: {error}"))?;
-    let probes: Vec<Probe> = serde_json::from_str(&text).map_err(|error| format!("standard input: {error}"))?;
+    io::stdin().read_to_string(&mut text).map_err(fail)?;
+    answer(&text)
+}
+
+/// Runs the list of probes and prints that of their outcomes, on one line.
+fn answer(text: &str) -> Result<(), String> {
+    let probes: Vec<Probe> = serde_json::from_str(text).map_err(|error| format!("standard input: {error}"))?;
     let outcomes = run_all(probes);
     println!("{}", serde_json::to_string(&outcomes).map_err(|error| error.to_string())?);
     Ok(())
@@ -89,6 +97,7 @@ fn run_one(index: usize, probe: Probe) -> Outcome {
     let result = match probe.proto {
         Protocol::Tcp => tcp::probe(&probe, &deadline).map(Some),
         Protocol::Udp => udp::probe(&probe, &deadline).map(Some),
+        Protocol::Sctp => sctp::probe(&probe, &deadline).map(Some),
         Protocol::Icmp => icmp::probe(index, &probe, &deadline).map(|()| None),
     };
     let rtt_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);

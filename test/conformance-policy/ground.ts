@@ -1,0 +1,173 @@
+import { spawn } from "node:child_process";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { defaultPlan, inNetNamespace, repositoryRoot, until } from "@terway/lab";
+import type { ApiCluster, ApiPod } from "../../ts/policy/src/testing/api.ts";
+import { type Pod, TestNode } from "../daemon/support/test-node.ts";
+import type { Party } from "./expected.ts";
+import { ObjectFiles } from "./objects.ts";
+import { Prober } from "./prober.ts";
+import { familyOf, namespaces, podKey, pods, type Surroundings, servedPorts } from "./scene.ts";
+
+const agent = join(repositoryRoot, "dist/bin/lab-agent");
+
+export type Stack = "ipv4" | "ipv6" | "dual";
+
+export interface GroundOptions {
+  readonly stack: Stack;
+  /** Further keys of `eni_conf`, for example the mode. */
+  readonly conf?: Readonly<Record<string, unknown>>;
+  /** Default true. */
+  readonly enforced?: boolean;
+}
+
+/** The scene's pods on two nodes with terwayd, and a machine outside the cluster; each party has a prober, and all but the nodes have servers. */
+export class Ground {
+  readonly nodes: readonly TestNode[];
+  readonly parties: Party[] = [];
+  readonly surroundings: Surroundings;
+  /** Without policies, labels as the scene has them. */
+  base: ApiCluster = { namespaces: [...namespaces], pods: [], policies: [] };
+  readonly #objects: ObjectFiles;
+  readonly #probers = new Map<string, Prober>();
+  readonly #sandboxes = new Map<string, { readonly node: TestNode; readonly pod: Pod }>();
+  readonly #ends: (() => void)[] = [];
+
+  private constructor(nodes: readonly TestNode[], outside: readonly string[]) {
+    this.nodes = nodes;
+    this.surroundings = { outside };
+    this.#objects = new ObjectFiles(join(nodes[0]?.directory ?? "", "objects"));
+  }
+
+  static async create({ stack, conf, enforced = true }: GroundOptions): Promise<Ground> {
+    const keys = { ip_stack: stack, max_pool_size: 8, ...conf };
+    // The VPC's own groups track connections; here only NetworkPolicy may say what passes.
+    const first = await TestNode.create(keys, { bpffs: true, plan: { ...defaultPlan(), delays: "fast", securityGroups: false } });
+    const { elsewhere } = first.lab.world;
+    const addresses = [elsewhere?.primary.ipv4, elsewhere?.primary.ipv6].flatMap((one) => one ?? []);
+    const ground = new Ground(
+      [first, await first.beside(keys, { bpffs: true })],
+      addresses.filter((address) => isOf(stack, address)),
+    );
+    try {
+      if (!enforced) await ground.switchEnforcement(false);
+      await ground.#start(elsewhere?.netns ?? "");
+      await ground.awaitEnforcement(enforced);
+      return ground;
+    } catch (error) {
+      await ground.close();
+      throw error;
+    }
+  }
+
+  prober({ key }: Party): Prober {
+    const prober = this.#probers.get(key);
+    if (prober === undefined) throw new Error(`nobody probes from ${key}`);
+    return prober;
+  }
+
+  /** The cluster holds exactly this, and every node has taken it in: a repeated ADD ends when all that the objects say by then is in the kernel. */
+  async settle(cluster: ApiCluster): Promise<void> {
+    await this.#write(cluster);
+    await Promise.all(this.nodes.map((node) => this.#flush(node)));
+  }
+
+  /** By the key of the nodes' configuration, which they look at every few seconds. */
+  async switchEnforcement(on: boolean): Promise<void> {
+    for (const node of this.nodes) await writeFile(join(node.directory, "eni/disable_network_policy"), on ? "false" : "true");
+  }
+
+  /** Until each node says that it does, or does not. */
+  async awaitEnforcement(on: boolean): Promise<void> {
+    const said = async (node: TestNode) => /network_policy +(.*)/.exec((await node.cli("show", "network_service")).stdout)?.[1] ?? "";
+    for (const node of this.nodes) {
+      await until(`NetworkPolicy on ${node.name} is ${on ? "enforced" : "off"}`, 30_000, async () =>
+        (await said(node)).startsWith(on ? "enforced" : "off"),
+      );
+    }
+  }
+
+  /** How the first node connects pods, as it says itself: a kernel that lacks what is configured gets another mode. */
+  async mode(): Promise<string> {
+    return /shared_mode +(\S+)/.exec((await this.nodes[0]?.cli("show", "network_service"))?.stdout ?? "")?.[1] ?? "unknown";
+  }
+
+  async close(): Promise<void> {
+    for (const end of this.#ends) end();
+    await this.nodes[0]?.destroy();
+  }
+
+  async #start(outsideNetns: string): Promise<void> {
+    const [first] = this.nodes;
+    const objects = join(first?.directory ?? "", "objects");
+    await Promise.all(this.nodes.map((node) => node.start({ args: node === first ? [] : ["--objects", objects] })));
+    await this.#write({ ...this.base, pods: pods.map((pod) => ({ ...pod, addresses: [] })) });
+    const added = await Promise.all(this.nodes.map((node, place) => this.#addPods(node, place)));
+    const running = added.flat();
+    this.base = { ...this.base, pods: pods.flatMap((pod) => running.find((one) => podKey(one) === podKey(pod)) ?? []) };
+    for (const node of this.nodes) {
+      const { ipv4, ipv6 } = node.machine.primary;
+      this.#join({ kind: "node", key: node.name, addresses: [ipv4, ipv6] }, node.machine.netns);
+    }
+    const outside: Party = { kind: "outside", key: "outside", addresses: this.surroundings.outside };
+    this.#join(outside, outsideNetns);
+    await this.#serve(outside.key, outsideNetns);
+  }
+
+  /** Every second of the scene's pods, one after another. */
+  async #addPods(node: TestNode, place: number): Promise<ApiPod[]> {
+    const added: ApiPod[] = [];
+    for (const pod of pods.filter((_, index) => index % this.nodes.length === place)) {
+      const key = podKey(pod);
+      const sandbox = await node.pod(pod.name);
+      this.#sandboxes.set(key, { node, pod: sandbox });
+      added.push({ ...pod, addresses: await this.#add(key) });
+      this.#join({ kind: "pod", key, node: node.name }, sandbox.netns);
+      await this.#serve(key, sandbox.netns);
+    }
+    return added;
+  }
+
+  #join(party: Party, netns: string): void {
+    const prober = new Prober(agent, netns);
+    this.#ends.push(prober.stop);
+    this.#probers.set(party.key, prober);
+    this.parties.push(party);
+  }
+
+  async #serve(name: string, netns: string): Promise<void> {
+    const ports = servedPorts.join(",");
+    const [file = "", ...args] = inNetNamespace(netns, [agent, "serve", "--tcp", ports, "--udp", ports, "--sctp", ports]);
+    const server = spawn(file, args, { stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, POD_NAME: name } });
+    await createInterface({ input: server.stdout })[Symbol.asyncIterator]().next();
+    this.#ends.push(() => server.kill("SIGTERM"));
+  }
+
+  /** ADD, the first or a repeated one; answers the pod's addresses. */
+  async #add(key: string): Promise<string[]> {
+    const sandbox = this.#sandboxes.get(key);
+    if (sandbox === undefined) throw new Error(`${key} runs on no node`);
+    const { node, pod } = sandbox;
+    const [namespace, name] = key.split("/");
+    const args = `IgnoreUnknown=1;K8S_POD_NAMESPACE=${namespace};K8S_POD_NAME=${name};K8S_POD_INFRA_CONTAINER_ID=${pod.containerId}`;
+    const answer = await node.cni("ADD", pod, { args });
+    if (answer.exitCode !== 0) throw new Error(`ADD ${key}: ${JSON.stringify(answer.output)}`);
+    const ips = (answer.output?.ips ?? []) as { address: string }[];
+    return ips.map((ip) => ip.address.split("/")[0] ?? "");
+  }
+
+  async #flush(node: TestNode): Promise<void> {
+    const [key] = [...this.#sandboxes].find(([, sandbox]) => sandbox.node === node) ?? [];
+    if (key !== undefined) await this.#add(key);
+  }
+
+  #write(cluster: ApiCluster): Promise<void> {
+    const nameOf = (pod: ApiPod) => this.nodes[pods.findIndex((one) => podKey(one) === podKey(pod)) % this.nodes.length]?.name ?? "";
+    return this.#objects.write(cluster, nameOf);
+  }
+}
+
+function isOf(stack: Stack, address: string): boolean {
+  return stack === "dual" || stack === `ipv${familyOf(address)}`;
+}
