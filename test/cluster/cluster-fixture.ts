@@ -1,4 +1,4 @@
-import { ChartInstallation, containerRuntime, KubernetesCluster, Lab, missingFiles, type PoolSize, planOf, run, sweep } from "@terway/lab";
+import { containerRuntime, KubernetesCluster, Lab, missingFiles, type PoolSize, planOf, sweep } from "@terway/lab";
 import { afterAll, beforeAll, expect } from "vitest";
 import { nextId } from "./control-plane-fixture.ts";
 
@@ -8,24 +8,6 @@ export interface ClusterWish {
   readonly instanceType?: string;
   /** Free addresses that each node keeps; absent: terwayd is not started. */
   readonly pool?: PoolSize;
-}
-
-/** A whole cluster on which the chart is installed by Helm, with the image of the staged files. */
-export function useInstalledCluster(wish: ClusterWish & { readonly pool: PoolSize }): () => {
-  readonly cluster: KubernetesCluster;
-  readonly chart: ChartInstallation;
-} {
-  const { pool, ...withoutTerway } = wish;
-  const cluster = useCluster(withoutTerway);
-  let chart: ChartInstallation | undefined;
-  beforeAll(async () => {
-    await run(["bash", "scripts/image.sh"], { timeoutMs: 300_000 });
-    chart = await ChartInstallation.install(cluster(), containerRuntime("debian"), pool);
-  });
-  return () => {
-    if (chart === undefined) throw new Error("the chart is not installed");
-    return { cluster: cluster(), chart };
-  };
 }
 
 /** A whole cluster for the tests of the calling file; removed after them, with the proof that nothing is left. */

@@ -8,8 +8,13 @@ const services: Resource = { apiVersion: "v1", plural: "services", kind: "Servic
 const statefulSets: Resource = { apiVersion: "apps/v1", plural: "statefulsets", kind: "StatefulSet", namespaced: true };
 const events: Resource = { apiVersion: "v1", plural: "events", kind: "Event", namespaced: true };
 
-/** A namespace in which pods can be created. */
-export async function createNamespace({ client, plane }: KubernetesCluster, name: string): Promise<string> {
+const made = new Map<string, number>();
+
+/** A namespace in which pods can be created. From the second time on its name has a number, because a test may get a second try. */
+export async function createNamespace({ client, plane }: KubernetesCluster, prefix: string): Promise<string> {
+  const before = made.get(prefix) ?? 0;
+  made.set(prefix, before + 1);
+  const name = before === 0 ? prefix : `${prefix}-${before}`;
   await create(client, namespaces, undefined, { metadata: { name } });
   await plane.serviceAccount(name);
   return name;

@@ -20,6 +20,15 @@ import { addressesOf, createNamespace, createService, createStatefulSet, deleteS
 
 const cluster = useCluster({ nodes: 2, pool: { min: 4, max: 10 } });
 
+/** Of all tests so far: what they left there must stay right through those that follow. */
+const namespaces: string[] = [];
+
+async function newNamespace(prefix: string): Promise<string> {
+  const namespace = await createNamespace(cluster(), prefix);
+  namespaces.push(namespace);
+  return namespace;
+}
+
 function nodeOf(pod: PodObject): KubernetesNode {
   const found = cluster().nodes.find(({ on }) => on.name === pod.spec.nodeName);
   if (found === undefined) throw new Error(`${pod.metadata.name} is on no node`);
@@ -45,7 +54,7 @@ const eventually = (check: () => Promise<unknown>, timeout = 90_000) => expect.p
 
 test("pods reach each other and their Service over both families, and the sources are their own", async () => {
   const { client, lab } = cluster();
-  const namespace = await createNamespace(cluster(), "paths");
+  const namespace = await newNamespace("paths");
   const [first, second] = await pair(namespace);
   const clusterIps = await createService(client, namespace, namespace);
   const netns = await podNetns(nodeOf(first), first);
@@ -58,12 +67,12 @@ test("pods reach each other and their Service over both families, and the source
   const services = clusterIps.map((ip) => ({ id: ip, proto: "tcp" as const, addr: ip }));
   expect(services).toHaveLength(2);
   await eventually(async () => (await probe(lab.agent, netns, services)).map(({ ok }) => ok)).toEqual([true, true]);
-  expect(await disagreements(cluster(), [namespace])).toEqual([]);
+  expect(await disagreements(cluster(), namespaces)).toEqual([]);
 });
 
 test("the daemon killed and started again under a long-lived connection: nothing is lost, and pods start", async () => {
   const { client } = cluster();
-  const namespace = await createNamespace(cluster(), "restart");
+  const namespace = await newNamespace("restart");
   const [first, second] = await pair(namespace);
   const flow = await Flow.open(await podNetns(nodeOf(first), first), ipv4(second));
   for (const pod of [first, second]) {
@@ -80,12 +89,12 @@ test("the daemon killed and started again under a long-lived connection: nothing
   expect(error).toBeUndefined();
   expect(sent - received).toBeLessThan(50);
   expect(received).toBeGreaterThan(50);
-  expect(await disagreements(cluster(), ["paths", namespace])).toEqual([]);
+  expect(await disagreements(cluster(), namespaces)).toEqual([]);
 });
 
 test("a kubelet that starts again leaves pods as they are", async () => {
   const { client } = cluster();
-  const namespace = await createNamespace(cluster(), "kubelet");
+  const namespace = await newNamespace("kubelet");
   const [first, second] = await pair(namespace);
   const flow = await Flow.open(await podNetns(nodeOf(first), first), ipv4(second));
   const node = nodeOf(second);
@@ -98,12 +107,12 @@ test("a kubelet that starts again leaves pods as they are", async () => {
     [first, second].map(({ status }) => status.podIPs),
   );
   expect((await flow.close()).error).toBeUndefined();
-  expect(await disagreements(cluster(), ["paths", "restart", namespace])).toEqual([]);
+  expect(await disagreements(cluster(), namespaces)).toEqual([]);
 });
 
 test("without the API server for 30 s pods keep their network, a known pod gets a new sandbox, and nothing is released", async () => {
   const { client, plane } = cluster();
-  const namespace = await createNamespace(cluster(), "outage");
+  const namespace = await newNamespace("outage");
   const [first, second] = await pair(namespace);
   const flow = await Flow.open(await podNetns(nodeOf(first), first), ipv4(second));
   const { cri } = nodeOf(second).on.containerd;
@@ -123,12 +132,12 @@ test("without the API server for 30 s pods keep their network, a known pod gets 
 
   await eventually(async () => (await listPods(client, namespace)).filter(isReady).length).toBe(3);
   expect((await flow.close()).error).toBeUndefined();
-  await eventually(() => disagreements(cluster(), ["paths", "restart", "kubelet", namespace])).toEqual([]);
+  await eventually(() => disagreements(cluster(), namespaces)).toEqual([]);
 });
 
 test("pods of a StatefulSet come again under their names, also by force, and the old ones' addresses are not theirs before they are free", async () => {
   const { client } = cluster();
-  const namespace = await createNamespace(cluster(), "stateful");
+  const namespace = await newNamespace("stateful");
   await createStatefulSet(client, namespace, "db", 4);
   const before = await podsReady(client, namespace, 4, 90_000);
   await deletePod(client, namespace, "db-0");
@@ -141,18 +150,18 @@ test("pods of a StatefulSet come again under their names, also by force, and the
   const after = await podsReady(client, namespace, 4, 90_000);
   expect(after.map(({ metadata }) => metadata.name)).toEqual(["db-0", "db-1", "db-2", "db-3"]);
   expect(new Set(addressesOf(after)).size).toBe(8);
-  await eventually(() => disagreements(cluster(), ["paths", "restart", "kubelet", "outage", namespace])).toEqual([]);
+  await eventually(() => disagreements(cluster(), namespaces)).toEqual([]);
   await deleteStatefulSet(client, namespace, "db");
   await podsGone(client, namespace, 90_000);
 });
 
 test("waves of pods leave nothing on the nodes and in the cloud", async () => {
   const { client, nodes } = cluster();
-  for (const namespace of ["paths", "restart", "kubelet", "outage"]) {
-    for (const { metadata } of await listPods(client, namespace)) await deletePod(client, namespace, metadata.name);
-    await podsGone(client, namespace, 90_000);
+  for (const before of namespaces) {
+    for (const { metadata } of await listPods(client, before)) await deletePod(client, before, metadata.name);
+    await podsGone(client, before, 90_000);
   }
-  const namespace = await createNamespace(cluster(), "waves");
+  const namespace = await newNamespace("waves");
   const used: string[] = [];
   for (let wave = 0; wave < 3; wave += 1) {
     const wanted = nodes.flatMap(({ on }) =>
@@ -160,7 +169,7 @@ test("waves of pods leave nothing on the nodes and in the cloud", async () => {
     );
     await Promise.all(wanted.map(({ name, nodeName }) => createPod(client, { namespace, name, nodeName })));
     const pods = await podsReady(client, namespace, wanted.length, 120_000);
-    expect(await disagreements(cluster(), [namespace])).toEqual([]);
+    expect(await disagreements(cluster(), namespaces)).toEqual([]);
     used.push(...addressesOf(pods));
     await Promise.all(wanted.map(({ name }, index) => deletePod(client, namespace, name, index % 2 === 0 ? 0 : undefined)));
     await podsGone(client, namespace, 120_000);

@@ -11,7 +11,6 @@ export { createNetNamespace, deleteNetNamespace, inNetNamespace } from "./host/n
 export { isAlive, type ProcessRecord, signal, waitForEnd } from "./host/process.ts";
 export { sweep } from "./host/sweep.ts";
 export { requestJson } from "./host/unix-http.ts";
-export { ChartInstallation } from "./kubernetes/chart.ts";
 export { KubernetesCluster, type KubernetesNode, type PoolSize, planOf } from "./kubernetes/cluster.ts";
 export { ControlPlane, type Identity, nodeIdentity } from "./kubernetes/control-plane.ts";
 export { agentPodSpec, createPod, deletePod, isReady, listPods, type PodObject, podsGone, podsReady } from "./kubernetes/pods.ts";

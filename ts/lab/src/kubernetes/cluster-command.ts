@@ -2,7 +2,7 @@ import { type LabRunOptions, runWithLab } from "../demo/lab-run.ts";
 import type { Output, Progress } from "../demo/progress.ts";
 import { Lab } from "../lab/lab.ts";
 import { containerRuntime, missingFiles, type RuntimeName } from "../node/runtime.ts";
-import { ChartInstallation } from "./chart.ts";
+import { installChart } from "./chart.ts";
 import { KubernetesCluster, planOf } from "./cluster.ts";
 import type { ProxyMode } from "./kube-proxy.ts";
 
@@ -40,9 +40,7 @@ async function build({ id, nodes, runtime: runtimeName, proxy, terway }: Cluster
     KubernetesCluster.start(lab, { plan, runtime, proxy }),
   );
   if (terway === "chart") {
-    await progress.step("helm install terway, nodes Ready", async () => {
-      await ChartInstallation.install(cluster, runtime, pool);
-    });
+    await progress.step("helm install terway, nodes Ready", () => installChart(cluster, runtime, pool));
   } else {
     await progress.step("terwayd: pools warm, nodes Ready", () => cluster.startTerway(pool));
   }

@@ -57,7 +57,7 @@ export interface KubernetesNode {
 /**
  * A whole Kubernetes cluster in a lab: the control plane on the machine elsewhere in the VPC, as a managed one is, and on each node containerd, kubelet
  * and kube-proxy. Without terwayd its nodes are not Ready; {@link startTerway} starts it as a process of each node,
- * `ChartInstallation` installs it as people do.
+ * `installChart` installs it as people do.
  */
 export class KubernetesCluster {
   readonly lab: Lab;
