@@ -9,7 +9,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["ts/*/src/**/*.test.ts", "test/{runner,vm,conformance-policy/cases}/**/*.test.ts", "bench/**/*.test.ts"],
+          include: ["ts/*/src/**/*.test.ts", "test/{runner,vm,e2e,conformance-policy/cases}/**/*.test.ts", "bench/**/*.test.ts"],
           exclude: ["**/*.netns.test.ts"],
           testTimeout: 60_000,
         },

@@ -25,6 +25,12 @@ case $task in
     bash scripts/build.sh
     exec node test/runner/main.ts "$@"
     ;;
+  e2e)
+    bash test/kubernetes/build.sh
+    bash test/e2e/programs/build.sh
+    bash scripts/build.sh
+    exec node test/e2e/main.ts "$@"
+    ;;
   kernels)
     bash scripts/build.sh
     node test/vm/run.ts --suite a --here --record "$@" || code=$?

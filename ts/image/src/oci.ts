@@ -6,6 +6,8 @@ export type Architecture = "amd64" | "arm64";
 /** What the image says to a runtime. Source: OCI image specification 1.1, config.md. */
 export interface ImageConfig {
   readonly Entrypoint: readonly string[];
+  /** Arguments where a container names none. */
+  readonly Cmd?: readonly string[];
   readonly Env?: readonly string[];
   readonly User?: string;
   readonly WorkingDir?: string;

@@ -1,4 +1,6 @@
 export * from "./cloud/index.ts";
+export { runWithLab } from "./demo/lab-run.ts";
+export { Progress } from "./demo/progress.ts";
 export { type Check, podTraces, strayAddresses } from "./demo/proof.ts";
 export { metadataAddress, openApiAddress } from "./fabric/addresses.ts";
 export { type Party, type Verdict, verdict } from "./fabric/verdict.ts";
