@@ -36,7 +36,8 @@ export class Ground {
 
   private constructor(nodes: readonly TestNode[], outside: readonly string[]) {
     this.nodes = nodes;
-    this.surroundings = { outside };
+    const addresses = ({ machine }: TestNode) => [machine.primary.ipv4, machine.primary.ipv6];
+    this.surroundings = { outside, nodes: nodes.map((node) => ({ name: node.name, addresses: addresses(node) })) };
     this.#objects = new ObjectFiles(join(nodes[0]?.directory ?? "", "objects"));
   }
 
@@ -88,9 +89,17 @@ export class Ground {
     }
   }
 
-  /** How the first node connects pods, as it says itself: a kernel that lacks what is configured gets another mode. */
+  /** How the nodes connect pods, as they say it. Throws when the kernel lacks what is configured and they use something else. */
   async mode(): Promise<string> {
-    return /shared_mode +(\S+)/.exec((await this.nodes[0]?.cli("show", "network_service"))?.stdout ?? "")?.[1] ?? "unknown";
+    const modes = await Promise.all(
+      this.nodes.map(async (node) => {
+        const instead = (await node.cli("events")).stdout.split("\n").find((line) => line.includes("VirtualModeChanged"));
+        if (instead !== undefined) throw new Error(`${node.name}: ${instead}`);
+        const { stdout } = await node.cli("show", "network_service");
+        return /shared_mode +(\S+)/.exec(stdout)?.[1] ?? "unknown";
+      }),
+    );
+    return [...new Set(modes)].join(" and ");
   }
 
   async close(): Promise<void> {
@@ -106,9 +115,8 @@ export class Ground {
     const added = await Promise.all(this.nodes.map((node, place) => this.#addPods(node, place)));
     const running = added.flat();
     this.base = { ...this.base, pods: pods.flatMap((pod) => running.find((one) => podKey(one) === podKey(pod)) ?? []) };
-    for (const node of this.nodes) {
-      const { ipv4, ipv6 } = node.machine.primary;
-      this.#join({ kind: "node", key: node.name, addresses: [ipv4, ipv6] }, node.machine.netns);
+    for (const [place, { name, addresses }] of this.surroundings.nodes.entries()) {
+      this.#join({ kind: "node", key: name, addresses }, this.nodes[place]?.machine.netns ?? "");
     }
     const outside: Party = { kind: "outside", key: "outside", addresses: this.surroundings.outside };
     this.#join(outside, outsideNetns);
@@ -163,7 +171,11 @@ export class Ground {
   }
 
   #write(cluster: ApiCluster): Promise<void> {
-    const nameOf = (pod: ApiPod) => this.nodes[pods.findIndex((one) => podKey(one) === podKey(pod)) % this.nodes.length]?.name ?? "";
+    const nameOf = (pod: ApiPod) => {
+      const index = pods.findIndex((one) => podKey(one) === podKey(pod));
+      // Beside the scene's pods only objects are written, for which no node does anything.
+      return index < 0 ? "elsewhere" : (this.nodes[index % this.nodes.length]?.name ?? "");
+    };
     return this.#objects.write(cluster, nameOf);
   }
 }

@@ -35,13 +35,16 @@ export class ObjectFiles {
   }
 }
 
-function podObject({ namespace, name, labels, ports, addresses }: ApiPod, nodeName: string) {
+function podObject({ namespace, name, labels, ports, addresses, hostNetwork, finished }: ApiPod, nodeName: string) {
   const containerPorts = ports.map(({ name: portName, protocol, port }) => ({ name: portName, protocol, containerPort: port }));
   return {
     apiVersion: "v1",
     kind: "Pod",
     metadata: { namespace, name, labels },
-    spec: { nodeName, containers: [{ name: "main", ports: containerPorts }] },
-    status: { phase: "Running", ...(addresses.length === 0 ? {} : { podIP: addresses[0], podIPs: addresses.map((ip) => ({ ip })) }) },
+    spec: { nodeName, ...(hostNetwork ? { hostNetwork } : {}), containers: [{ name: "main", ports: containerPorts }] },
+    status: {
+      phase: finished ? "Succeeded" : "Running",
+      ...(addresses.length === 0 ? {} : { podIP: addresses[0], podIPs: addresses.map((ip) => ({ ip })) }),
+    },
   };
 }

@@ -45,6 +45,7 @@ export const pods: readonly Omit<ApiPod, "addresses">[] = namespaceNames.flatMap
 export interface Surroundings {
   /** Addresses of a machine outside the cluster. */
   readonly outside: readonly string[];
+  readonly nodes: readonly { readonly name: string; readonly addresses: readonly string[] }[];
 }
 
 export function podKey({ namespace, name }: Pick<ApiPod, "namespace" | "name">): string {

@@ -7,7 +7,10 @@ import type { Case } from "./case.ts";
 import { cases } from "./index.ts";
 import { randomCases } from "./random.ts";
 
-const surroundings = { outside: ["10.0.9.1", "fd00:0:0:109::1"] };
+const surroundings = {
+  outside: ["10.0.9.1", "fd00:0:0:109::1"],
+  nodes: [1, 2].map((place) => ({ name: `node-${place}`, addresses: [`10.0.${place}.1`, `fd00:0:0:10${place}::1`] })),
+};
 /** Pods of two nodes, as the lab numbers them. */
 const base: ApiCluster = {
   namespaces: [...namespaces],
