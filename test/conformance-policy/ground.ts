@@ -62,6 +62,11 @@ export class Ground {
     }
   }
 
+  /** Of a pod. */
+  netnsOf(key: string): string {
+    return this.#sandboxes.get(key)?.pod.netns ?? "";
+  }
+
   prober({ key }: Party): Prober {
     const prober = this.#probers.get(key);
     if (prober === undefined) throw new Error(`nobody probes from ${key}`);

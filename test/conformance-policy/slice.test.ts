@@ -1,9 +1,14 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { z } from "zod";
+import { script, within } from "../daemon/support/within.ts";
+import { directions, put, ruleSpec } from "./cases/case.ts";
 import { cases } from "./cases/index.ts";
 import { randomCases } from "./cases/random.ts";
 import { Ground } from "./ground.ts";
 import { describe } from "./measure.ts";
 import { mistakes, runCase } from "./run.ts";
+import { addressesOf } from "./scene.ts";
 
 /** One or two of each group; `npm run test:conformance` has them all. */
 const names = [
@@ -40,6 +45,30 @@ test.each(names)("%s", async (name) => {
 
 test("policies at random", async () => {
   for (const one of randomCases(2, 7)) expect(await wrong(one)).toEqual([]);
+});
+
+const streamSchema = z.object({ sent: z.number(), received: z.number(), problem: z.string().optional() });
+
+test.each(directions)("%s: a change cuts the live connections that it forbids, and no other", async (direction) => {
+  const others = ["x/b", "x/c", "y/a", "y/b"];
+  await ground.settle(ground.base);
+  const streams = await Promise.all(
+    others.map(async (other) => {
+      const [client, server] = direction === "Ingress" ? [other, "x/a"] : ["x/a", other];
+      return within(ground.netnsOf(client), [...script("steady-stream.ts"), addressesOf(ground.base, server)[0] ?? "", "80"]);
+    }),
+  );
+  const step = put(ruleSpec(direction, [{ podSelector: {} }], undefined));
+  await ground.settle(step.change(ground.base, ground.surroundings));
+  // So long, what is forbidden could get through.
+  await sleep(1_000);
+  for (const { child } of streams) child.kill("SIGTERM");
+  const ends = await Promise.all(streams.map(async ({ lines }) => streamSchema.parse(JSON.parse(String((await lines.next()).value)))));
+  for (const [index, { sent, received, problem }] of ends.entries()) {
+    const lost = sent - received;
+    if (others[index]?.startsWith("x/")) expect([others[index], lost, problem]).toEqual([others[index], 0, undefined]);
+    else expect([others[index], lost > 100]).toEqual([others[index], true]);
+  }
 });
 
 test("where NetworkPolicy is switched off the table fails, in everything that must be denied and in nothing else", async () => {

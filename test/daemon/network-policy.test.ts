@@ -1,28 +1,16 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { inNetNamespace, probe, repositoryRoot, run, until } from "@terway/lab";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import type { ApiCluster, ApiPod } from "../../ts/policy/src/testing/api.ts";
 import { PolicyWorld } from "./support/policy-world.ts";
 import { TestNode } from "./support/test-node.ts";
+import { script, within } from "./support/within.ts";
 
 const agent = join(repositoryRoot, "dist/bin/lab-agent");
 const denyAll = { podSelector: {}, policyTypes: ["Ingress", "Egress"] as ("Ingress" | "Egress")[] };
 const policy = (name: string, spec: ApiCluster["policies"][number]["spec"], namespace = "x") => ({ metadata: { namespace, name }, spec });
-
-/** A program in a pod's network namespace; resolves with its first line. */
-async function within(netns: string, argv: readonly string[]): Promise<{ child: ChildProcess; lines: AsyncIterator<string> }> {
-  const [file = "", ...args] = inNetNamespace(netns, [...argv]);
-  const child = spawn(file, args, { stdio: ["ignore", "pipe", "inherit"] });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  await lines.next();
-  return { child, lines };
-}
-
-const script = (name: string) => [process.execPath, join(import.meta.dirname, "support", name)];
 
 describe("a node that enforces NetworkPolicy", () => {
   let world: PolicyWorld;

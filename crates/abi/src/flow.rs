@@ -92,6 +92,8 @@ impl FlowFlags {
     pub const DEFERRED: u8 = 1 << 0;
     /// Found while nothing was judged: either side may have opened it.
     pub const LEARNED: u8 = 1 << 1;
+    /// A change has forbidden it. The record stays, so that no packet of it counts as the first of another one.
+    pub const REVOKED: u8 = 1 << 2;
 }
 
 const SECOND: u64 = 1_000_000_000;

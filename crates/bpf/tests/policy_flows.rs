@@ -262,12 +262,47 @@ fn a_new_epoch_keeps_what_is_allowed_and_cuts_what_is_not() {
         let (client, server) = ends(family);
         // By whichever packet comes first.
         assert_eq!(pods.sends(&Ip::tcp(server, client, ACK)), cut);
-        assert_eq!(pods.flow(POD_ID, TCP, server, client), None);
-        assert_eq!(pods.sends(&Ip::tcp(server, client, ACK)), dropped(&[Reason::DeniedEgress]));
+        assert_eq!(pods.sends(&Ip::tcp(server, client, ACK)), dropped(&[Reason::DeniedIngress]));
         assert_eq!(pods.gets(&Ip::udp(client, server)), cut);
         assert_eq!(pods.gets(&Ip::udp(client, server)), dropped(&[Reason::DeniedIngress]));
         assert_eq!(pods.gets(&Ip::sctp(client, server, 0)), cut);
     }
+}
+
+#[test]
+fn what_is_revoked_begins_anew_in_no_direction_until_it_is_allowed() {
+    let mut pods = Pods::new();
+    let (client, server) = ends(0);
+    let (own, far) = ((POD[0], 5000), (REMOTE[0], 443));
+    assert_eq!(pods.gets(&Ip::tcp(client, server, SYN)), PASSED);
+    assert_eq!(pods.sends(&Ip::tcp(server, client, SYN | ACK)), PASSED);
+    assert_eq!(pods.gets(&Ip::udp(far, own)), PASSED);
+    pods.programs.maps.policy.put_set(NOTHING, &[]).unwrap();
+    let open = pod();
+    // What the pod sends by itself stays open.
+    pods.put(Pod {
+        ingress_set: NOTHING,
+        egress_set: 0,
+        ..open
+    });
+    pods.bump();
+    let again = dropped(&[Reason::DeniedIngress]);
+    let cut = dropped(&[Reason::DeniedIngress, Reason::Revoked]);
+    for packets in [cut, again.clone(), again.clone()] {
+        assert_eq!(pods.gets(&Ip::tcp(client, server, ACK)), packets);
+        // The server repeats what nobody has acknowledged.
+        assert_eq!(pods.sends(&Ip::tcp(server, client, ACK)), again);
+    }
+    assert_eq!(
+        pods.sends(&Ip::udp(own, far)),
+        dropped(&[Reason::DeniedIngress, Reason::Revoked])
+    );
+    assert_eq!(pods.gets(&Ip::udp(far, own)), again);
+    // A connection of the pod's own between the same ports is another one.
+    assert_eq!(pods.sends(&Ip::tcp(server, client, SYN)), PASSED);
+    pods.put(open);
+    pods.bump();
+    assert_eq!(pods.gets(&Ip::udp(far, own)), PASSED);
 }
 
 #[test]

@@ -51,7 +51,9 @@ const KEPT: u64 = 0;
 const EGRESS_REVOKED: u64 = 1;
 const INGRESS_REVOKED: u64 = 2;
 
-/// Judges a flow once more, in the direction in which it was opened, where that is known; one that is not allowed any more ends.
+/// Judges a flow once more, in the direction in which it was opened, where that is known. One that is not allowed any more stays as refused, with its
+/// old epoch, until it is allowed or its time is over: without it the other end's next segment would be a first packet, judged in the other direction,
+/// and where that one is open it would begin the connection anew.
 #[inline(never)]
 fn rejudge(scratch: &mut Scratch, pod: &Pod, flow: &mut Flow, epoch: u32) -> u64 {
     scratch.question.remote = scratch.key.remote;
@@ -60,14 +62,14 @@ fn rejudge(scratch: &mut Scratch, pod: &Pod, flow: &mut Flow, epoch: u32) -> u64
     // SAFETY: records are freed only after every running program has ended (RCU).
     let is_node = unsafe { HOST_ADDRS.get(&scratch.question.remote) }.is_some();
     if is_node || pod.flags & PodFlags::TRACK_ONLY != 0 || is_deferred(scratch, flow) {
-        flow.epoch = epoch;
+        keep_on(flow, epoch);
         return KEPT;
     }
     let mut revoked = INGRESS_REVOKED;
     if fresh(&flow.opened) != Direction::Ingress as u8 {
         scratch.question.port = scratch.key.remote_port;
         if pod.egress_set == 0 || allows(scratch, flow, pod.egress_set) {
-            flow.epoch = epoch;
+            keep_on(flow, epoch);
             return KEPT;
         }
         revoked = EGRESS_REVOKED;
@@ -75,13 +77,21 @@ fn rejudge(scratch: &mut Scratch, pod: &Pod, flow: &mut Flow, epoch: u32) -> u64
     if fresh(&flow.opened) != Direction::Egress as u8 {
         scratch.question.port = scratch.key.local_port;
         if pod.ingress_set == 0 || allows(scratch, flow, pod.ingress_set) {
-            flow.epoch = epoch;
+            keep_on(flow, epoch);
             return KEPT;
         }
     }
-    let _ = FLOWS.remove(&scratch.key);
-    add(Reason::Revoked, 0);
+    if flow.flags & FlowFlags::REVOKED == 0 {
+        flow.flags |= FlowFlags::REVOKED;
+        add(Reason::Revoked, 0);
+    }
     revoked
+}
+
+#[inline(always)]
+fn keep_on(flow: &mut Flow, epoch: u32) {
+    flow.flags &= !FlowFlags::REVOKED;
+    flow.epoch = epoch;
 }
 
 #[inline(always)]
