@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type ClusterNode, containerRuntime, KubernetesCluster, Lab, missingFiles, type Progress, planOf } from "@terway/lab";
-import { type SuiteImage, suiteImages } from "./images.ts";
+import { type ClusterNode, containerRuntime, KubernetesCluster, Lab, missingFiles, type Progress, pauseImage, planOf } from "@terway/lab";
+import { pauseName, type SuiteImage, suiteImages } from "./images.ts";
 import { startNameService } from "./name-service.ts";
 import type { SuiteProgram } from "./programs.ts";
 
@@ -46,6 +46,7 @@ async function chainPortmap({ node }: ClusterNode): Promise<void> {
 
 async function load({ on: { node } }: KubernetesCluster["nodes"][number], images: readonly SuiteImage[], ctr: string): Promise<void> {
   const command = [ctr, "--namespace", "k8s.io", "images"];
+  await node.run([...command, "tag", pauseImage, pauseName]);
   for (const [index, { names, archive }] of images.entries()) {
     const file = join(node.sharedDirectory, `suite-${index}.tar`);
     await writeFile(file, archive);

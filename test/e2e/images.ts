@@ -11,6 +11,9 @@ export interface SuiteImage {
 
 export const nameServiceImage = "registry.terway.test/coredns:1";
 
+/** The name that specs give to what only waits; the lab's own serves them. */
+export const pauseName = "registry.k8s.io/pause:3.10.2";
+
 const registry = "registry.k8s.io/e2e-test-images";
 
 /** Programs that specs call in agnhost and its like, beside agnhost itself; Debian's, with the libraries that they are linked to. */

@@ -23,7 +23,10 @@ Runs upstream's end-to-end specs of test/e2e/specs.txt on a cluster of the lab's
   --id ID         run id; everything the cluster makes carries it`;
 
 const optionsSchema = z.object({
-  focus: z.string().optional(),
+  focus: z
+    .string()
+    .refine((text) => isRegExp(text), "is no regular expression")
+    .optional(),
   procs: z.coerce.number().int().min(1).max(16).default(3),
   nodes: z.coerce.number().int().min(2).max(9).default(2),
   proxy: z.enum(["nftables", "iptables"]).default("nftables"),
@@ -65,7 +68,7 @@ async function main(): Promise<number> {
   let passed = false;
   const story = {
     what: "run",
-    downCommand: "npm run test:e2e -- --down",
+    downCommand: downCommand(id),
     used: [],
     // A cluster that is to be kept stays also when specs failed: that is what it is kept for.
     run: async (progress: Progress) => {
@@ -75,6 +78,18 @@ async function main(): Promise<number> {
   };
   const code = await runWithLab({ id, mode: down ? "down" : keep ? "keep" : "run" }, story, process.stdout);
   return code === 0 && !down && !passed ? 1 : code;
+}
+
+function downCommand(id: string): string {
+  return `npm run test:e2e -- --down --id ${id}`;
+}
+
+function isRegExp(text: string): boolean {
+  try {
+    return new RegExp(text) instanceof RegExp;
+  } catch {
+    return false;
+  }
 }
 
 async function run({ id, focus, procs, nodes, proxy, record: name, keep }: Options, progress: Progress): Promise<boolean> {
@@ -89,7 +104,10 @@ async function run({ id, focus, procs, nodes, proxy, record: name, keep }: Optio
 
   progress.say("\nThe cluster:");
   const cluster = await startE2eCluster({ id, nodes, proxy, program }, progress);
-  if (keep) await cluster.lab.keep();
+  if (keep) {
+    await cluster.lab.keep();
+    progress.say(`\nThe cluster stays: ${cluster.wrapper("kubectl")} get pods -A. Remove it: ${downCommand(id)}`);
+  }
   const folder = join(repositoryRoot, "dist/e2e", id);
   await rm(folder, { recursive: true, force: true });
   progress.say(`\n${specs.length} specs, ${procs} at a time; what the suite says: ${folder}/suite.log`);
@@ -104,6 +122,7 @@ async function run({ id, focus, procs, nodes, proxy, record: name, keep }: Optio
     program,
     kubeconfig: cluster.plane.admin,
     kubectl: cluster.plane.program("kubectl"),
+    nodes,
     specs,
     processes: procs,
     folder,

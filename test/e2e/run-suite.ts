@@ -13,6 +13,8 @@ export interface SuiteRun {
   /** Kubeconfig of somebody who may do everything. */
   readonly kubeconfig: string;
   readonly kubectl: string;
+  /** Of the cluster: the suite skips what needs more than it was told of. */
+  readonly nodes: number;
   readonly specs: readonly string[];
   /** How many specs run at a time, those apart that the suite calls serial. */
   readonly processes: number;
@@ -23,7 +25,7 @@ export interface SuiteRun {
 }
 
 /** Runs the specs on a cluster. Answers the path of Ginkgo's report; throws when there is none. */
-export async function runSuite({ program, kubeconfig, kubectl, specs, processes, folder, onOutcome }: SuiteRun): Promise<string> {
+export async function runSuite({ program, kubeconfig, kubectl, nodes, specs, processes, folder, onOutcome }: SuiteRun): Promise<string> {
   await mkdir(folder, { recursive: true });
   const log = createWriteStream(join(folder, "suite.log"));
   try {
@@ -36,7 +38,7 @@ export async function runSuite({ program, kubeconfig, kubectl, specs, processes,
       "--json-report=report.json",
       `--output-dir=${folder}`,
     ];
-    const suite = ["--provider=skeleton", `--kubeconfig=${kubeconfig}`, `--kubectl-path=${kubectl}`];
+    const suite = ["--provider=skeleton", `--kubeconfig=${kubeconfig}`, `--kubectl-path=${kubectl}`, `--num-nodes=${nodes}`];
     const child = spawn(program("ginkgo"), [...own, program("e2e.test"), "--", ...suite], {
       stdio: ["ignore", "pipe", "pipe"],
       cwd: folder,

@@ -25,6 +25,7 @@ export type { GroupPlan, RulePlan } from "./lab/make-groups.ts";
 export { defaultPlan, type LabPlan } from "./lab/plan.ts";
 export { type BuiltEni, SmallVpc } from "./lab/small-vpc.ts";
 export type { EniPlan, NodePlan, SmallVpcPlan, VSwitchPlan } from "./lab/small-vpc-plan.ts";
+export { pauseImage } from "./node/containerd.ts";
 export { LabNode, repositoryRoot } from "./node/node.ts";
 export type { RunningPod } from "./node/pod.ts";
 export { configurePrimaryInterface } from "./node/primary-interface.ts";
