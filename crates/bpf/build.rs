@@ -3,7 +3,12 @@
 use std::path::Path;
 
 fn main() {
-    let object = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../dist/ebpf/programs.o");
+    // As it is when this runs, not when it was compiled: two clones may share a folder of what Cargo built.
+    let Some(crate_folder) = std::env::var_os("CARGO_MANIFEST_DIR") else {
+        println!("cargo::error=this is a build script of Cargo's");
+        return;
+    };
+    let object = Path::new(&crate_folder).join("../../dist/ebpf/programs.o");
     println!("cargo::rerun-if-changed={}", object.display());
     let bytes = match std::fs::read(&object) {
         Ok(bytes) => bytes,

@@ -3,7 +3,12 @@
 use std::path::Path;
 
 fn main() {
-    let object = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../dist/ebpf/fabric.o");
+    // As it is when this runs, not when it was compiled: two clones may share a folder of what Cargo built.
+    let Some(crate_folder) = std::env::var_os("CARGO_MANIFEST_DIR") else {
+        println!("cargo::error=this is a build script of Cargo's");
+        return;
+    };
+    let object = Path::new(&crate_folder).join("../../dist/ebpf/fabric.o");
     println!("cargo::rerun-if-changed={}", object.display());
     match object.try_exists() {
         Ok(true) => println!("cargo::rustc-env=TERWAY_FABRIC_OBJECT={}", object.display()),
