@@ -54,6 +54,13 @@ pub fn set_departure(ctx: &TcContext, nanoseconds: u64) {
     unsafe { (*ctx.skb.skb).tstamp = nanoseconds }
 }
 
+/// Adds bits to the mark, which policy rules read.
+#[inline(always)]
+pub fn add_mark(ctx: &TcContext, bits: u32) {
+    // SAFETY: as in `field`.
+    unsafe { (*ctx.skb.skb).mark |= bits }
+}
+
 /// Sets the priority, which `prio` maps to its bands.
 #[inline(always)]
 pub fn set_priority(ctx: &TcContext, priority: u32) {

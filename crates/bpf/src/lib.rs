@@ -36,5 +36,5 @@ pub use shape::Shape;
 pub use table::Table;
 pub use terway_abi::{
     Address, Class, Count, Direction, Endpoint, EndpointFlags, Eni, EniFlags, Flow, FlowFlags, FlowKey, FlowState, LAYOUT,
-    PeerClass, Pod, PodFlags, PolicyKey, Reason, Sample, VerdictKey, VlanLink, VlanLinkKey, slot,
+    NODE_MARK, PeerClass, Pod, PodFlags, PolicyKey, Reason, Sample, VerdictKey, VlanLink, VlanLinkKey, slot,
 };

@@ -5,6 +5,8 @@
 //! leads marked packets to a table with the interface's own gateway. Only connections that *enter* are marked, only packets from elsewhere get
 //! the mark back, and of both marks only the bits of the mask change (Terway's nftables form overwrites all of them).
 
+use terway_bpf::NODE_MARK;
+
 use crate::error::{Error, ErrorCode, Result};
 use crate::object::{Family, PRIORITY_FROM_POD, PRIORITY_TO_POD};
 
@@ -79,6 +81,12 @@ impl Config {
             return bad(
                 "mark",
                 format!("{:#x} must have bits, all of them in mask {:#x}", self.mark, self.mask),
+            );
+        }
+        if self.mask & NODE_MARK != 0 {
+            return bad(
+                "mark",
+                format!("and its mask {:#x} must leave bit {NODE_MARK:#x} to NetworkPolicy", self.mask),
             );
         }
         if !(1..=TABLE_MAX).contains(&self.table) || (253..=255).contains(&self.table) {
@@ -189,6 +197,7 @@ mod tests {
         let config = Config::default;
         assert_eq!(config().check(), Ok(()));
         assert_eq!(object(Config { mark: 0x30, ..config() }), "mark");
+        assert_eq!(object(Config { mask: 0x30, ..config() }), "mark");
         assert_eq!(
             object(Config {
                 mark: 0,

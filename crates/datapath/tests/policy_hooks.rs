@@ -11,6 +11,7 @@ use support::lab::{self, Lab, Stack};
 use support::modes::lacks;
 use support::namespace::Namespace;
 use support::probe::{Echo, ask};
+use support::vpc::nft;
 use terway_datapath::Repair;
 use terway_datapath::attachment::{Attachment, Mode};
 use terway_datapath::diff::Problem;
@@ -199,10 +200,79 @@ macro_rules! modes {
     )*};
 }
 
+/// As kube-proxy does for a `NodePort` whose endpoint is elsewhere: what is for the node is sent on, under the node's own address. The VPC takes that
+/// from the node's own ENI only.
+fn node_port_leaves_as_the_nodes_own(test: &str, mode: Mode) {
+    if lacks(test, mode) {
+        return;
+    }
+    let scene = Scene::new(mode);
+    let _far = Echo::new(&scene.lab.vpc, lab::far());
+    scene.judge_by(0, DENY);
+    scene.datapath.attach(&scene.attachment);
+    scene.lab.settle(1);
+    nft(&scene.lab.vpc, "add table inet vpc");
+    nft(
+        &scene.lab.vpc,
+        "add chain inet vpc spoofed { type filter hook prerouting priority -300; }",
+    );
+    for (family, (node, far)) in ["ip", "ip6"].into_iter().zip(lab::node().into_iter().zip(lab::far())) {
+        let to = if far.is_ipv4() {
+            format!("{far}:7007")
+        } else {
+            format!("[{far}]:7007")
+        };
+        for line in [
+            format!("add table {family} proxy"),
+            format!("add chain {family} proxy pre {{ type nat hook prerouting priority -100; }}"),
+            format!("add rule {family} proxy pre {family} daddr {node} udp dport 7007 dnat to {to}"),
+            format!("add chain {family} proxy post {{ type nat hook postrouting priority 100; }}"),
+            format!("add rule {family} proxy post ct status dnat masquerade"),
+        ] {
+            nft(&scene.lab.host, &line);
+        }
+        nft(
+            &scene.lab.vpc,
+            &format!("add rule inet vpc spoofed iifname != vpc0 {family} saddr {node} drop"),
+        );
+        // The first packet of the connection, and one that the proxy's chains do not see any more.
+        for _ in 0..2 {
+            assert_eq!(ask(&scene.pod, node), Ok(node), "who asks behind the node");
+        }
+        assert!(
+            ask(&scene.pod, far).is_err(),
+            "the way round the node is for what was sent to the node"
+        );
+    }
+    assert_eq!(scene.datapath.check(&scene.attachment), []);
+    for (family, node) in ["-4", "-6"].into_iter().zip(lab::node()) {
+        scene.lab.host.ip(&format!("{family} rule del pref 500"));
+        assert!(
+            ask(&scene.pod, node).is_err(),
+            "without the rule the ENI takes it, and the VPC refuses it"
+        );
+    }
+    let drifts = scene.datapath.check(&scene.attachment);
+    assert!(
+        drifts.len() == 2 && drifts.iter().all(|drift| drift.kind == "rule"),
+        "{drifts:?}"
+    );
+}
+
+#[test]
+fn policy_hooks_node_port_policy_route() {
+    node_port_leaves_as_the_nodes_own("policy_hooks_node_port_policy_route", Mode::PolicyRoute);
+}
+
+#[test]
+fn policy_hooks_node_port_netkit() {
+    node_port_leaves_as_the_nodes_own("policy_hooks_node_port_netkit", Mode::Netkit);
+}
+
 modes! {
-    PolicyRoute: policy_hooks_dual_decide_policy_route, policy_hooks_dual_survive_policy_route;
-    Netkit: policy_hooks_dual_decide_netkit, policy_hooks_dual_survive_netkit;
-    Ipvlan: policy_hooks_dual_decide_ipvlan, policy_hooks_dual_survive_ipvlan;
-    Vlan: policy_hooks_dual_decide_vlan, policy_hooks_dual_survive_vlan;
-    Exclusive: policy_hooks_dual_decide_exclusive, policy_hooks_dual_survive_exclusive;
+    PolicyRoute: policy_hooks_decide_policy_route, policy_hooks_survive_policy_route;
+    Netkit: policy_hooks_decide_netkit, policy_hooks_survive_netkit;
+    Ipvlan: policy_hooks_decide_ipvlan, policy_hooks_survive_ipvlan;
+    Vlan: policy_hooks_decide_vlan, policy_hooks_survive_vlan;
+    Exclusive: policy_hooks_decide_exclusive, policy_hooks_survive_exclusive;
 }

@@ -26,6 +26,7 @@ const briefPrograms = new Set(
     "classid",
     "eni_in",
     "eni_out",
+    "policy_hooks",
     "policy_packets",
     "ipvlan",
     "pins",

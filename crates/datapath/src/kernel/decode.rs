@@ -3,6 +3,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use terway_bpf::NODE_MARK;
+
 use super::uapi::*;
 use super::wire::{attributes, i32_of_array, text, u16_at, u32_at};
 use crate::object::{
@@ -184,7 +186,7 @@ pub fn rule(payload: &[u8]) -> Option<Rule> {
     let (to_length, from_length, tos) = (*payload.get(1)?, *payload.get(2)?, *payload.get(3)?);
     let action = *payload.get(7)?;
     let flags = u32_at(payload, 8)?;
-    let (mut table, mut target) = (u32::from(*payload.get(4)?), 0);
+    let (mut table, mut target, mut mask) = (u32::from(*payload.get(4)?), 0, 0);
     let mut rule = Rule {
         family,
         priority: 0,
@@ -192,6 +194,7 @@ pub fn rule(payload: &[u8]) -> Option<Rule> {
         to: None,
         input: None,
         output: None,
+        mark: 0,
         action: RuleAction::Nop,
         suppress_prefix_length: None,
         protocol: 0,
@@ -218,7 +221,8 @@ pub fn rule(payload: &[u8]) -> Option<Rule> {
             FRA_PROTOCOL => rule.protocol = *value.first()?,
             FRA_SUPPRESS_IFGROUP => rule.foreign_form |= u32_at(value, 0) != Some(u32::MAX),
             FRA_L3MDEV => rule.foreign_form |= value.first() != Some(&0),
-            FRA_FWMARK => rule.foreign_form |= u32_at(value, 0) != Some(0),
+            FRA_FWMARK => rule.mark = u32_at(value, 0)?,
+            FRA_FWMASK => mask = u32_at(value, 0)?,
             FRA_IIFNAME => rule.input = IfName::new(&text(value)),
             FRA_OIFNAME => rule.output = IfName::new(&text(value)),
             FRA_TUN_ID | FRA_UID_RANGE | FRA_IP_PROTO | FRA_SPORT_RANGE | FRA_DPORT_RANGE => {
@@ -227,6 +231,8 @@ pub fn rule(payload: &[u8]) -> Option<Rule> {
             _ => {}
         }
     }
+    // None of ours asks for bits that are not set, and symmetric routing has its own list.
+    rule.foreign_form |= rule.mark != mask || rule.mark & !NODE_MARK != 0;
     rule.action = match action {
         FR_ACT_GOTO => RuleAction::Goto(target),
         FR_ACT_NOP => RuleAction::Nop,

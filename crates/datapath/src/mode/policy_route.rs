@@ -8,6 +8,8 @@
 //! - Extra routes use the same next hop as the default route; nothing on the pair answers for the VPC gateway.
 //! - IPv6 forwarding is switched on for the whole node; the kernel ignores the setting of a single link.
 
+use terway_bpf::NODE_MARK;
+
 use super::leg::{Leg, legs, next_hop};
 use super::objects::{end, neighbour, node_sysctls, route, rule, sysctl};
 use super::own_table::own_table;
@@ -16,8 +18,8 @@ use crate::desired::{DesiredState, HostFacts, NamespaceState};
 use crate::form::Form;
 use crate::mode::{own_groups, source_tree};
 use crate::object::{
-    Address, Device, Family, Link, METRIC_LAST, Mtu, Names, PRIORITY_FROM_POD, PRIORITY_TO_POD, Prefix, Route, RouteKind, Rule,
-    SysctlScope, TABLE_MAIN, TABLE_SOURCES, eni_table,
+    Address, Device, Family, Link, METRIC_LAST, Mtu, Names, PRIORITY_BY_NODE, PRIORITY_FROM_POD, PRIORITY_TO_POD, Prefix, Route,
+    RouteKind, Rule, SysctlScope, TABLE_MAIN, TABLE_SOURCES, eni_table,
 };
 
 /// The wanted state of a `policy_route` attachment.
@@ -63,12 +65,22 @@ fn host_leg(host: &mut NamespaceState, leg: &Leg, attachment: &Attachment, facts
         });
     }
     host.neighbours.push(neighbour(Device::HostEnd, leg.pod, Device::PodEnd));
+    host.rules.extend(by_node(leg, attachment));
     if attachment.own_groups {
         return own_groups::ways(host, leg, attachment, facts);
     }
     way_out(host, leg, attachment.rule_form, facts);
     to_pod(host, leg, attachment.rule_form);
     host.routes.push(route(Prefix::host(leg.pod), None, Device::HostEnd));
+}
+
+/// What the pod sends to its node goes on as the node's own, should the node translate it: masquerading gives it the node's address, which the VPC
+/// takes from no other ENI. `from_pod` marks it, so there is such a rule only where that program judges packets.
+fn by_node(leg: &Leg, attachment: &Attachment) -> Option<Rule> {
+    attachment.network_policy.then(|| Rule {
+        mark: NODE_MARK,
+        ..rule(leg.family, PRIORITY_BY_NODE, None, None, TABLE_MAIN)
+    })
 }
 
 /// What is for the pod goes to main, where its host route is.
@@ -133,6 +145,7 @@ pub fn shared_rules(attachment: &Attachment, eni_name: Option<&str>) -> Vec<Rule
         return host.rules;
     }
     for leg in legs(attachment) {
+        host.rules.extend(by_node(&leg, attachment));
         if attachment.own_groups {
             own_groups::ways(&mut host, &leg, attachment, &facts);
             continue;

@@ -62,6 +62,7 @@ fn rule(priority: u32, from: Option<Prefix>, action: RuleAction) -> Rule {
         to: None,
         input: None,
         output: None,
+        mark: 0,
         action,
         suppress_prefix_length: None,
         protocol: PROTOCOL,

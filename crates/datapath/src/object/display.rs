@@ -138,6 +138,9 @@ impl std::fmt::Display for Rule {
         if let Some(output) = &self.output {
             write!(f, " oif {output}")?;
         }
+        if self.mark != 0 {
+            write!(f, " fwmark {:#x}", self.mark)?;
+        }
         match self.action {
             RuleAction::Lookup(TABLE_MAIN) => write!(f, " lookup main")?,
             RuleAction::Lookup(table) => write!(f, " lookup {table}")?,

@@ -5,6 +5,8 @@ use super::name::IfName;
 
 /// Priority of the rules towards pods.
 pub const PRIORITY_TO_POD: u32 = 512;
+/// Priority of the rule for packets that a pod sent to its node, wherever the node sends them on.
+pub const PRIORITY_BY_NODE: u32 = 500;
 /// Priority of the rules from pods.
 pub const PRIORITY_FROM_POD: u32 = 2048;
 
@@ -47,6 +49,8 @@ pub struct Rule {
     pub input: Option<IfName>,
     /// Packets of the namespace itself that are bound to this device (`oif`).
     pub output: Option<IfName>,
+    /// Only packets with all bits of this mark; 0: all packets.
+    pub mark: u32,
     /// What it does.
     pub action: RuleAction,
     /// Answers of this prefix length or shorter do not count.

@@ -2,6 +2,7 @@
 
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::rule::RuleAttribute;
+use terway_bpf::NODE_MARK;
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::kernel::socket::Socket;
@@ -149,7 +150,7 @@ fn mark_rules(socket: &mut Socket, family: Family) -> Result<Vec<MarkRule>> {
                 _ => {}
             }
         }
-        (kind == RTM_NEWRULE && protocol == PROTOCOL && rule.mark != 0).then_some(rule)
+        (kind == RTM_NEWRULE && protocol == PROTOCOL && rule.mark & !NODE_MARK != 0).then_some(rule)
     })
 }
 
@@ -161,6 +162,7 @@ fn rule_message(rule: &MarkRule) -> netlink_packet_route::rule::RuleMessage {
         to: None,
         input: None,
         output: None,
+        mark: 0,
         action: RuleAction::Lookup(rule.table),
         suppress_prefix_length: None,
         protocol: PROTOCOL,

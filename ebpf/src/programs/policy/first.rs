@@ -1,11 +1,11 @@
 //! First packets, and those that have no flow.
 
 use aya_ebpf::programs::TcContext;
-use terway_abi::{Direction, FlowFlags, FlowState, PodFlags, Reason};
+use terway_abi::{Direction, FlowFlags, FlowState, NODE_MARK, PodFlags, Reason};
 use terway_ebpf::{
     fresh,
     packet::{Signal, protocol},
-    skb::CONTINUE,
+    skb::{CONTINUE, add_mark},
 };
 
 use crate::maps::{HOST_ADDRS, SERVICES, count, endpoint};
@@ -38,8 +38,14 @@ pub fn run<const EGRESS: bool>(ctx: &TcContext, scratch: &mut Scratch, view: &Vi
     }
     // A pod may talk to itself, and with its node; neither needs a flow.
     let remote = &scratch.key.remote;
+    if matches!(endpoint(*remote), Some(own) if own.id == pod.id) {
+        return CONTINUE;
+    }
     // SAFETY: records are freed only after every running program has ended (RCU).
-    if matches!(endpoint(*remote), Some(own) if own.id == pod.id) || unsafe { HOST_ADDRS.get(remote) }.is_some() {
+    if unsafe { HOST_ADDRS.get(remote) }.is_some() {
+        if EGRESS {
+            add_mark(ctx, NODE_MARK);
+        }
         return CONTINUE;
     }
     if track_only {

@@ -33,6 +33,9 @@ pub fn rule(rule: &Rule) -> RuleMessage {
     }
     attributes.extend(rule.input.map(|input| RuleAttribute::Iifname(input.to_string())));
     attributes.extend(rule.output.map(|output| RuleAttribute::Oifname(output.to_string())));
+    if rule.mark != 0 {
+        attributes.extend([RuleAttribute::FwMark(rule.mark), RuleAttribute::FwMask(rule.mark)]);
+    }
     attributes.push(RuleAttribute::Priority(rule.priority));
     attributes.extend(match rule.action {
         RuleAction::Lookup(table) => Some(RuleAttribute::Table(table)),
