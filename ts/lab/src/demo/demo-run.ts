@@ -10,7 +10,7 @@ import { type Endpoint, renderFailures, renderMatrix, renderSummary } from "./ma
 import { awaitServers, measureMatrix } from "./measure.ts";
 import { type DemoPod, podEndpoint, renderPods, startPods } from "./pods.ts";
 import type { Progress } from "./progress.ts";
-import { type Check, podTraces, strayAddresses } from "./proof.ts";
+import { type Check, pins, podTraces, strayAddresses, strayPins } from "./proof.ts";
 
 const podsPerNode = 3;
 /** Free addresses that each node keeps at least and at most. */
@@ -53,6 +53,7 @@ export class DemoRun {
       const { enis } = await lab.cloud.state();
       note(`${enis.filter((eni) => eni.type === "Secondary").length} ENIs attached`);
     });
+    const nodePins = new Map(await Promise.all(nodes.map(async (on) => [on, await pins(on)] as const)));
     const pods = await progress.step(`${podsPerNode * nodes.length} pods`, async () => {
       if (cluster !== undefined) return startKubernetesPods(cluster, podsPerNode);
       const started = await Promise.all(nodes.map((on) => startPods(on, podsPerNode)));
@@ -91,7 +92,7 @@ export class DemoRun {
       progress.say(lookAround(lab, nodes, pods));
       return true;
     }
-    return (await takeDown(progress, lab, { nodes, pods, ...(cluster === undefined ? {} : { cluster }) })) && held;
+    return (await takeDown(progress, lab, { nodes, pods, nodePins, ...(cluster === undefined ? {} : { cluster }) })) && held;
   }
 }
 
@@ -109,14 +110,26 @@ async function startTerway(lab: Lab, nodes: readonly ClusterNode[]): Promise<voi
 async function takeDown(
   progress: Progress,
   lab: Lab,
-  { nodes, pods, cluster }: { nodes: readonly ClusterNode[]; pods: readonly DemoPod[]; cluster?: KubernetesCluster },
+  {
+    nodes,
+    pods,
+    nodePins,
+    cluster,
+  }: {
+    nodes: readonly ClusterNode[];
+    pods: readonly DemoPod[];
+    nodePins: ReadonlyMap<ClusterNode, readonly string[]>;
+    cluster?: KubernetesCluster;
+  },
 ): Promise<boolean> {
   const checks: Check[] = [];
   await progress.step("remove the pods", async (note) => {
     if (cluster !== undefined) await removeKubernetesPods(cluster, pods);
     else await Promise.all(nodes.map((on) => removeAll(on, pods)));
     const addresses = pods.flatMap(({ ipv4, ipv6 }) => [ipv4, ipv6]);
-    for (const on of nodes) checks.push(...(await podTraces(on, addresses)), ...(await strayAddresses(lab, on)));
+    for (const on of nodes) {
+      checks.push(...(await podTraces(on, addresses)), await strayPins(on, nodePins.get(on) ?? []), ...(await strayAddresses(lab, on)));
+    }
     note(`left of them: ${summary(checks)}`);
   });
   await progress.step("stop terwayd, give the machines back to the cloud", async (note) => {

@@ -16,6 +16,19 @@ const listings: readonly { readonly what: string; readonly argv: readonly string
   { what: "neighbours", argv: ["sh", "-c", "ip -4 neigh show nud permanent; ip -6 neigh show nud permanent"] },
 ];
 
+/** What is pinned on the node: the kernel programs and their maps, one set for the node and all its pods. */
+export async function pins(on: ClusterNode): Promise<string[]> {
+  // The kernel itself puts two files into every new bpffs (CONFIG_BPF_PRELOAD).
+  const foreign = ["!", "-name", "progs.debug", "!", "-name", "maps.debug"];
+  const { stdout } = await on.node.run(["find", "/sys/fs/bpf", "-mindepth", "1", "-type", "f", ...foreign]);
+  return stdout.split("\n").filter(Boolean);
+}
+
+/** What was not pinned before the pods. */
+export async function strayPins(on: ClusterNode, before: readonly string[]): Promise<Check> {
+  return { what: "map pins", found: (await pins(on)).filter((pin) => !before.includes(pin)) };
+}
+
 /** Lines about the pods in the node's own network namespace: their addresses, their host interfaces, our marks. Empty after their DELs. */
 export async function podTraces(on: ClusterNode, addresses: readonly string[]): Promise<Check[]> {
   const marks = [/\bcali[0-9a-f]{11}\b/, /alias terway:/, ...addresses.map(wholeAddress)];
@@ -24,10 +37,6 @@ export async function podTraces(on: ClusterNode, addresses: readonly string[]): 
     const { stdout } = await run(inNetNamespace(on.machine.netns, argv));
     checks.push({ what, found: stdout.split("\n").filter((line) => marks.some((mark) => mark.test(line))) });
   }
-  // The kernel itself puts two files into every new bpffs (CONFIG_BPF_PRELOAD).
-  const foreign = ["!", "-name", "progs.debug", "!", "-name", "maps.debug"];
-  const pins = await on.node.run(["find", "/sys/fs/bpf", "-mindepth", "1", "-type", "f", ...foreign]);
-  checks.push({ what: "map pins", found: pins.stdout.split("\n").filter(Boolean) });
   const namespaces = await on.node.run(["ls", "/run/netns"]);
   checks.push({ what: "pod namespaces", found: namespaces.stdout.split("\n").filter(Boolean) });
   return checks;
