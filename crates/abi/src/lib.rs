@@ -30,8 +30,8 @@ pub use verdict::{Sample, VerdictKey};
 pub const LAYOUT: u32 = 2;
 
 /// Bit of a packet's mark: it was for an address of the node when the pod sent it. What the node translates and sends on (a `NodePort` whose endpoint is elsewhere)
-/// leaves as the node's own, not by the pod's ENI. Away from the bits of kube-proxy (0x4000, 0x8000), Calico (0xffff0000) and symmetric routing (0x10).
-pub const NODE_MARK: u32 = 0x20;
+/// leaves as the node's own, not by the pod's ENI. Away from the bits of kube-proxy (0x4000, 0x8000), Calico (0xffff0000), Cilium (0xf00) and symmetric routing (0x10).
+pub const NODE_MARK: u32 = 0x2000;
 
 /// Names of the maps as they stand in the object file and in the pin directory. The kernel cuts names after 15 bytes.
 pub mod map {

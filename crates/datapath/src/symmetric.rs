@@ -83,10 +83,10 @@ impl Config {
                 format!("{:#x} must have bits, all of them in mask {:#x}", self.mark, self.mask),
             );
         }
-        if self.mask & NODE_MARK != 0 {
+        if self.mark & NODE_MARK != 0 {
             return bad(
                 "mark",
-                format!("and its mask {:#x} must leave bit {NODE_MARK:#x} to NetworkPolicy", self.mask),
+                format!("{:#x} must leave bit {NODE_MARK:#x} to NetworkPolicy", self.mark),
             );
         }
         if !(1..=TABLE_MAX).contains(&self.table) || (253..=255).contains(&self.table) {
@@ -197,7 +197,14 @@ mod tests {
         let config = Config::default;
         assert_eq!(config().check(), Ok(()));
         assert_eq!(object(Config { mark: 0x30, ..config() }), "mark");
-        assert_eq!(object(Config { mask: 0x30, ..config() }), "mark");
+        assert_eq!(
+            object(Config {
+                mark: NODE_MARK,
+                mask: NODE_MARK,
+                ..config()
+            }),
+            "mark"
+        );
         assert_eq!(
             object(Config {
                 mark: 0,
