@@ -25,6 +25,7 @@ test("only the probe makes a cell unavailable, never a skip alone", () => {
   expect(cell(seen, "netkit", "v4")).toEqual({ kind: "unavailable", reason: "netkit: Unknown device type" });
   expect(cell(seen, "ipvlan", "v4")).toEqual({ kind: "untested" });
   expect(withoutProvenSkips(seen).map(({ name }) => name)).toEqual(["6.1 links::ipvlan_v4_x"]);
+  expect(withoutProvenSkips(run(result("6.1 policy_hooks::policy_hooks_decide_netkit", "skipped")))).toEqual([]);
   // Without a probe nothing is proven.
   expect(cell({ ...seen, features: new Map() }, "netkit", "v4")).toEqual({ kind: "untested" });
 });

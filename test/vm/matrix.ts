@@ -32,9 +32,14 @@ export function readProbe(output: string): Pick<KernelRun, "release" | "features
   };
 }
 
+/** A test names its mode first, or last where it is about something that every mode has. */
+function modeOf(test: string): Mode | undefined {
+  return modes.find((each) => test.startsWith(`${each}_`) || test.endsWith(`_${each}`));
+}
+
 function place(name: string): { mode: Mode; family: Family } | undefined {
   const test = name.split("::").at(-1) ?? "";
-  const mode = modes.find((each) => test.startsWith(`${each}_`));
+  const mode = modeOf(test);
   const family = families.find((each) => mode !== undefined && test.startsWith(`${mode}_${each}_`));
   return mode === undefined || family === undefined ? undefined : { mode, family };
 }
@@ -50,7 +55,7 @@ function lacking(run: KernelRun, mode: Mode): string | undefined {
 /** The results without the skips that the probe of the same run accounts for. */
 export function withoutProvenSkips(run: KernelRun): TestResult[] {
   return run.results.filter((result) => {
-    const mode = place(result.name)?.mode;
+    const mode = modeOf(result.name.split("::").at(-1) ?? "");
     return result.status !== "skipped" || mode === undefined || lacking(run, mode) === undefined;
   });
 }
