@@ -24,6 +24,7 @@ import { openDebugSocket } from "./debug-socket.ts";
 import { offerDevices } from "./device-plugin/offer.ts";
 import { deviceResources } from "./device-plugin/resources.ts";
 import { EventLog } from "./events.ts";
+import { announcePods } from "./expected-pods.ts";
 import { openFailpoint } from "./failpoint.ts";
 import type { Flags } from "./flags.ts";
 import { GivenLeases } from "./given-leases.ts";
@@ -75,6 +76,8 @@ export interface DaemonOptions {
 const drainMs = 5_000;
 const closeDatapathMs = 1_000;
 const flushEventsMs = 1_000;
+/** For the API server to name the pods of this node. Without it those that have been known to the kubelet for long run all the same. */
+const podsHeardMs = 3_000;
 
 /**
  * Runs the daemon until `stop` is aborted. Order of start: lock, journal, kernel, tombstones, socket; then the cloud, which pods that run do not need.
@@ -225,7 +228,9 @@ export async function runDaemon(options: DaemonOptions, stop: AbortSignal): Prom
     const toPublish = publishing;
     const newLink = opened.openLink(decided.modes.node === "exclusive");
     link = newLink;
-    const { settled } = newLink;
+    const settled = Promise.all([newLink.settled, Promise.race([pods.synced, clock.sleep(podsHeardMs)])]);
+    // Objects in a directory may stand there without a sandbox ever coming.
+    if (cluster.complete) announcePods(pods, node.pool, stop);
     background.run("the link to the cloud", (signal) => newLink.run(signal));
     background.run("the conflist", async (signal) => {
       published = await publishWhenWarm({ ...toPublish, settled, signal });

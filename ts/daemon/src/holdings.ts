@@ -32,6 +32,7 @@ export function openHoldings(pool: () => AddressPool, given: GivenLeases): Holdi
       const view = pool().view();
       return { ...view, leases: [...view.leases, ...given.leases()] };
     },
+    expect: (pods) => pool().expect(pods),
     warm: (signal) => pool().warm(signal),
     sync: () => pool().sync(),
     reconfigure: (config) => pool().reconfigure(config),

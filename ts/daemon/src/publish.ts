@@ -10,8 +10,8 @@ export interface PublishOptions {
   readonly cniConfDir: string;
   /** What stands in the list as `eniip_virtual_type`. */
   readonly virtualType: string;
-  /** The pool's bounds are known, or never will be: before, it would call itself as warm as can be. */
-  readonly settled: Promise<void>;
+  /** The pool's bounds and the pods bound to the node are known, or will not be: before, it would call itself as warm as can be. */
+  readonly settled: Promise<unknown>;
   readonly signal: AbortSignal;
 }
 

@@ -41,6 +41,8 @@ export class UnopenedPool implements AddressPool {
     return { exclusive: false, enis: [], leases: [], ...none, problems: [this.#problem()] };
   }
 
+  expect() {}
+
   async warm() {
     return { limited: this.#problem() };
   }

@@ -35,6 +35,7 @@ export class Pool implements AddressPool {
   /** Who waits for the DEL under way, by lease id. */
   private readonly releasing = new Map<string, (() => void)[]>();
   private readonly warming = new Set<() => void>();
+  private expected: ReadonlySet<string> = new Set();
   private generation: number;
   private closed = false;
   private warmUpEnding = false;
@@ -132,6 +133,11 @@ export class Pool implements AddressPool {
     return viewOf(this.parts.inventory, this.waiters.length, this.parts.problems.all());
   }
 
+  expect(pods: ReadonlySet<string>): void {
+    this.expected = pods;
+    this.changed(gatherMs);
+  }
+
   warm(signal?: AbortSignal): Promise<{ limited?: PoolProblem }> {
     return new Promise((resolve, reject) => {
       const done = () => {
@@ -139,7 +145,9 @@ export class Pool implements AddressPool {
         signal?.removeEventListener("abort", abort);
       };
       const check = () => {
-        const verdict = this.closed ? { limited: stoppingProblem(this.parts.clock.wallMs()) } : this.prospects.warmth(this.waiters.length);
+        const verdict = this.closed
+          ? { limited: stoppingProblem(this.parts.clock.wallMs()) }
+          : this.prospects.warmth(this.waiters.length + this.ahead);
         if (!verdict) return;
         done();
         resolve(verdict);
@@ -241,6 +249,17 @@ export class Pool implements AddressPool {
     return place;
   }
 
+  /** Expected pods that have not asked and for which nothing is kept. Sandboxes that ask without being expected make it less, which the next plan mends. */
+  private get ahead(): number {
+    const { inventory, journal } = this.parts;
+    if (this.expected.size === 0) return 0;
+    const holders = new Set<string>();
+    for (const { state, sandbox } of journal.ledger.leases.values()) if (state !== "releasing") holders.add(podOf(sandbox));
+    let count = 0;
+    for (const pod of this.expected) if (!holders.has(pod) && !inventory.keepsFor(pod)) count += 1;
+    return Math.max(0, count - this.allocating.size);
+  }
+
   /** Serves who waits, and plans, at the latest in `withinMs`. */
   private changed(withinMs: number): void {
     if (this.closed) return;
@@ -265,7 +284,11 @@ export class Pool implements AddressPool {
     const minIdle = Math.max(inventory.config.minIdle, mustHold ? 1 : 0);
     // Who waits for warmth waits like a pod while nothing is free.
     const isCold = mustHold && this.waiters.length === 0 && inventory.free === 0;
-    if (this.lookout.seen) this.prospects.plan = isCold ? replenisher.run(1, minIdle - 1) : replenisher.run(this.waiters.length, minIdle);
+    const { ahead } = this;
+    if (this.lookout.seen) {
+      const demand = isCold ? { waiting: 1, minIdle: minIdle - 1 } : { waiting: this.waiters.length, minIdle };
+      this.prospects.plan = replenisher.run({ ...demand, ahead });
+    }
     const { reachable } = this.prospects;
     this.waiters.refuse(
       (waiter, place) => place >= reachable + this.prospects.restedBefore(waiter.deadlineMs),

@@ -26,6 +26,14 @@ export interface ReplenisherContext {
   readonly availableIpv4: ReadonlyMap<string, number>;
 }
 
+/** For whom addresses are wanted. */
+export interface Demand {
+  readonly waiting: number;
+  readonly minIdle: number;
+  /** Who will ask soon: as much is kept beyond both bounds of the idle stock. */
+  readonly ahead: number;
+}
+
 /** Turns the pool's state into the planner's input and its actions into operations. */
 export class Replenisher {
   private readonly context: ReplenisherContext;
@@ -35,12 +43,12 @@ export class Replenisher {
   }
 
   /** Plans, starts what may start now, and answers the plan. */
-  run(waiting: number, minIdle: number): Plan {
+  run(demand: Demand): Plan {
     // Without the journal nothing may be begun.
     if (this.context.backoffs.isWaiting("journal")) return { actions: [], reach: 0, full: false };
     this.takeUpLoose();
     this.checkVSwitches();
-    const made = plan(this.input(waiting, minIdle));
+    const made = plan(this.input(demand));
     for (const action of made.actions) this.begin(action);
     return made;
   }
@@ -67,7 +75,7 @@ export class Replenisher {
     return zoneId === undefined || this.context.identity.zoneId === undefined || zoneId === this.context.identity.zoneId;
   }
 
-  private input(waiting: number, minIdle: number): PlanInput {
+  private input({ waiting, minIdle, ahead }: Demand): PlanInput {
     const { inventory, backoffs, executor, availableIpv4, random, reclaim } = this.context;
     const { config } = inventory;
     const idle = inventory.free + inventory.restsMs().length;
@@ -86,7 +94,7 @@ export class Replenisher {
         };
       }),
       limits: { maxEnis: config.maxEnis, ipv4PerEni: inventory.perEni.ipv4, ipv6PerEni: inventory.perEni.ipv6, batch },
-      policy: { ...config, minIdle, maxIdle, warmUp: inventory.warmUpTarget },
+      policy: { ...config, minIdle: minIdle + ahead, maxIdle: maxIdle + ahead, warmUp: inventory.warmUpTarget },
       waiting,
       mayCreate: !backoffs.isWaiting(keys.create) && !backoffs.isWaiting(keys.attach),
       createSlots: Math.max(0, maxOperationsInFlight - executor.inFlight),

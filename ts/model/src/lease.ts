@@ -160,8 +160,13 @@ export interface AddressPool {
   securityGroups(eniId: string): readonly string[] | undefined;
   view(): PoolView;
   /**
-   * Resolves when free ≥ max(1, minIdle, waiting), capped by what the cloud can still give; `limited` names why it is less. With whole ENIs, when the
-   * slots of the instance are known: none is attached for nobody.
+   * All pods, as `namespace/name`, that are bound to this node and take what they need from this pool. For those that hold nothing yet the pool grows
+   * before they ask, on top of the idle stock.
+   */
+  expect(pods: ReadonlySet<string>): void;
+  /**
+   * Resolves when free ≥ max(1, minIdle, waiting and expected), capped by what the cloud can still give; `limited` names why it is less. With whole
+   * ENIs, when the slots of the instance are known: none is attached for nobody.
    */
   warm(signal?: AbortSignal): Promise<{ limited?: PoolProblem }>;
   /** Asks for a comparison with the cloud now; resolves when one that started after this call has ended. */
