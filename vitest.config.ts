@@ -1,7 +1,7 @@
 import { defineConfig } from "vitest/config";
 
 /** One project a tier, see docs/testing.md. Tests that make kernel objects run one file at a time: they share the machine's devices and time. */
-const serial = { fileParallelism: false, testTimeout: 120_000, hookTimeout: 120_000, retry: 1 };
+const serial = { fileParallelism: false, testTimeout: 120_000, hookTimeout: 120_000, retry: 1, expect: { poll: { timeout: 10_000 } } };
 
 export default defineConfig({
   test: {

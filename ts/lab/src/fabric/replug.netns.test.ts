@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { probe } from "../host/agent.ts";
 import { run } from "../host/command.ts";
@@ -33,6 +33,12 @@ const linkOf = async (netns: string, mac: string) => {
   const { stdout } = await run(inNetNamespace(netns, ["ip", "-json", "link"]));
   return linksSchema.parse(JSON.parse(stdout)).find((link) => link.address === mac)?.ifname;
 };
+
+// A test that failed half-way leaves the next one, or its own second try, what it began with.
+afterEach(async () => {
+  await deleteNetNamespace(pod);
+  await vpc.fabric.settled();
+});
 
 /** Moves the ENI into a new namespace, as exclusive mode does, and configures it there. */
 async function moveIntoPod(): Promise<string> {
