@@ -174,7 +174,7 @@ fn of_rule(rule: &Rule, registry: &Registry) -> Concern {
             .and_then(|id| registry.get(id))
             .map_or(Concern::Nobody, one),
         // Symmetric routing has a rule too, and may have it before the first pod.
-        None if registry.is_empty() && !rule.foreign_form => Concern::Nobody,
+        None if registry.is_empty() && !rule.is_of_symmetric_routing() => Concern::Nobody,
         None => Concern::All,
     }
 }

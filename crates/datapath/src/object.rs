@@ -20,7 +20,7 @@ pub use record::{Record, RecordKey};
 pub use route::{
     METRIC_IPV6, METRIC_LAST, PROTOCOL, Route, RouteKind, Scope, TABLE_MAIN, TABLE_OWN_GROUPS, TABLE_SOURCES, eni_table,
 };
-pub use rule::{PRIORITY_BY_NODE, PRIORITY_FROM_POD, PRIORITY_TO_POD, Rule, RuleAction, Selectors};
+pub use rule::{Mark, PRIORITY_BY_NODE, PRIORITY_FROM_POD, PRIORITY_TO_POD, Rule, RuleAction, Selectors};
 pub use sysctl::{Sysctl, SysctlKey, SysctlScope};
 pub use traffic::{
     Attach, BAND_HANDLE, CLSACT_HANDLE, Direction, Discipline, FILTER_HANDLE, FILTER_PREFIX, FILTER_PRIORITY, FQ_HANDLE, Filter,

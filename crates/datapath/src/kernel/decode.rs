@@ -3,12 +3,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use terway_bpf::NODE_MARK;
-
 use super::uapi::*;
 use super::wire::{attributes, i32_of_array, text, u16_at, u32_at};
 use crate::object::{
-    Address, Device, Family, IfName, LinkAddress, Mac, Neighbour, Prefix, Route, RouteKind, Rule, RuleAction, Scope,
+    Address, Device, Family, IfName, LinkAddress, Mac, Mark, Neighbour, Prefix, Route, RouteKind, Rule, RuleAction, Scope,
 };
 use crate::observed::{LinkSysctls, ObservedLink};
 
@@ -186,7 +184,8 @@ pub fn rule(payload: &[u8]) -> Option<Rule> {
     let (to_length, from_length, tos) = (*payload.get(1)?, *payload.get(2)?, *payload.get(3)?);
     let action = *payload.get(7)?;
     let flags = u32_at(payload, 8)?;
-    let (mut table, mut target, mut mask) = (u32::from(*payload.get(4)?), 0, 0);
+    let (mut table, mut target) = (u32::from(*payload.get(4)?), 0);
+    let (mut mark, mut mask) = (0, 0);
     let mut rule = Rule {
         family,
         priority: 0,
@@ -194,7 +193,7 @@ pub fn rule(payload: &[u8]) -> Option<Rule> {
         to: None,
         input: None,
         output: None,
-        mark: 0,
+        mark: None,
         action: RuleAction::Nop,
         suppress_prefix_length: None,
         protocol: 0,
@@ -221,7 +220,7 @@ pub fn rule(payload: &[u8]) -> Option<Rule> {
             FRA_PROTOCOL => rule.protocol = *value.first()?,
             FRA_SUPPRESS_IFGROUP => rule.foreign_form |= u32_at(value, 0) != Some(u32::MAX),
             FRA_L3MDEV => rule.foreign_form |= value.first() != Some(&0),
-            FRA_FWMARK => rule.mark = u32_at(value, 0)?,
+            FRA_FWMARK => mark = u32_at(value, 0)?,
             FRA_FWMASK => mask = u32_at(value, 0)?,
             FRA_IIFNAME => rule.input = IfName::new(&text(value)),
             FRA_OIFNAME => rule.output = IfName::new(&text(value)),
@@ -231,8 +230,7 @@ pub fn rule(payload: &[u8]) -> Option<Rule> {
             _ => {}
         }
     }
-    // None of ours asks for bits that are not set, and symmetric routing has its own list.
-    rule.foreign_form |= rule.mark != mask || rule.mark & !NODE_MARK != 0;
+    rule.mark = (mask != 0).then_some(Mark { value: mark, mask });
     rule.action = match action {
         FR_ACT_GOTO => RuleAction::Goto(target),
         FR_ACT_NOP => RuleAction::Nop,

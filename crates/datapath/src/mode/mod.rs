@@ -6,7 +6,7 @@ pub(crate) mod example;
 pub mod exclusive;
 pub mod ipvlan;
 mod leg;
-mod objects;
+pub(crate) mod objects;
 pub mod own_groups;
 mod own_table;
 pub mod policy;

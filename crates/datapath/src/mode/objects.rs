@@ -50,7 +50,7 @@ pub fn rule(family: Family, priority: u32, from: Option<Prefix>, to: Option<Pref
         to,
         input: None,
         output: None,
-        mark: 0,
+        mark: None,
         action: RuleAction::Lookup(table),
         suppress_prefix_length: None,
         protocol: PROTOCOL,

@@ -8,8 +8,6 @@
 //! - Extra routes use the same next hop as the default route; nothing on the pair answers for the VPC gateway.
 //! - IPv6 forwarding is switched on for the whole node; the kernel ignores the setting of a single link.
 
-use terway_bpf::NODE_MARK;
-
 use super::leg::{Leg, legs, next_hop};
 use super::objects::{end, neighbour, node_sysctls, route, rule, sysctl};
 use super::own_table::own_table;
@@ -18,8 +16,8 @@ use crate::desired::{DesiredState, HostFacts, NamespaceState};
 use crate::form::Form;
 use crate::mode::{own_groups, source_tree};
 use crate::object::{
-    Address, Device, Family, Link, METRIC_LAST, Mtu, Names, PRIORITY_BY_NODE, PRIORITY_FROM_POD, PRIORITY_TO_POD, Prefix, Route,
-    RouteKind, Rule, SysctlScope, TABLE_MAIN, TABLE_SOURCES, eni_table,
+    Address, Device, Family, Link, METRIC_LAST, Mark, Mtu, Names, PRIORITY_BY_NODE, PRIORITY_FROM_POD, PRIORITY_TO_POD, Prefix,
+    Route, RouteKind, Rule, SysctlScope, TABLE_MAIN, TABLE_SOURCES, eni_table,
 };
 
 /// The wanted state of a `policy_route` attachment.
@@ -78,7 +76,7 @@ fn host_leg(host: &mut NamespaceState, leg: &Leg, attachment: &Attachment, facts
 /// takes from no other ENI. `from_pod` marks it, so there is such a rule only where that program judges packets.
 fn by_node(leg: &Leg, attachment: &Attachment) -> Option<Rule> {
     attachment.network_policy.then(|| Rule {
-        mark: NODE_MARK,
+        mark: Some(Mark::NODE),
         ..rule(leg.family, PRIORITY_BY_NODE, None, None, TABLE_MAIN)
     })
 }

@@ -62,7 +62,7 @@ fn rule(priority: u32, from: Option<Prefix>, action: RuleAction) -> Rule {
         to: None,
         input: None,
         output: None,
-        mark: 0,
+        mark: None,
         action,
         suppress_prefix_length: None,
         protocol: PROTOCOL,

@@ -6,7 +6,7 @@ use super::address::{Family, Prefix};
 use super::device::{Device, Place};
 use super::link::{Address, LinkAddress, Neighbour};
 use super::route::{Route, RouteKind, TABLE_MAIN};
-use super::rule::{Rule, RuleAction};
+use super::rule::{Mark, Rule, RuleAction};
 use super::sysctl::{SysctlKey, SysctlScope};
 
 /// The names behind the devices of one attachment.
@@ -138,8 +138,8 @@ impl std::fmt::Display for Rule {
         if let Some(output) = &self.output {
             write!(f, " oif {output}")?;
         }
-        if self.mark != 0 {
-            write!(f, " fwmark {:#x}", self.mark)?;
+        if let Some(Mark { value, mask }) = self.mark {
+            write!(f, " fwmark {value:#x}/{mask:#x}")?;
         }
         match self.action {
             RuleAction::Lookup(TABLE_MAIN) => write!(f, " lookup main")?,

@@ -1,7 +1,10 @@
 //! Policy rules.
 
+use terway_bpf::NODE_MARK;
+
 use super::address::{Family, Prefix};
 use super::name::IfName;
+use super::route::PROTOCOL;
 
 /// Priority of the rules towards pods.
 pub const PRIORITY_TO_POD: u32 = 512;
@@ -34,6 +37,23 @@ impl RuleAction {
 /// Source and destination of a rule.
 pub type Selectors = (Option<Prefix>, Option<Prefix>);
 
+/// Of a packet's mark, the bits of the mask have this value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Mark {
+    /// Within the mask.
+    pub value: u32,
+    /// Not 0.
+    pub mask: u32,
+}
+
+impl Mark {
+    /// What `from_pod` puts on a packet for an address of the node.
+    pub const NODE: Self = Self {
+        value: NODE_MARK,
+        mask: NODE_MARK,
+    };
+}
+
 /// One policy rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Rule {
@@ -49,8 +69,8 @@ pub struct Rule {
     pub input: Option<IfName>,
     /// Packets of the namespace itself that are bound to this device (`oif`).
     pub output: Option<IfName>,
-    /// Only packets with all bits of this mark; 0: all packets.
-    pub mark: u32,
+    /// Only packets with this mark.
+    pub mark: Option<Mark>,
     /// What it does.
     pub action: RuleAction,
     /// Answers of this prefix length or shorter do not count.
@@ -59,4 +79,11 @@ pub struct Rule {
     pub protocol: u8,
     /// Seen only: it has selectors or actions that none of ours has.
     pub foreign_form: bool,
+}
+
+impl Rule {
+    /// Ours, and by the mark of a connection: such a rule belongs to no attachment.
+    pub fn is_of_symmetric_routing(&self) -> bool {
+        self.protocol == PROTOCOL && self.mark.is_some_and(|mark| mark != Mark::NODE)
+    }
 }

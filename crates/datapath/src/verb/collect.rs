@@ -104,11 +104,9 @@ fn find(context: &mut Context<'_>, hanging: &[(i32, ObservedLink)]) -> Result<(V
     let links = observe::links(socket)?;
     let (mut rules, mut routes) = (Vec::new(), Vec::new());
     for family in [Family::V4, Family::V6] {
-        rules.extend(
-            observe::rules(socket, family)?
-                .into_iter()
-                .filter(|rule| rule.protocol == PROTOCOL && !rule.foreign_form && rule.output.is_none()),
-        );
+        rules.extend(observe::rules(socket, family)?.into_iter().filter(|rule| {
+            rule.protocol == PROTOCOL && !rule.foreign_form && rule.output.is_none() && !rule.is_of_symmetric_routing()
+        }));
         routes.extend(observe::own_routes(socket, family)?);
     }
     let registry = context.shared.registry();

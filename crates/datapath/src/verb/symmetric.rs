@@ -1,17 +1,13 @@
 //! Makes and removes what symmetric routing needs, and keeps it so: the same walk for a new configuration, for repair and for the end.
 
 use netlink_packet_route::RouteNetlinkMessage;
-use netlink_packet_route::rule::RuleAttribute;
-use terway_bpf::NODE_MARK;
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::kernel::socket::Socket;
-use crate::kernel::uapi::{
-    FRA_FWMARK, FRA_FWMASK, FRA_PRIORITY, FRA_PROTOCOL, FRA_TABLE, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, RTM_NEWRULE,
-};
-use crate::kernel::wire::{attributes, u32_at};
+use crate::kernel::uapi::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
 use crate::kernel::{message, observe, program};
-use crate::object::{Device, Family, METRIC_IPV6, PROTOCOL, Prefix, Route, RouteKind, Rule, RuleAction, Scope, TABLE_MAIN};
+use crate::mode::objects::rule;
+use crate::object::{Device, Family, METRIC_IPV6, Mark, PROTOCOL, Prefix, Route, RouteKind, Rule, Scope, TABLE_MAIN};
 use crate::shared::Context;
 use crate::symmetric::{Backend, Config, NFT_TABLE, Symmetric, nft_family, own_lines, restore_script};
 
@@ -24,16 +20,6 @@ pub struct Entrance {
     pub interface: String,
     /// Families with a default route through it.
     pub families: Vec<Family>,
-}
-
-/// A rule that selects by mark, as the kernel shows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct MarkRule {
-    family: Family,
-    priority: u32,
-    mark: u32,
-    mask: u32,
-    table: u32,
 }
 
 /// Switches symmetric routing on with this configuration, or off, and removes what an earlier one left.
@@ -59,7 +45,7 @@ pub fn repair(context: &mut Context<'_>) -> Result<()> {
 fn ensure(socket: &mut Socket, symmetric: &mut Symmetric) -> Result<Option<Entrance>> {
     let Some(config) = symmetric.config.clone() else {
         for family in FAMILIES {
-            let stale = mark_rules(socket, family)?;
+            let stale = own_rules(socket, family)?;
             remove(socket, &stale)?;
             clear_nftables(family)?;
             clear_iptables(family)?;
@@ -69,20 +55,19 @@ fn ensure(socket: &mut Socket, symmetric: &mut Symmetric) -> Result<Option<Entra
     let (interface, gateways) = entrance(socket, config.interface.as_deref())?;
     for family in FAMILIES {
         let gateway = gateways.iter().find(|route| route.destination.family() == family);
-        let wanted = gateway.map(|_| MarkRule {
-            family,
-            priority: config.priority,
-            mark: config.mark,
-            mask: config.mask,
-            table: config.table,
+        let wanted = gateway.map(|_| Rule {
+            mark: Some(Mark {
+                value: config.mark,
+                mask: config.mask,
+            }),
+            ..rule(family, config.priority, None, None, config.table)
         });
         // The way is there before the mark that leads to it, and goes after it.
         if let Some(route) = gateway {
             put_route(socket, route, config.table)?;
         }
-        let (kept, stale): (Vec<MarkRule>, Vec<MarkRule>) = mark_rules(socket, family)?
-            .into_iter()
-            .partition(|rule| Some(*rule) == wanted);
+        let (kept, stale): (Vec<Rule>, Vec<Rule>) =
+            own_rules(socket, family)?.into_iter().partition(|rule| Some(*rule) == wanted);
         if let Some(wanted) = wanted.filter(|_| kept.is_empty()) {
             put_rule(socket, &wanted)?;
         }
@@ -128,53 +113,13 @@ fn entrance(socket: &mut Socket, named: Option<&str>) -> Result<(String, Vec<Rou
     Ok((link.name, defaults))
 }
 
-fn mark_rules(socket: &mut Socket, family: Family) -> Result<Vec<MarkRule>> {
-    socket.dump("RTM_GETRULE", &message::list_rules(family), |kind, payload| {
-        let (mut rule, mut protocol) = (
-            MarkRule {
-                family,
-                priority: 0,
-                mark: 0,
-                mask: u32::MAX,
-                table: u32::from(*payload.get(4)?),
-            },
-            0,
-        );
-        for (attribute, value) in attributes(payload, 12) {
-            match attribute {
-                FRA_PRIORITY => rule.priority = u32_at(value, 0)?,
-                FRA_FWMARK => rule.mark = u32_at(value, 0)?,
-                FRA_FWMASK => rule.mask = u32_at(value, 0)?,
-                FRA_TABLE => rule.table = u32_at(value, 0)?,
-                FRA_PROTOCOL => protocol = *value.first()?,
-                _ => {}
-            }
-        }
-        (kind == RTM_NEWRULE && protocol == PROTOCOL && rule.mark & !NODE_MARK != 0).then_some(rule)
-    })
+fn own_rules(socket: &mut Socket, family: Family) -> Result<Vec<Rule>> {
+    let rules = observe::rules(socket, family)?;
+    Ok(rules.into_iter().filter(Rule::is_of_symmetric_routing).collect())
 }
 
-fn rule_message(rule: &MarkRule) -> netlink_packet_route::rule::RuleMessage {
-    let mut message = message::rule(&Rule {
-        family: rule.family,
-        priority: rule.priority,
-        from: None,
-        to: None,
-        input: None,
-        output: None,
-        mark: 0,
-        action: RuleAction::Lookup(rule.table),
-        suppress_prefix_length: None,
-        protocol: PROTOCOL,
-        foreign_form: false,
-    });
-    message.attributes.push(RuleAttribute::FwMark(rule.mark));
-    message.attributes.push(RuleAttribute::FwMask(rule.mask));
-    message
-}
-
-fn put_rule(socket: &mut Socket, rule: &MarkRule) -> Result<()> {
-    let answer = socket.request(RouteNetlinkMessage::NewRule(rule_message(rule)), NLM_F_CREATE | NLM_F_EXCL)?;
+fn put_rule(socket: &mut Socket, rule: &Rule) -> Result<()> {
+    let answer = socket.request(RouteNetlinkMessage::NewRule(message::rule(rule)), NLM_F_CREATE | NLM_F_EXCL)?;
     match answer.result {
         // Somebody else's does the same.
         Err(refusal) if refusal.errno != EEXIST => Err(refusal.error("RTM_NEWRULE").about(format!("rule {}", rule.priority))),
@@ -183,13 +128,16 @@ fn put_rule(socket: &mut Socket, rule: &MarkRule) -> Result<()> {
 }
 
 /// Rules of ours, and the routes of ours that they led to.
-fn remove(socket: &mut Socket, rules: &[MarkRule]) -> Result<()> {
+fn remove(socket: &mut Socket, rules: &[Rule]) -> Result<()> {
     for rule in rules {
-        drop(socket.request(RouteNetlinkMessage::DelRule(rule_message(rule)), 0)?);
-        if mark_rules(socket, rule.family)?.iter().any(|other| other.table == rule.table) {
+        drop(socket.request(RouteNetlinkMessage::DelRule(message::rule(rule)), 0)?);
+        if own_rules(socket, rule.family)?
+            .iter()
+            .any(|other| other.action == rule.action)
+        {
             continue;
         }
-        for route in observe::routes(socket, rule.family, Some(rule.table), None)? {
+        for route in observe::routes(socket, rule.family, rule.action.table(), None)? {
             if let (PROTOCOL, Some(Device::Index(index))) = (route.protocol, route.device) {
                 drop(socket.request(RouteNetlinkMessage::DelRoute(message::route(&route, Some(index))), 0)?);
             }

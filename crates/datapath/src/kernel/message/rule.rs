@@ -4,7 +4,7 @@ use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::rule::{RuleAction as KernelAction, RuleAttribute, RuleMessage};
 
 use super::family::address_family;
-use crate::object::{Family, Rule, RuleAction};
+use crate::object::{Family, Mark, Rule, RuleAction};
 
 /// `RTM_GETRULE` of all rules of a family.
 pub fn list_rules(family: Family) -> RouteNetlinkMessage {
@@ -33,8 +33,8 @@ pub fn rule(rule: &Rule) -> RuleMessage {
     }
     attributes.extend(rule.input.map(|input| RuleAttribute::Iifname(input.to_string())));
     attributes.extend(rule.output.map(|output| RuleAttribute::Oifname(output.to_string())));
-    if rule.mark != 0 {
-        attributes.extend([RuleAttribute::FwMark(rule.mark), RuleAttribute::FwMask(rule.mark)]);
+    if let Some(Mark { value, mask }) = rule.mark {
+        attributes.extend([RuleAttribute::FwMark(value), RuleAttribute::FwMask(mask)]);
     }
     attributes.push(RuleAttribute::Priority(rule.priority));
     attributes.extend(match rule.action {
