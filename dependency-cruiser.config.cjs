@@ -18,6 +18,7 @@ module.exports = {
     from("policy", ["model"]),
     from("kube", ["model"]),
     from("daemon", ["model", "cloud", "ipam", "datapath", "kube", "policy"]),
+    from("controlplane", ["model", "cloud", "ipam", "kube", "policy"]),
     from("cli", ["model", "kube", "image"]),
     from("lab", ["model", "image", "kube"]),
     {

@@ -32,7 +32,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ["ts/{ipam,cloud,daemon}/src/**/*.ts"],
+    files: ["ts/{ipam,cloud,daemon,controlplane}/src/**/*.ts"],
     ignores: ["**/*.test.ts", "**/testing/**"],
     rules: {
       "no-restricted-globals": ["error", ...globals],

@@ -29,4 +29,5 @@ step "kernel programs (Rust, eBPF)" bash scripts/build-ebpf.sh
 step "CNI executable, lab and bench programs (Rust)" static_programs
 step "native datapath (Rust, napi)" npm run --silent build -w ts/datapath
 step "terwayd (TypeScript bundle)" npm run --silent build -w ts/daemon
+step "terway-controlplane (TypeScript bundle)" npm run --silent build -w ts/controlplane
 step "terway-cli (TypeScript bundle)" npm run --silent build -w ts/cli

@@ -1,4 +1,5 @@
 import { type ConfigKey, cniConfFileSchema, eniConfFileSchema, keyInfo } from "@terway/model";
+import { z } from "zod";
 import { code, generatedBy, table } from "./generate-markdown.ts";
 
 const states: Readonly<Record<ConfigKey["status"], string>> = {
@@ -8,9 +9,9 @@ const states: Readonly<Record<ConfigKey["status"], string>> = {
   synonym: "synonym",
 };
 
-function keyTable(schema: typeof eniConfFileSchema | typeof cniConfFileSchema): string {
+export function keyTable(schema: z.ZodObject): string {
   const rows = Object.entries(schema.shape).map(([name, value]) => {
-    const info = keyInfo(value);
+    const info = value instanceof z.ZodType ? keyInfo(value) : undefined;
     if (info === undefined) throw new Error(`${name} has no description`);
     const planned = info.plannedValues;
     const state =

@@ -6,6 +6,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { chartReadme, chartValuesJsonSchema } from "./generate-chart.ts";
 import { chartRules } from "./generate-chart-rules.ts";
+import { ctrlConfigPage } from "./generate-ctrl-config.ts";
 import { customResourceDefinitionsTemplate } from "./generate-custom-resources.ts";
 import { eniConfPage } from "./generate-eni-conf.ts";
 import { errorsPage } from "./generate-errors.ts";
@@ -19,6 +20,7 @@ import { simulatorPage } from "./generate-simulator.ts";
 const files: Readonly<Record<string, string>> = {
   "docs/reference/errors.md": errorsPage(),
   "docs/reference/events.md": eventsPage(),
+  "docs/reference/ctrl-config.md": ctrlConfigPage(),
   "docs/reference/eni-conf.md": eniConfPage(),
   "docs/reference/kernels.md": kernelsPage(),
   "docs/reference/modes.md": modesPage(),

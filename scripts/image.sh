@@ -94,7 +94,7 @@ stage_terway() {
     cp "dist/arm64/$addon" "$root/opt/terway/"
     cp dist/arm64/terway "$root/opt/terway/bin/terway"
   fi
-  cp dist/terwayd.cjs dist/terwayd-sdk.cjs dist/terway-cli.cjs "$root/opt/terway/"
+  cp dist/terwayd.cjs dist/terwayd-sdk.cjs dist/terway-controlplane.cjs dist/terway-cli.cjs "$root/opt/terway/"
   install -m 644 LICENSE "$root/opt/terway/LICENSE"
   printf '#!/usr/local/bin/node\nrequire("/opt/terway/terway-cli.cjs");\n' >"$root/usr/local/bin/terway-cli"
   chmod 755 "$root/usr/local/bin/terway-cli" "$root/opt/terway/bin/terway"

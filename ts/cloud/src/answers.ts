@@ -33,7 +33,8 @@ const eniFields = z.object({
   ZoneId: z.string(),
   VSwitchId: z.string(),
   InstanceId: optionalText,
-  Attachment: z.object({ InstanceId: optionalText }).nullish(),
+  Attachment: z.object({ InstanceId: optionalText, TrunkNetworkInterfaceId: optionalText, DeviceIndex: number.nullish() }).nullish(),
+  CreationTime: optionalText,
   PrivateIpAddress: optionalText,
   SecurityGroupIds: list("SecurityGroupId", z.string()),
   PrivateIpSets: list("PrivateIpSet", z.object({ PrivateIpAddress: address, Primary: z.boolean().nullish() })),
@@ -52,6 +53,8 @@ const eniAnswer = eniFields.transform((raw, context): Eni => {
     return z.NEVER;
   }
   const instanceId = raw.InstanceId ?? raw.Attachment?.InstanceId;
+  const { TrunkNetworkInterfaceId: trunkId, DeviceIndex: vlanId } = raw.Attachment ?? {};
+  const createdAtMs = Date.parse(raw.CreationTime ?? "");
   return {
     id: raw.NetworkInterfaceId,
     mac: raw.MacAddress.toLowerCase(),
@@ -66,6 +69,8 @@ const eniAnswer = eniFields.transform((raw, context): Eni => {
     ipv4: ipv4.includes(primary) ? ipv4 : [primary, ...ipv4],
     ipv6: raw.Ipv6Sets.map((item) => item.Ipv6Address),
     tags: Object.fromEntries(raw.Tags.map((tag) => [tag.TagKey, tag.TagValue ?? ""])),
+    ...(trunkId === undefined ? {} : { trunkId, ...(vlanId ? { vlanId } : {}) }),
+    ...(Number.isNaN(createdAtMs) ? {} : { createdAtMs }),
   };
 });
 

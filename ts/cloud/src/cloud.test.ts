@@ -1,4 +1,4 @@
-import { type Cloud, type CreateEniSpec, systemClock, systemRandom } from "@terway/model";
+import { type CreateEniSpec, type DegradationLevel, type MemberCloud, systemClock, systemRandom } from "@terway/model";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { clientTokenTag, openCloud } from "./cloud.ts";
 import { openCredentials } from "./credentials.ts";
@@ -7,7 +7,7 @@ import { operations } from "./operations.ts";
 import { names, SimulatedRegion, staticCredentials } from "./testing/simulated-region.ts";
 
 let region: SimulatedRegion;
-let cloud: Cloud;
+let cloud: MemberCloud;
 let tokens = 0;
 
 beforeEach(async () => {
@@ -424,4 +424,48 @@ test.each(["ftp://x", "http://x/path", "http://user@x"])("endpoint %s is refused
       random: { next: () => 0, uuid: () => "" },
     });
   expect(open).toThrow(/endpoint of ECS/);
+});
+
+describe("degraded", () => {
+  test("L1 releases nothing and does the rest; L0 sends nothing at all; the level counts at each call", async () => {
+    let level: DegradationLevel = "none";
+    const gated = region.cloud({ degradation: () => level });
+    const eni = await gated.createEni(spec());
+    level = "l1";
+    const second = await gated.createEni(spec());
+    const refused = { class: "degraded", code: "Degraded", action: "DeleteNetworkInterface" };
+    expect(await failure(gated.deleteEni(eni.id))).toMatchObject(refused);
+    expect(await failure(gated.detachEni(eni.id, names.instance))).toMatchObject({ class: "degraded" });
+    level = "l0";
+    const sent = region.calls.length;
+    expect(await failure(gated.describeEnis({ eniIds: [eni.id] }))).toMatchObject({ class: "degraded" });
+    expect(await failure(gated.createEni(spec()))).toMatchObject({ class: "degraded" });
+    expect(region.calls).toHaveLength(sent);
+    level = "none";
+    for (const { id } of [eni, second]) await gated.deleteEni(id);
+  });
+});
+
+describe("members of a trunk", () => {
+  test("a member shows its trunk and its VLAN id, goes and is an ordinary ENI again", async () => {
+    const trunk = await attached({ type: "Trunk" });
+    const member = await cloud.createEni(spec({ primaryIpv4: "10.0.1.77", deleteOnRelease: false }));
+    expect(member).toMatchObject({ primaryIpv4: "10.0.1.77", type: "Secondary" });
+    await cloud.attachMember(member.id, names.instance, trunk.id);
+    await region.simulator.until((state) => state.enis.get(member.id)?.status === "InUse");
+    const [shown] = await cloud.describeEnis({ eniIds: [member.id] });
+    expect(shown).toMatchObject({ type: "Member", instanceId: names.instance, trunkId: trunk.id, vlanId: expect.any(Number) });
+    expect(shown?.createdAtMs).toBeGreaterThan(Date.now() - 60_000);
+    await cloud.detachMember(member.id, names.instance, trunk.id);
+    await region.simulator.until((state) => state.enis.get(member.id)?.status === "Available");
+    expect(await cloud.describeEnis({ eniIds: [member.id] })).toMatchObject([{ type: "Secondary", status: "Available" }]);
+  });
+
+  test("an address that is taken is refused by name", async () => {
+    await cloud.createEni(spec({ primaryIpv4: "10.0.1.78" }));
+    expect(await failure(cloud.createEni(spec({ primaryIpv4: "10.0.1.78" })))).toMatchObject({
+      class: expect.any(String),
+      action: "CreateNetworkInterface",
+    });
+  });
 });

@@ -1,4 +1,4 @@
-import { type Clock, type Cloud, CloudError, type Eni, type EniFilter, type Random } from "@terway/model";
+import { type Clock, CloudError, type DegradationLevel, type Eni, type EniFilter, type MemberCloud, type Random } from "@terway/model";
 import type { z } from "zod";
 import {
   assignIpv6AddressesAnswer,
@@ -13,7 +13,7 @@ import { type Caller, type CallRecord, isAlreadyGone, openCaller } from "./call.
 import type { CredentialSource } from "./credentials.ts";
 import { cloudEndpoints } from "./endpoints.ts";
 import { toCloudError } from "./failure.ts";
-import { concurrencyGuard, gate, rateGuard } from "./gate.ts";
+import { concurrencyGuard, degradationGuard, gate, rateGuard } from "./gate.ts";
 import { type Action, type Operation, operations, type Product } from "./operations.ts";
 import { RateLimit } from "./rate-limit.ts";
 import { openSdk, type Query } from "./sdk.ts";
@@ -27,6 +27,10 @@ export interface CloudOptions {
   readonly random: Random;
   /** `rate_limit` of eni_conf, calls per minute for each operation; asked at each call. */
   readonly rateLimits?: () => Readonly<Record<string, number>>;
+  /** Asked at each call; absent: never degraded. */
+  readonly degradation?: () => DegradationLevel;
+  /** Calls under way at once; default 16. */
+  readonly callsAtOnce?: number;
   readonly onCall?: (record: CallRecord) => void;
   readonly attemptTimeoutMs?: number;
   readonly callTimeoutMs?: number;
@@ -40,7 +44,7 @@ const maxPages = 200;
 const maxCallsAtOnce = 16;
 
 /** The port over OpenAPI. Opens nothing and loads nothing before the first call. Throws TypeError when an endpoint is no http(s)://host[:port]. */
-export function openCloud(options: CloudOptions): Cloud {
+export function openCloud(options: CloudOptions): MemberCloud {
   const { clock, random, credentials, regionId } = options;
   const attemptTimeoutMs = options.attemptTimeoutMs ?? 20_000;
   const rateLimit = new RateLimit(clock, (action) => options.rateLimits?.()[action] ?? operations[action as Action]?.perMinute ?? 500);
@@ -57,12 +61,16 @@ export function openCloud(options: CloudOptions): Cloud {
       credentials,
       socketTimeoutMs: attemptTimeoutMs + 1000,
     }),
-    gate: gate([rateGuard(rateLimit), concurrencyGuard(maxCallsAtOnce)]),
+    gate: gate([
+      rateGuard(rateLimit),
+      degradationGuard(options.degradation ?? (() => "none")),
+      concurrencyGuard(options.callsAtOnce ?? maxCallsAtOnce),
+    ]),
   });
   return cloudOver(call);
 }
 
-function cloudOver(call: Caller): Cloud {
+function cloudOver(call: Caller): MemberCloud {
   async function describePages(
     query: Query,
     subject: { eni?: string | undefined; instance?: string | undefined },
@@ -99,6 +107,18 @@ function cloudOver(call: Caller): Cloud {
     }
     if (count === 0) return [];
     return call({ operation, query: { NetworkInterfaceId: eniId, ...query }, subject: { eni: eniId }, answer, signal });
+  }
+
+  async function attach(eniId: string, instanceId: string, trunkId: string | undefined, signal?: AbortSignal): Promise<void> {
+    const operation = operations.AttachNetworkInterface;
+    const query = { NetworkInterfaceId: eniId, InstanceId: instanceId, TrunkNetworkInstanceId: trunkId };
+    await call({ operation, query, subject: { eni: eniId, instance: instanceId }, answer: emptyAnswer, signal });
+  }
+
+  async function detach(eniId: string, instanceId: string, trunkId: string | undefined, signal?: AbortSignal): Promise<void> {
+    const operation = operations.DetachNetworkInterface;
+    const query = { NetworkInterfaceId: eniId, InstanceId: instanceId, TrunkNetworkInstanceId: trunkId };
+    await call({ operation, query, subject: { eni: eniId, instance: instanceId }, answer: emptyAnswer, signal }).catch(ignoreGone);
   }
 
   async function unassign(
@@ -179,28 +199,23 @@ function cloudOver(call: Caller): Cloud {
           SecondaryPrivateIpAddressCount: spec.secondaryIpv4Count || undefined,
           Ipv6AddressCount: spec.ipv6Count || undefined,
           ResourceGroupId: spec.resourceGroupId,
+          PrimaryIpAddress: spec.primaryIpv4,
+          NetworkInterfaceTrafficMode: spec.trafficMode,
           Description: "Created by Terway",
-          DeleteOnRelease: true,
+          DeleteOnRelease: spec.deleteOnRelease ?? true,
           ClientToken: spec.clientToken,
           ...tagQuery({ ...spec.tags, [clientTokenTag]: spec.clientToken }),
         },
-        subject: { vSwitch: spec.vSwitchId, securityGroup: spec.securityGroupIds.join(", ") },
+        subject: { vSwitch: spec.vSwitchId, address: spec.primaryIpv4, securityGroup: spec.securityGroupIds.join(", ") },
         answer: createNetworkInterfaceAnswer,
         signal,
       });
     },
 
-    attachEni(eniId, instanceId, signal) {
-      const operation = operations.AttachNetworkInterface;
-      const query = { NetworkInterfaceId: eniId, InstanceId: instanceId };
-      return call({ operation, query, subject: { eni: eniId, instance: instanceId }, answer: emptyAnswer, signal });
-    },
-
-    async detachEni(eniId, instanceId, signal) {
-      const operation = operations.DetachNetworkInterface;
-      const query = { NetworkInterfaceId: eniId, InstanceId: instanceId };
-      await call({ operation, query, subject: { eni: eniId, instance: instanceId }, answer: emptyAnswer, signal }).catch(ignoreGone);
-    },
+    attachEni: (eniId, instanceId, signal) => attach(eniId, instanceId, undefined, signal),
+    detachEni: (eniId, instanceId, signal) => detach(eniId, instanceId, undefined, signal),
+    attachMember: attach,
+    detachMember: detach,
 
     async deleteEni(eniId, signal) {
       const operation = operations.DeleteNetworkInterface;

@@ -1,4 +1,4 @@
-import { CloudError } from "@terway/model";
+import { CloudError, type DegradationLevel } from "@terway/model";
 import type { Operation } from "./operations.ts";
 import type { RateLimit } from "./rate-limit.ts";
 
@@ -34,6 +34,20 @@ export function rateGuard(limit: RateLimit): Guard {
       if (error instanceof CloudError && error.class === "throttled") limit.throttled(operation.action);
       throw error;
     }
+  };
+}
+
+/** Lets nothing be given back at L1, and nothing through at L0. `level` is asked at each call, and again when it has waited. */
+export function degradationGuard(level: () => DegradationLevel): Guard {
+  return async ({ operation: { action, releases } }, next) => {
+    const now = level();
+    if (now === "none" || (now === "l1" && releases !== true)) return next();
+    const rule = now === "l0" ? "the cloud is not called" : "nothing is released";
+    throw new CloudError(`${action}: degraded to ${now.toUpperCase()}, ${rule} until that is over`, {
+      class: "degraded",
+      code: "Degraded",
+      action,
+    });
   };
 }
 

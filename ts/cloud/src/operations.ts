@@ -16,6 +16,8 @@ export interface Operation {
    * reads the object first.
    */
   readonly repeat: "read" | "token" | "state";
+  /** It gives something back; degraded to L1, nothing is. */
+  readonly releases?: true;
   readonly purpose: string;
 }
 
@@ -32,12 +34,12 @@ export const operations = {
   DescribeNetworkInterfaces: ecs("DescribeNetworkInterfaces", 800, "read", "ENIs of the node and their addresses"),
   CreateNetworkInterface: ecs("CreateNetworkInterface", 500, "token", "a new ENI when the pool needs one"),
   AttachNetworkInterface: ecs("AttachNetworkInterface", 500, "state", "put it on the node"),
-  DetachNetworkInterface: ecs("DetachNetworkInterface", 400, "state", "take an idle ENI off the node"),
-  DeleteNetworkInterface: ecs("DeleteNetworkInterface", 500, "state", "delete an ENI that was created for the node"),
+  DetachNetworkInterface: { ...ecs("DetachNetworkInterface", 400, "state", "take an idle ENI off the node"), releases: true },
+  DeleteNetworkInterface: { ...ecs("DeleteNetworkInterface", 500, "state", "delete an ENI that was created for the node"), releases: true },
   AssignPrivateIpAddresses: ecs("AssignPrivateIpAddresses", 400, "token", "IPv4 addresses for pods"),
-  UnassignPrivateIpAddresses: ecs("UnassignPrivateIpAddresses", 400, "state", "give idle IPv4 addresses back"),
+  UnassignPrivateIpAddresses: { ...ecs("UnassignPrivateIpAddresses", 400, "state", "give idle IPv4 addresses back"), releases: true },
   AssignIpv6Addresses: ecs("AssignIpv6Addresses", 400, "token", "IPv6 addresses for pods"),
-  UnassignIpv6Addresses: ecs("UnassignIpv6Addresses", 400, "state", "give idle IPv6 addresses back"),
+  UnassignIpv6Addresses: { ...ecs("UnassignIpv6Addresses", 400, "state", "give idle IPv6 addresses back"), releases: true },
   DescribeVSwitches: {
     action: "DescribeVSwitches",
     product: "vpc",

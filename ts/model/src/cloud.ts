@@ -43,6 +43,11 @@ export interface Eni {
   readonly ipv4: readonly string[];
   readonly ipv6: readonly string[];
   readonly tags: Readonly<Record<string, string>>;
+  /** Of a member: the trunk that carries it, and its 802.1Q tag there, as soon as the cloud shows them. */
+  readonly trunkId?: string;
+  readonly vlanId?: number;
+  /** When it was created, as far as the cloud says. Source: `CreationTime`, whole seconds. */
+  readonly createdAtMs?: number;
 }
 
 export interface CreateEniSpec {
@@ -54,6 +59,12 @@ export interface CreateEniSpec {
   readonly ipv6Count: number;
   readonly tags: Readonly<Record<string, string>>;
   readonly resourceGroupId?: string;
+  /** This very primary address; absent: any of the vSwitch. */
+  readonly primaryIpv4?: string;
+  /** Whether it goes with the instance that it is attached to; default true. */
+  readonly deleteOnRelease?: boolean;
+  /** `HighPerformance` is eRDMA; default Standard. */
+  readonly trafficMode?: "Standard" | "HighPerformance";
   /** Journaled before the call; the same token gives the same ENI (reference: OpenAPI ClientToken). */
   readonly clientToken: string;
 }
@@ -83,6 +94,16 @@ export interface Cloud {
   unassignIpv4(eniId: string, addresses: readonly string[], signal?: AbortSignal): Promise<void>;
   unassignIpv6(eniId: string, addresses: readonly string[], signal?: AbortSignal): Promise<void>;
 }
+
+/** The same, with what ENIs of single pods need. */
+export interface MemberCloud extends Cloud {
+  /** Makes the ENI a member of the trunk, which is attached to the instance. The cloud chooses the VLAN id; {@link Cloud.describeEnis} shows it. */
+  attachMember(eniId: string, instanceId: string, trunkId: string, signal?: AbortSignal): Promise<void>;
+  detachMember(eniId: string, instanceId: string, trunkId: string, signal?: AbortSignal): Promise<void>;
+}
+
+/** How much of the cloud may be used: `l1` releases nothing, `l0` calls nothing. */
+export type DegradationLevel = "none" | "l1" | "l0";
 
 /** What the instance says of itself. Source: the metadata service at 100.100.100.200. */
 export interface InstanceIdentity {

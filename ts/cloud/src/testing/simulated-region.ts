@@ -1,5 +1,5 @@
 import { CloudSimulator, type SettingsPatch } from "@terway/lab";
-import { type Clock, type Cloud, systemClock, systemRandom } from "@terway/model";
+import { type Clock, type MemberCloud, systemClock, systemRandom } from "@terway/model";
 import type { CallRecord } from "../call.ts";
 import { type CloudOptions, openCloud } from "../cloud.ts";
 import type { CredentialSource } from "../credentials.ts";
@@ -61,7 +61,7 @@ export class SimulatedRegion implements AsyncDisposable {
     return new SimulatedRegion(simulator, url(doors.openapi), url(doors.metadata, `/?instance=${names.instance}`));
   }
 
-  cloud(options: Partial<CloudOptions> = {}): Cloud {
+  cloud(options: Partial<CloudOptions> = {}): MemberCloud {
     return openCloud({
       endpoints: { ecs: this.openapi, vpc: this.openapi },
       regionId: "cn-hangzhou",

@@ -28,8 +28,8 @@ export function openInApi<T extends z.ZodType>(schema: T): T {
 /** Metadata as far as it is read; in the definition the API server's own rules hold. */
 export const clusterMetadata = z.object({
   name: z.string().min(1),
-  resourceVersion: z.string().optional(),
-  uid: z.string().optional(),
+  resourceVersion: z.string().default(""),
+  uid: z.string().default(""),
   labels,
   annotations: labels,
   finalizers: strings,

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { parseCidr } from "../address.ts";
 import { addressShape, allocationTypeShape, eniInfoSchema, eniShape, phaseSchema } from "./eni.ts";
-import { optionalInApi, text, time } from "./field.ts";
+import { clusterMetadata, optionalInApi, text, time } from "./field.ts";
 
 /** One interface of a pod and the ENI behind it. Field for field upstream's `spec.allocations[]`. */
 const allocationSchema = z.object({
@@ -19,13 +19,7 @@ export type PodEniAllocation = z.infer<typeof allocationSchema>;
 
 /** A PodENI of `network.alibabacloud.com/v1beta1`: the ENIs that the control plane has given to one pod. It has the pod's namespace and name. */
 export const podEniSchema = z.object({
-  metadata: z.object({
-    namespace: z.string().min(1),
-    name: z.string().min(1),
-    uid: z.string().default(""),
-    resourceVersion: z.string().default(""),
-    annotations: z.record(z.string(), z.string()).optional(),
-  }),
+  metadata: clusterMetadata.extend({ namespace: z.string().min(1) }),
   spec: optionalInApi(z.object({ allocations: z.array(allocationSchema).optional(), zone: text })),
   status: z
     .object({

@@ -1,0 +1,36 @@
+import type { NamespaceObject, NetworkInterface, PodEni, PodNetworking, PodObject } from "@terway/model";
+import { Informer, type InformerParts } from "./informer.ts";
+import { type ClusterNode, namespaces, networkInterfaces, nodes, podEnis, podNetworkings, pods } from "./kinds.ts";
+
+/** What every replica keeps, so that one that begins to lead knows everything already. */
+export interface Informers {
+  /** Pods with a network of their own. Index `node`. */
+  readonly pods: Informer<PodObject>;
+  readonly nodes: Informer<ClusterNode>;
+  readonly namespaces: Informer<NamespaceObject>;
+  /** Index `eni`: ids of ENIs that they name. */
+  readonly podEnis: Informer<PodEni>;
+  /** Index `pod`: `namespace/name` of the pod that it is for. */
+  readonly networkInterfaces: Informer<NetworkInterface>;
+  readonly podNetworkings: Informer<PodNetworking>;
+}
+
+export function startInformers(parts: InformerParts): Informers {
+  const ofPod = ({ spec }: NetworkInterface) => (spec?.podENIRef?.name ? [`${spec.podENIRef.namespace ?? ""}/${spec.podENIRef.name}`] : []);
+  return {
+    pods: new Informer(parts, pods, { node: ({ spec }) => (spec?.nodeName ? [spec.nodeName] : []) }).start(),
+    nodes: new Informer(parts, nodes).start(),
+    namespaces: new Informer(parts, namespaces).start(),
+    podEnis: new Informer(parts, podEnis, { eni: ({ spec }) => (spec.allocations ?? []).map(({ eni }) => eni.id) }).start(),
+    networkInterfaces: new Informer(parts, networkInterfaces, { pod: ofPod }).start(),
+    podNetworkings: new Informer(parts, podNetworkings).start(),
+  };
+}
+
+export async function informersSynced(informers: Informers): Promise<void> {
+  await Promise.all(Object.values(informers).map(({ synced }) => synced));
+}
+
+export async function stopInformers(informers: Informers): Promise<void> {
+  await Promise.all(Object.values(informers).map((informer) => informer.stop()));
+}

@@ -1,0 +1,64 @@
+import type { Resource, Stored } from "@terway/kube";
+import { namespaceObjectSchema, networkInterfaceSchema, podEniSchema, podNetworkingSchema, podObjectSchema } from "@terway/model";
+import { z } from "zod";
+
+/** A kind of object, and what this process keeps of one. */
+export interface Kind<T extends Stored> {
+  readonly resource: Resource;
+  /** Undefined: of no interest. Throws what is wrong with an object that cannot be read. */
+  readonly prune: (object: unknown) => T | undefined;
+}
+
+const group = "network.alibabacloud.com/v1beta1";
+const core = (plural: string, kind: string, namespaced: boolean): Resource => ({ apiVersion: "v1", plural, kind, namespaced });
+const own = (plural: string, kind: string, namespaced: boolean): Resource => ({ apiVersion: group, plural, kind, namespaced });
+
+/** A pod on the node's own network is nobody's business here. */
+export const pods = {
+  resource: core("pods", "Pod", true),
+  prune: (object: unknown) => {
+    const pod = podObjectSchema.parse(object);
+    return pod.spec?.hostNetwork === true ? undefined : pod;
+  },
+};
+
+const annotations = z
+  .record(z.string(), z.string())
+  .nullish()
+  .transform((all) => Object.fromEntries(Object.entries(all ?? {}).filter(([name]) => name.startsWith("k8s.aliyun.com/"))));
+const clusterNodeSchema = z.object({
+  metadata: z.object({
+    name: z.string().min(1),
+    uid: z.string().default(""),
+    resourceVersion: z.string().default(""),
+    labels: z
+      .record(z.string(), z.string())
+      .nullish()
+      .transform((value) => value ?? {}),
+    annotations,
+  }),
+  spec: z
+    .object({
+      /** `region.instance`, as the cloud's own controller writes it. */
+      providerID: z.string().optional(),
+      taints: z.array(z.object({ key: z.string(), effect: z.string().optional() })).nullish(),
+    })
+    .optional(),
+});
+/** A node of Kubernetes, as far as ENIs of pods are concerned. */
+export type ClusterNode = z.infer<typeof clusterNodeSchema>;
+
+export const nodes = { resource: core("nodes", "Node", false), prune: (object: unknown) => clusterNodeSchema.parse(object) };
+export const namespaces = {
+  resource: core("namespaces", "Namespace", false),
+  prune: (object: unknown) => namespaceObjectSchema.parse(object),
+};
+export const podEnis = { resource: own("podenis", "PodENI", true), prune: (object: unknown) => podEniSchema.parse(object) };
+export const networkInterfaces = {
+  resource: own("networkinterfaces", "NetworkInterface", false),
+  prune: (object: unknown) => networkInterfaceSchema.parse(object),
+};
+export const podNetworkings = {
+  resource: own("podnetworkings", "PodNetworking", false),
+  prune: (object: unknown) => podNetworkingSchema.parse(object),
+};

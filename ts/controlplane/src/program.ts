@@ -1,0 +1,95 @@
+import { openCloud, openCredentials, openMetadata } from "@terway/cloud";
+import { openClient } from "@terway/kube";
+import type { Clock, DegradationLevel, Random } from "@terway/model";
+import { informersSynced, startInformers, stopInformers } from "./cluster/informers.ts";
+import { followDegradation, readConfiguration } from "./config/config-files.ts";
+import { controllers } from "./controllers.ts";
+import type { Flags } from "./flags.ts";
+import type { Logger } from "./log.ts";
+import { whileLeading } from "./runtime/leadership.ts";
+import { serveProbes } from "./runtime/listeners.ts";
+import { Metrics } from "./runtime/metrics.ts";
+import type { ControllerParts } from "./runtime/parts.ts";
+import { selectControllers } from "./runtime/registry.ts";
+import { VSwitches } from "./runtime/v-switches.ts";
+
+export interface ProgramOptions {
+  readonly flags: Flags;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+}
+
+/** Calls of the cloud under way at once: many pods wait for theirs, and none of them holds a worker. */
+const cloudCallsAtOnce = 64;
+
+/** Runs until `stop` is aborted. Rejects when it cannot run, or leads no more. */
+export async function runControlPlane({ flags, clock, random, log }: ProgramOptions, stop: AbortSignal): Promise<void> {
+  const { config, secret, warnings } = await readConfiguration(flags);
+  for (const warning of warnings) log.warn(warning);
+  const selected = selectControllers(controllers, config.controllers);
+  const metrics = new Metrics();
+  let level: DegradationLevel = config.degradation;
+  metrics.degraded(level);
+
+  const { ecs, vpc, metadata: metadataEndpoint } = flags.endpoints;
+  const metadata = openMetadata({ clock, random, ...(metadataEndpoint === undefined ? {} : { endpoint: new URL(metadataEndpoint) }) });
+  const regionId = config.regionId ?? (await metadata.identity(stop)).regionId;
+  const credentials = openCredentials({
+    ...{ clock, metadata },
+    accessKey: () => secret.accessKey,
+    credentialPath: () => secret.credentialPath,
+  });
+  const cloud = openCloud({
+    ...{ regionId, credentials, clock, random, callsAtOnce: cloudCallsAtOnce },
+    endpoints: { ...(ecs === undefined ? {} : { ecs: new URL(ecs) }), ...(vpc === undefined ? {} : { vpc: new URL(vpc) }) },
+    rateLimits: () => config.rateLimits,
+    degradation: () => level,
+    onCall: ({ action, durationMs, errorCode }) => metrics.called(action, errorCode !== undefined, durationMs),
+  });
+
+  const vSwitches = new VSwitches({ cloud, clock, random, lifeMs: config.vSwitchLifeMs, most: config.vSwitchPoolSize });
+  const client = await openClient(flags.api, "terway-controlplane");
+  const informers = startInformers({ client, clock, random, log });
+  let synced = false;
+  const unready = () => (stop.aborted ? "stopping" : synced ? undefined : "the objects of the cluster are not known yet");
+  const { healthz, metrics: metricsListen } = config;
+  const closeProbes = await serveProbes({
+    ...{ healthz, registry: metrics.registry, unready },
+    ...(metricsListen === undefined ? {} : { metrics: metricsListen }),
+  });
+  const onLevel = (changed: DegradationLevel) => {
+    if (changed === level) return;
+    log.warn({ from: level, to: changed }, "degradation");
+    level = changed;
+    metrics.degraded(changed);
+  };
+  void followDegradation(flags.config, { clock, log, onLevel }, stop);
+
+  const parts: ControllerParts = { config, client, informers, cloud, vSwitches, clock, random, log, metrics };
+  const running = selected.map(({ open }) => open(parts));
+  const lead = async () => {
+    await informersSynced(informers);
+    if (stop.aborted) return;
+    metrics.leads(true);
+    for (const controller of running) controller.start();
+    log.info({ controllers: running.map(({ name }) => name) }, "controllers run");
+  };
+  informersSynced(informers).then(
+    () => {
+      synced = true;
+    },
+    () => {},
+  );
+  const identity = `${flags.identity}_${random.uuid()}`;
+  log.info({ identity, regionId }, "started");
+  try {
+    await whileLeading({ client, clock, log, config, identity }, lead, stop);
+  } finally {
+    // Also what leads no more ends its work before the process does; it is not waited for longer than the lease's new holder waits.
+    await Promise.race([Promise.all(running.map((controller) => controller.stop())), clock.sleep(config.lease.retryMs)]);
+    await stopInformers(informers);
+    await closeProbes();
+    log.info("stopped");
+  }
+}
