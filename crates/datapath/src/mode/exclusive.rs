@@ -9,11 +9,12 @@
 //! - The host has a permanent neighbour for the pod, as in `policy_route`.
 
 use super::leg::{Leg, legs, next_hop};
-use super::objects::{end, neighbour, node_sysctls, route, rule, sysctl};
+use super::objects::{end, neighbour, node_sysctls, route, sysctl};
+use super::own_table::own_table;
 use crate::attachment::Attachment;
 use crate::desired::{DesiredState, HostFacts, NamespaceState};
 use crate::form::Form;
-use crate::object::{Address, Device, Family, IfName, Names, PRIORITY_TO_POD, Prefix, Route, Rule, SysctlScope, eni_table};
+use crate::object::{Address, Device, Family, Names, Prefix, Route, SysctlScope, eni_table};
 
 /// Name of the pair's end in the pod.
 pub const PEER_NAME: &str = "veth1";
@@ -83,14 +84,7 @@ fn eni_leg(pod: &mut NamespaceState, leg: &Leg, attachment: &Attachment, facts: 
     pod.routes
         .extend(extra.map(|extra| route(*extra, Some(leg.gateway), Device::Eni)));
     if attachment.multi_network {
-        let table = eni_table(facts.eni_index);
-        pod.routes.push(Route { table, ..default });
-        pod.rules.push(Rule {
-            output: IfName::new(&attachment.if_name),
-            ..rule(leg.family, PRIORITY_TO_POD, None, None, table)
-        });
-        let from = Some(Prefix::host(leg.pod));
-        pod.rules.push(rule(leg.family, PRIORITY_TO_POD, from, None, table));
+        own_table(pod, leg, default, attachment, eni_table(facts.eni_index));
     }
 }
 

@@ -8,9 +8,8 @@ use crate::object::{IfName, PRIORITY_TO_POD, Prefix, Route, Rule};
 
 /// Table of a pod's interface with number 0.
 const TABLE_FIRST_INTERFACE: u32 = 2000;
-/// A pod with several interfaces: what is bound to this one, by source or by device, leaves through it.
-pub fn own_table(pod: &mut NamespaceState, leg: &Leg, default: Route, attachment: &Attachment) {
-    let table = interface_table(&attachment.if_name);
+/// A pod with several interfaces: what is bound to this one, by source or by device, leaves through it, by this table.
+pub fn own_table(pod: &mut NamespaceState, leg: &Leg, default: Route, attachment: &Attachment, table: u32) {
     pod.routes.push(Route { table, ..default });
     pod.rules.push(Rule {
         output: IfName::new(&attachment.if_name),
@@ -22,7 +21,7 @@ pub fn own_table(pod: &mut NamespaceState, leg: &Leg, default: Route, attachment
 
 /// The table in a pod for what its interface sends: `eth1` has 2001. Terway's number, 1000 and the interface's index, is not known before
 /// the interface is born.
-fn interface_table(name: &str) -> u32 {
+pub fn interface_table(name: &str) -> u32 {
     let digits = name.trim_start_matches(|c: char| !c.is_ascii_digit());
     match digits.parse::<u16>() {
         Ok(number) => TABLE_FIRST_INTERFACE + u32::from(number),

@@ -10,7 +10,7 @@
 
 use super::leg::{Leg, legs, next_hop};
 use super::objects::{end, neighbour, node_sysctls, route, rule, sysctl};
-use super::own_table::own_table;
+use super::own_table::{interface_table, own_table};
 use crate::attachment::{Attachment, Mode, RuleForm};
 use crate::desired::{DesiredState, HostFacts, NamespaceState};
 use crate::form::Form;
@@ -175,7 +175,7 @@ fn pod_leg(pod: &mut NamespaceState, leg: &Leg, attachment: &Attachment) {
         pod.routes.push(default);
     }
     if attachment.multi_network {
-        own_table(pod, leg, default, attachment);
+        own_table(pod, leg, default, attachment, interface_table(&attachment.if_name));
     }
     let extra = attachment.extra_routes.iter().filter(|extra| extra.family() == leg.family);
     pod.routes

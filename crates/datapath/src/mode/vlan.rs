@@ -6,7 +6,7 @@
 
 use super::leg::{Leg, legs};
 use super::objects::{end, route, sysctl};
-use super::own_table::own_table;
+use super::own_table::{interface_table, own_table};
 use crate::attachment::Attachment;
 use crate::desired::{DesiredState, HostFacts, NamespaceState};
 use crate::form::Form;
@@ -77,7 +77,7 @@ pub(super) fn on_eni(pod: &mut NamespaceState, leg: &Leg, address: Prefix, attac
     let free = wanted.filter(|destination| !taken.contains(destination));
     pod.routes.extend(free.map(via_gateway));
     if attachment.multi_network {
-        own_table(pod, leg, default, attachment);
+        own_table(pod, leg, default, attachment, interface_table(&attachment.if_name));
     }
 }
 
