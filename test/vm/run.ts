@@ -23,7 +23,7 @@ import type { Suite } from "./suite/suite.ts";
 const usage = `usage: node test/vm/run.ts [--kernel VERSION …] [--suite a|b …] [--here] [--record] [--brief] [--json FILE] [--jobs N]
 
 Runs tests in QEMU guests: suite a, the tests of kernel objects under ${kernelVersions.join(", ")}; suite b, the node on a cgroup v2 host.
---here: suite a under this machine's kernel, too. --record: keeps what suite a has seen under each kernel; \`npm run generate\` makes the page of it.
+--here, or --kernel here: suite a under this machine's kernel, too. --record: keeps what suite a has seen under each kernel; \`npm run generate\` makes the page of it.
 --brief: of suite a only what differs from kernel to kernel, a few minutes for each; the whole takes a quarter of an hour for each and more.
 --jobs: guests at a time, 2 unless told (each takes one processor and 1 to 3 GiB).`;
 
@@ -39,7 +39,7 @@ const suites = [
 }[];
 
 const optionsSchema = z.object({
-  kernel: z.array(z.enum(kernelVersions)).optional(),
+  kernel: z.array(z.enum(["here", ...kernelVersions])).optional(),
   suite: z.array(z.enum(["a", "b"])).optional(),
   here: z.boolean().optional(),
   record: z.boolean().default(false),
@@ -103,7 +103,7 @@ async function main(): Promise<number> {
       const counted = seen === undefined ? results : withoutProvenSkips(seen);
       cells.push({ suite: suite.title, kernel: version, results: counted, durationMs: performance.now() - started });
     };
-    if (options.here) {
+    if (options.kernel?.includes("here") ?? options.here) {
       console.log("  this machine's kernel");
       let output = "";
       const results = await kernelObjectsHere(folder, (text) => {
