@@ -1,6 +1,6 @@
 import { LabelledIndex, SelectorIndex } from "./label-index.ts";
-import type { LabelMatcher } from "./label-selector.ts";
-import { type Direction, directions, type Labels, type NetworkPolicy, type PodPeer, type PolicyPod, type PortName } from "./objects.ts";
+import type { LabelMatcher, Labels } from "./label-selector.ts";
+import { type Direction, directions, type NetworkPolicy, type PodPeer, type PolicyPod, type PortName } from "./objects.ts";
 import { compileSet, contentAddress, type PolicySet } from "./policy-set.ts";
 
 /**

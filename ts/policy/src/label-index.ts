@@ -1,6 +1,5 @@
-import { type LabelMatcher, labelPair } from "./label-selector.ts";
+import { type LabelMatcher, type Labels, labelPair } from "./label-selector.ts";
 import { MultiMap } from "./multi-map.ts";
-import type { Labels } from "./objects.ts";
 
 /** Finds the selectors that a set of labels may match, without asking those that want a label it lacks. */
 export class SelectorIndex<T extends object> {

@@ -1,4 +1,4 @@
-import type { Labels } from "./objects.ts";
+export type Labels = Readonly<Record<string, string>>;
 
 /** `LabelSelector` of `meta/v1`. */
 export interface LabelSelector {

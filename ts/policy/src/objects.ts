@@ -1,10 +1,9 @@
-import type { LabelMatcher } from "./label-selector.ts";
+import type { LabelMatcher, Labels } from "./label-selector.ts";
 
 export const protocols = ["TCP", "UDP", "SCTP"] as const;
 export type Protocol = (typeof protocols)[number];
 export const directions = ["ingress", "egress"] as const;
 export type Direction = (typeof directions)[number];
-export type Labels = Readonly<Record<string, string>>;
 
 /** A container's port with a name, which policies may use instead of a number. */
 export interface NamedPort {
