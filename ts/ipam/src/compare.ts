@@ -20,6 +20,8 @@ export interface Difference {
   readonly absent: readonly string[];
   /** Attached to the instance, not ours, and taking a slot. */
   readonly foreign: readonly KnownEni[];
+  /** Known as ours, and marked as not ours since. */
+  readonly disowned: readonly string[];
   /** Ours, attached to this instance and in the answer. */
   readonly seen: readonly string[];
 }
@@ -48,6 +50,7 @@ export function compare(inventory: Inventory, answer: readonly Eni[], question: 
   const unassigned: string[] = [];
   const missing = new Map<string, readonly string[]>();
   const foreign: KnownEni[] = [];
+  const disowned: string[] = [];
   const seen: string[] = [];
   for (const eni of shown.values()) {
     if (eni.type === "Primary" || eni.type === "Member") continue;
@@ -59,6 +62,11 @@ export function compare(inventory: Inventory, answer: readonly Eni[], question: 
     }
     if (eni.status === "InUse" && eni.instanceId === question.instanceId) seen.push(eni.id);
     if (!isQuiet(inventory, known, question.epochs)) continue;
+    if (isBlocked(inventory, eni) && !inventory.isHeld(eni.id)) {
+      disowned.push(eni.id);
+      foreign.push(knownEni(eni));
+      continue;
+    }
     const leaving = new Set<string>();
     for (const operation of inventory.operationsOn(eni.id)) {
       if (operation.kind !== "unassign") continue;
@@ -82,13 +90,18 @@ export function compare(inventory: Inventory, answer: readonly Eni[], question: 
     const expected = question.asked ? question.asked.has(known.id) : known.status === "InUse";
     if (expected && !shown.has(known.id) && isQuiet(inventory, known, question.epochs)) absent.push(known.id);
   }
-  return { adopted, moved, found, unassigned, missing, absent, foreign, seen };
+  return { adopted, moved, found, unassigned, missing, absent, foreign, disowned, seen };
 }
 
-/** Ours are those that carry all our tags. Without tags in the configuration nothing is ours but what the journal knows. */
+/** Ours are those that carry all our tags and none of the blocked ones. Without tags in the configuration nothing is ours but what the journal knows. */
 export function isOurs(inventory: Inventory, eni: Eni): boolean {
-  const tags = Object.entries(inventory.config.eniTags);
-  return eni.type === "Secondary" && tags.length > 0 && tags.every(([key, value]) => eni.tags[key] === value);
+  const { eniTags, tagFilter = {} } = inventory.config;
+  const isOwn = eni.type === "Secondary" && Object.keys(eniTags).length > 0 && !isBlocked(inventory, eni);
+  return isOwn && Object.entries({ ...tagFilter, ...eniTags }).every(([key, value]) => eni.tags[key] === value);
+}
+
+function isBlocked({ config }: Inventory, eni: Eni): boolean {
+  return config.tagBlockList?.some(({ key, value }) => eni.tags[key] === value) ?? false;
 }
 
 /** No operation of ours works on it, and none began or ended since the question was sent. */

@@ -1,7 +1,7 @@
 import type { CloudError } from "@terway/model";
 import type { BackoffSteps } from "./backoff.ts";
 import { backoffMs } from "./backoff.ts";
-import type { Journal } from "./journal/journal.ts";
+import type { LedgerJournal } from "./journal/ledger-journal.ts";
 import type { JournalRecord, Operation } from "./journal/record.ts";
 import { JournalError } from "./journal/storage.ts";
 import { assignAddresses } from "./operation/assign.ts";
@@ -32,7 +32,7 @@ export interface Stall {
 /** Runs the operations, several at a time, and keeps the order that makes them recoverable: intent, cloud, completion. */
 export class Executor {
   private readonly context: OperationContext;
-  private readonly journal: Journal;
+  private readonly journal: LedgerJournal;
   private readonly onChange: () => void;
   /** Operations that work now; an unassign that only waits to be seen is not among them. */
   private readonly active = new Set<string>();
@@ -40,7 +40,7 @@ export class Executor {
   private stopped = false;
 
   constructor(
-    journal: Journal,
+    journal: LedgerJournal,
     context: Omit<OperationContext, "record" | "finish" | "stalled" | "checkpoint">,
     /** Something is different: addresses, operations or their hopes. */
     onChange: () => void,

@@ -1,9 +1,13 @@
 export type { Failpoint, FailpointHook } from "./failpoint.ts";
 export { failpoints } from "./failpoint.ts";
+export { Ledger } from "./journal/ledger.ts";
+export type { LedgerJournal } from "./journal/ledger-journal.ts";
 export { JournalLockedError } from "./journal/lock.ts";
+export type { JournalRecord, KnownEni, Operation, Rest } from "./journal/record.ts";
+export { operationSchema } from "./journal/record.ts";
 export { JournalError } from "./journal/storage.ts";
 export { instanceTag } from "./observer.ts";
-export type { PoolOptions } from "./open.ts";
-export { openPool } from "./open.ts";
+export type { NodePoolOptions, PoolOptions } from "./open.ts";
+export { openPool, openPoolOn } from "./open.ts";
 export * from "./plan/index.ts";
 export { leaseIdOf } from "./pool.ts";

@@ -1,4 +1,4 @@
-import type { FamilyAddress, PoolConfig } from "@terway/model";
+import type { ExactAddresses, FamilyAddress, PoolConfig } from "@terway/model";
 import { gatewayOf, prefixLengthOf } from "@terway/model";
 import type { Ledger } from "./journal/ledger.ts";
 import type { KnownEni, Operation } from "./journal/record.ts";
@@ -163,6 +163,28 @@ export class Inventory {
         wanted ? addresses.find((address) => isKept(address) && this.stateOf(eni, address, operations, true) === "free") : undefined;
       const [ipv4, ipv6] = [find(eni.ipv4, this.config.ipv4), find(eni.ipv6, this.config.ipv6)];
       if ((this.config.ipv4 && ipv4 === undefined) || (this.config.ipv6 && ipv6 === undefined)) continue;
+      return this.reserve(eni, ipv4, ipv6);
+    }
+    return undefined;
+  }
+
+  /** These addresses, if they are on one ENI of ours, no lease holds them, and nothing is about to take them away. */
+  takeExact({ ipv4, ipv6, taken = false }: ExactAddresses): Allocation | undefined {
+    const wanted = [ipv4, ipv6].filter((address) => address !== undefined);
+    if (wanted.length === 0 || this.exclusive) return undefined;
+    for (const eni of this.ledger.enis.values()) {
+      if (!wanted.every((address) => eni.ipv4.includes(address) || eni.ipv6.includes(address))) continue;
+      const operations = this.operationsOn(eni.id);
+      const isFree = (address: string) => {
+        const seenInUse = this.occupied.has(address) && taken;
+        if (seenInUse) this.occupied.delete(address);
+        const state = this.stateOf(eni, address, operations, true);
+        if (seenInUse) this.occupied.add(address);
+        return state === "free";
+      };
+      if (!wanted.every(isFree)) return undefined;
+      this.reservedWhole = false;
+      for (const address of wanted) this.occupied.delete(address);
       return this.reserve(eni, ipv4, ipv6);
     }
     return undefined;

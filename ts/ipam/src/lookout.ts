@@ -2,7 +2,7 @@ import type { Clock } from "@terway/model";
 import type { Executor } from "./executor.ts";
 import type { Failpoint } from "./failpoint.ts";
 import type { Inventory } from "./inventory.ts";
-import type { Journal } from "./journal/journal.ts";
+import type { LedgerJournal } from "./journal/ledger-journal.ts";
 import type { Observer } from "./observer.ts";
 import type { Problems } from "./problems.ts";
 import type { Quarantine } from "./quarantine.ts";
@@ -12,7 +12,7 @@ export const firstLookGraceMs = 1_000;
 
 export interface LookoutParts {
   readonly clock: Clock;
-  readonly journal: Journal;
+  readonly journal: LedgerJournal;
   readonly inventory: Inventory;
   readonly quarantine: Quarantine;
   readonly executor: Executor;
@@ -21,6 +21,8 @@ export interface LookoutParts {
   readonly failpoint: (name: Failpoint) => Promise<void>;
   /** Addresses in use in the kernel, leases or not. */
   readonly occupied: (() => Promise<readonly string[]>) | undefined;
+  /** A look has ended; whether the cloud answered. */
+  readonly onLook: ((answered: boolean) => void) | undefined;
 }
 
 /**
@@ -44,6 +46,7 @@ export class Lookout {
   private failures = 0;
   private stopped = false;
   private cancelTimer: (() => void) | undefined;
+  private dueMs = Number.POSITIVE_INFINITY;
 
   constructor(parts: LookoutParts, onChange: () => void) {
     this.parts = parts;
@@ -66,6 +69,13 @@ export class Lookout {
       this.waiting.push(resolve);
       if (!this.looking) void this.look();
     });
+  }
+
+  /** Something is to be seen that was not: the next look comes in this time at the latest. */
+  within(delayMs: number): void {
+    const { clock } = this.parts;
+    if (this.stopped || this.looking || clock.monotonicMs() + delayMs >= this.dueMs) return;
+    this.lookAfter(delayMs);
   }
 
   stop(): void {
@@ -93,13 +103,21 @@ export class Lookout {
     for (const wake of served) wake();
     if (this.stopped) return;
     if (this.waiting.length > 0) void this.look();
-    else this.cancelTimer = this.parts.clock.after(this.parts.observer.delayMs(this.failures, this.seen), () => void this.look());
+    else this.lookAfter(this.parts.observer.delayMs(this.failures, this.seen));
     this.onChange();
+  }
+
+  private lookAfter(delayMs: number): void {
+    const { clock } = this.parts;
+    this.cancelTimer?.();
+    this.dueMs = clock.monotonicMs() + delayMs;
+    this.cancelTimer = clock.after(delayMs, () => void this.look());
   }
 
   private async lookOnce(): Promise<void> {
     const { observer, inventory, executor } = this.parts;
     const answered = await observer.look();
+    this.parts.onLook?.(answered);
     this.failures = answered ? 0 : this.failures + 1;
     if (this.seen) return;
     if (!answered) {

@@ -14,6 +14,8 @@ import { proofMs, Suspicions } from "./suspicion.ts";
 
 /** Waits after a look that failed, until the first one has succeeded. */
 const firstLookSteps = { firstMs: 1_000, maxMs: 60_000 };
+/** An unassign is open until it is seen to be done, however rarely the cloud is looked at otherwise. */
+export const unassignedSeenWithinMs = 120_000;
 /** vSwitch counts and ENIs that nobody attached are looked for this rarely (I5: what we made is found within 10 minutes). */
 const rareMs = 600_000;
 /** The tag that says which instance an ENI was created for: it finds those that were never attached. */
@@ -52,7 +54,9 @@ export class Observer {
     const { random, inventory } = this.context;
     const periodMs = inventory.config.syncPeriodMs * (0.8 + 0.4 * random.next());
     if (failures > 0) return seenOnce ? periodMs : Math.min(periodMs, backoffMs(firstLookSteps, failures - 1, random));
-    return [...this.suspicions.names()].length > 0 ? Math.min(periodMs, proofMs) : periodMs;
+    if ([...this.suspicions.names()].length > 0) return Math.min(periodMs, proofMs);
+    const unseen = [...inventory.running.values()].some(({ kind }) => kind === "unassign");
+    return unseen ? Math.min(periodMs, unassignedSeenWithinMs) : periodMs;
   }
 
   /** One look. False when the cloud did not answer. */
@@ -99,8 +103,10 @@ export class Observer {
     for (const { id, status } of difference.moved) records.push({ t: "eni-status", id, status });
     for (const { addresses, ...where } of difference.found) records.push({ t: "assigned", ...where, addresses: [...addresses] });
     for (const id of difference.unassigned) records.push({ t: "end", id });
+    for (const id of difference.disowned) records.push({ t: "eni-gone", id });
     if (records.length > 0) await this.context.record(records);
     for (const id of difference.unassigned) inventory.running.delete(id);
+    for (const id of difference.disowned) inventory.forget(id);
     for (const eni of difference.adopted) if (eni.status === "InUse") inventory.confirmed.add(eni.id);
     for (const eni of detached) if (eni.status === "InUse") this.reportVanished(eni.id, [...eni.ipv4, ...eni.ipv6]);
     const missing = new Set([...difference.missing.values()].flat());

@@ -1,4 +1,15 @@
-import type { AddressPool, AllocateFailure, Lease, PoolConfig, PoolProblem, PoolView, Random, Sandbox } from "@terway/model";
+import type {
+  AddressPool,
+  AllocateFailure,
+  AllocateOptions,
+  ExactAddresses,
+  Lease,
+  PoolConfig,
+  PoolProblem,
+  PoolView,
+  Random,
+  Sandbox,
+} from "@terway/model";
 import type { Allocation } from "./inventory.ts";
 import { JournalError } from "./journal/storage.ts";
 import type { LookoutParts } from "./lookout.ts";
@@ -15,7 +26,8 @@ const gatherMs = 10;
 
 export interface PoolParts extends LookoutParts, ProspectsParts {
   readonly random: Random;
-  readonly replenisher: Replenisher;
+  /** Absent: ENIs and addresses come and go by somebody else's hand, and this pool begins nothing in the cloud. */
+  readonly replenisher: Replenisher | undefined;
   readonly reclaim: Reclaim;
   /** Generations of this process begin above it. */
   readonly generationFloor: number;
@@ -32,6 +44,8 @@ export class Pool implements AddressPool {
   private readonly waiters: Waiters<Allocation, AllocateFailure>;
   /** The ADD under way, by lease id. */
   private readonly allocating = new Map<string, Promise<Allocated>>();
+  /** What those who stand apart want, by lease id. */
+  private readonly exact = new Map<string, () => ExactAddresses | undefined>();
   /** Who waits for the DEL under way, by lease id. */
   private readonly releasing = new Map<string, (() => void)[]>();
   private readonly warming = new Set<() => void>();
@@ -55,7 +69,7 @@ export class Pool implements AddressPool {
     this.lookout.start();
   }
 
-  async allocate(sandbox: Sandbox, options: Parameters<AddressPool["allocate"]>[1]): Promise<Allocated> {
+  async allocate(sandbox: Sandbox, options: AllocateOptions): Promise<Allocated> {
     const id = leaseIdOf(sandbox);
     const deadlineMs = this.parts.clock.monotonicMs() + options.deadlineMs;
     for (;;) {
@@ -192,6 +206,11 @@ export class Pool implements AddressPool {
     await this.parts.journal.close();
   }
 
+  /** An effect of ours is to be seen in the cloud within this time. */
+  lookWithin(delayMs: number): void {
+    this.lookout.within(delayMs);
+  }
+
   /** For the executor and the lookout: something is different. */
   readonly onChange = (): void => this.changed(0);
 
@@ -199,11 +218,11 @@ export class Pool implements AddressPool {
     id: string,
     sandbox: Sandbox,
     deadlineMs: number,
-    { keepMs, payload }: Parameters<AddressPool["allocate"]>[1],
+    { keepMs, payload, exact }: AllocateOptions,
   ): Promise<Allocated> {
     const { inventory, journal, clock, problems } = this.parts;
-    const kept = keepMs === undefined ? undefined : await this.takeKept(podOf(sandbox), deadlineMs);
-    const taken = kept === undefined ? await this.take(id, deadlineMs) : ({ ok: true, value: kept } as const);
+    const kept = keepMs === undefined || exact !== undefined ? undefined : await this.takeKept(podOf(sandbox), deadlineMs);
+    const taken = kept === undefined ? await this.take(id, deadlineMs, exact) : ({ ok: true, value: kept } as const);
     if (!taken.ok) return taken;
     const allocation = taken.value;
     await this.parts.failpoint("allocate.reserved");
@@ -241,12 +260,25 @@ export class Pool implements AddressPool {
     return inventory.takeKept(pod);
   }
 
-  private async take(id: string, deadlineMs: number) {
-    const warm = this.waiters.length === 0 ? this.parts.inventory.take() : undefined;
-    if (warm) return { ok: true as const, value: warm };
-    const place = this.waiters.join(id, deadlineMs);
-    this.changed(gatherMs);
-    return place;
+  private async take(id: string, deadlineMs: number, exact: AllocateOptions["exact"]) {
+    if (exact) this.exact.set(id, exact);
+    try {
+      const warm = exact || this.waiters.length === 0 ? this.takeFor(id) : undefined;
+      if (warm) return { ok: true as const, value: warm };
+      const place = this.waiters.join(id, deadlineMs, exact !== undefined);
+      this.changed(gatherMs);
+      return await place;
+    } finally {
+      this.exact.delete(id);
+    }
+  }
+
+  private takeFor(leaseId: string): Allocation | undefined {
+    const { inventory } = this.parts;
+    const exact = this.exact.get(leaseId);
+    if (!exact) return inventory.take();
+    const wanted = exact();
+    return wanted && inventory.takeExact(wanted);
   }
 
   /** Expected pods that have not asked and for which nothing is kept. Sandboxes that ask without being expected make it less, which the next plan mends. */
@@ -263,7 +295,7 @@ export class Pool implements AddressPool {
   /** Serves who waits, and plans, at the latest in `withinMs`. */
   private changed(withinMs: number): void {
     if (this.closed) return;
-    this.waiters.serve(() => this.parts.inventory.take());
+    this.waiters.serve(({ leaseId }) => this.takeFor(leaseId));
     const dueMs = this.parts.clock.monotonicMs() + withinMs;
     if (this.planDueMs !== undefined && this.planDueMs <= dueMs) return;
     this.cancelPlan?.();
@@ -277,7 +309,7 @@ export class Pool implements AddressPool {
   private replan(): void {
     if (this.closed) return;
     const { inventory, replenisher } = this.parts;
-    this.waiters.serve(() => inventory.take());
+    this.waiters.serve(({ leaseId }) => this.takeFor(leaseId));
     const isWarming = this.warming.size > 0;
     // A whole ENI is not attached just to be warm; its slot being known is enough.
     const mustHold = isWarming && !inventory.exclusive;
@@ -285,7 +317,7 @@ export class Pool implements AddressPool {
     // Who waits for warmth waits like a pod while nothing is free.
     const isCold = mustHold && this.waiters.length === 0 && inventory.free === 0;
     const { ahead } = this;
-    if (this.lookout.seen) {
+    if (this.lookout.seen && replenisher) {
       const demand = isCold ? { waiting: 1, minIdle: minIdle - 1 } : { waiting: this.waiters.length, minIdle };
       this.prospects.plan = replenisher.run({ ...demand, ahead });
     }
@@ -303,7 +335,7 @@ export class Pool implements AddressPool {
   private endWarmUp(): void {
     const { inventory, journal } = this.parts;
     const { ledger, config, warmUpTarget } = inventory;
-    if (this.warmUpEnding || ledger.warmedUp || !this.lookout.seen || config.vSwitchIds.length === 0) return;
+    if (!this.parts.replenisher || this.warmUpEnding || ledger.warmedUp || !this.lookout.seen || config.vSwitchIds.length === 0) return;
     const { total } = this.view();
     if (total < warmUpTarget) return;
     this.warmUpEnding = true;

@@ -13,6 +13,8 @@ export interface ProspectsParts {
   readonly backoffs: Backoffs;
   readonly problems: Problems;
   readonly executor: Executor;
+  /** Absent: what comes is somebody else's doing, see `PoolParts`. */
+  readonly replenisher: object | undefined;
 }
 
 /** One lost answer is no reason to call a node limited. */
@@ -36,6 +38,7 @@ export class Prospects {
 
   /** How many of those who wait may go on waiting for the cloud, from the front of the line. */
   get reachable(): number {
+    if (!this.parts.replenisher) return Number.POSITIVE_INFINITY;
     if (!this.lookout.seen) return this.isBlindForGood ? 0 : Number.POSITIVE_INFINITY;
     const { total, stalled } = this.parts.executor.supplying;
     const isGateClosed = total > 0 && stalled.length === total && stalled.every(({ by }) => by.class === "degraded");
@@ -68,6 +71,7 @@ export class Prospects {
     if (inventory.free >= Math.max(1, inventory.config.minIdle, waiting)) return {};
     if (!this.lookout.seen) return this.lookout.ended && problems.latest() ? { limited: this.cause() } : undefined;
     // The slots are known. What they hold is made when a pod asks for it.
+    if (!this.parts.replenisher) return {};
     if (inventory.exclusive) return inventory.free > 0 || this.plan.reach > 0 ? {} : { limited: this.cause() };
     const { total, stalled } = executor.supplying;
     const stuck = stalled.filter(({ failures }) => failures >= stuckAfterFailures).length;

@@ -2,6 +2,8 @@ import type { Clock } from "@terway/model";
 
 export interface Waiter<T, F> {
   readonly leaseId: string;
+  /** Wants one value and no other, so that it stands in nobody's way and nobody in its. */
+  readonly apart: boolean;
   /** Monotonic. */
   readonly deadlineMs: number;
   readonly serve: (value: T) => void;
@@ -19,16 +21,20 @@ export class Waiters<T, F> {
     this.timeout = timeout;
   }
 
+  /** Those in line; who stands apart does not count. */
   get length(): number {
-    return this.queue.length;
+    let count = 0;
+    for (const { waiter } of this.queue) if (!waiter.apart) count += 1;
+    return count;
   }
 
   /** Waits in line; answers what the waiter gets. */
-  join(leaseId: string, deadlineMs: number): Promise<{ ok: true; value: T } | { ok: false; failure: F }> {
+  join(leaseId: string, deadlineMs: number, apart = false): Promise<{ ok: true; value: T } | { ok: false; failure: F }> {
     return new Promise((resolve) => {
       const waiter: Waiter<T, F> = {
         leaseId,
         deadlineMs,
+        apart,
         serve: (value) => resolve({ ok: true, value }),
         fail: (failure) => resolve({ ok: false, failure }),
       };
@@ -40,20 +46,26 @@ export class Waiters<T, F> {
     });
   }
 
-  /** Serves from the front for as long as `take` has something. */
+  /** Serves from the front for as long as `take` has something, and each who stands apart. */
   serve(take: (waiter: Waiter<T, F>) => T | undefined): void {
-    for (let front = this.queue[0]; front; front = this.queue[0]) {
-      const value = take(front.waiter);
-      if (value === undefined) return;
-      this.queue.shift();
-      front.cancelTimer();
-      front.waiter.serve(value);
-    }
+    let empty = false;
+    this.queue = this.queue.filter(({ waiter, cancelTimer }) => {
+      if (empty && !waiter.apart) return true;
+      const value = take(waiter);
+      if (value === undefined) {
+        empty ||= !waiter.apart;
+        return true;
+      }
+      cancelTimer();
+      waiter.serve(value);
+      return false;
+    });
   }
 
-  /** Refuses everybody of whom `isHopeless` says so; `place` counts from the front of the line, from 0. */
+  /** Refuses everybody of whom `isHopeless` says so; `place` counts from the front of the line, from 0; it is -1 for who stands apart. */
   refuse(isHopeless: (waiter: Waiter<T, F>, place: number) => boolean, failure: (waiter: Waiter<T, F>) => F): void {
-    const refused = this.queue.filter(({ waiter }, place) => isHopeless(waiter, place));
+    let next = 0;
+    const refused = this.queue.filter(({ waiter }) => isHopeless(waiter, waiter.apart ? -1 : next++));
     if (refused.length === 0) return;
     this.queue = this.queue.filter((entry) => !refused.includes(entry));
     for (const { waiter, cancelTimer } of refused) {

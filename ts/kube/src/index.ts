@@ -1,4 +1,5 @@
 export { ApiError, TransportError } from "./api-error.ts";
+export { Backoff, type BackoffOptions } from "./backoff.ts";
 export { apply, mergePatch, type ObjectRef, read, strategicMergePatch } from "./apply.ts";
 export { type ClientSource, clientOf, type KubeClient, type KubeRequest, type KubeStream, openClient } from "./client.ts";
 export { type Condition, setCondition, withFinalizer } from "./condition.ts";

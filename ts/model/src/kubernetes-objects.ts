@@ -27,7 +27,9 @@ export const podObjectSchema = z.object({
     ownerReferences: z.array(z.object({ kind: z.string(), name: z.string(), controller: z.boolean().optional() })).default([]),
   }),
   spec: z.object({ nodeName: z.string().optional(), hostNetwork: z.boolean().optional() }).optional(),
-  status: z.object({ phase: z.string().optional(), reason: z.string().optional() }).optional(),
+  status: z
+    .object({ phase: z.string().optional(), reason: z.string().optional(), podIPs: z.array(z.object({ ip: z.string() })).nullish() })
+    .optional(),
 });
 export type PodObject = z.infer<typeof podObjectSchema>;
 

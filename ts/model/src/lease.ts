@@ -73,6 +73,10 @@ export interface PoolConfig {
   readonly resourceGroupId?: string;
   /** Tags for the ENIs that we create; an ENI without our tags is foreign and never touched. */
   readonly eniTags: Readonly<Record<string, string>>;
+  /** Further tags that an ENI of ours must have; absent: none. */
+  readonly tagFilter?: Readonly<Record<string, string>>;
+  /** An ENI with one of these tags is foreign, whatever else it carries. */
+  readonly tagBlockList?: readonly { readonly key: string; readonly value: string }[];
   /** A released address rests this long before it is given out or unassigned. */
   readonly coolDownMs: number;
   /** Period of the loop that compares with the cloud and adjusts the pool. */
@@ -134,6 +138,22 @@ export type AllocateFailure = {
   readonly problem?: PoolProblem;
 };
 
+export interface AllocateOptions {
+  readonly deadlineMs: number;
+  readonly keepMs?: number;
+  readonly payload?: (lease: Lease) => unknown;
+  /** Asked whenever something has changed; undefined: it is not known yet which. */
+  readonly exact?: () => ExactAddresses | undefined;
+}
+
+/** Addresses of one ENI that are somebody's already: bound to the pod by the control plane, or in use by it. */
+export interface ExactAddresses {
+  readonly ipv4?: string;
+  readonly ipv6?: string;
+  /** They may be in use: it is this pod that uses them. */
+  readonly taken?: boolean;
+}
+
 /**
  * The node's addresses. Durable: what it has answered survives `kill -9`. Keeps invariants I1–I4 and I6–I10 (docs/reference/invariants.md).
  */
@@ -142,11 +162,12 @@ export interface AddressPool {
    * A lease for the sandbox, the same one when it has one already (also while another call for it is under way). Journaled as an intent before it
    * resolves. Takes a warm address at once or waits for the cloud, at most `deadlineMs` from now. When nothing is free and the cloud has just refused,
    * it fails at once with that refusal instead of waiting for the deadline. `payload` is computed from the new lease and journaled with it.
-   * With `keepMs` the pod gets what is still kept from its last sandbox, if there is something, and it will be kept again.
+   * With `keepMs` the pod gets what is still kept from its last sandbox, if there is something, and it will be kept again. With `exact` it gets these
+   * addresses and no others, also while they rest.
    */
   allocate(
     sandbox: Sandbox,
-    options: { deadlineMs: number; keepMs?: number; payload?: (lease: Lease) => unknown },
+    options: AllocateOptions,
   ): Promise<{ ok: true; lease: Lease; existed: boolean } | { ok: false; failure: AllocateFailure }>;
   /** The kernel has what the lease says. Durable soon; not needed to be durable for correctness, so callers need not wait. */
   bound(leaseId: string): Promise<void>;

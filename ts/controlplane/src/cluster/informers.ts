@@ -1,6 +1,18 @@
 import type { NamespaceObject, NetworkInterface, PodEni, PodNetworking, PodObject } from "@terway/model";
 import { Informer, type InformerParts } from "./informer.ts";
-import { type ClusterNode, namespaces, networkInterfaces, nodes, podEnis, podNetworkings, pods } from "./kinds.ts";
+import {
+  type ClusterNode,
+  type NodeRuntimeObject,
+  type NodeSpecObject,
+  namespaces,
+  networkInterfaces,
+  nodeResources,
+  nodeRuntimes,
+  nodes,
+  podEnis,
+  podNetworkings,
+  pods,
+} from "./kinds.ts";
 
 /** What every replica keeps, so that one that begins to lead knows everything already. */
 export interface Informers {
@@ -13,6 +25,9 @@ export interface Informers {
   /** Index `pod`: `namespace/name` of the pod that it is for. */
   readonly networkInterfaces: Informer<NetworkInterface>;
   readonly podNetworkings: Informer<PodNetworking>;
+  /** Nodes of our group, without their status. */
+  readonly nodeResources: Informer<NodeSpecObject>;
+  readonly nodeRuntimes: Informer<NodeRuntimeObject>;
 }
 
 export function startInformers(parts: InformerParts): Informers {
@@ -24,6 +39,8 @@ export function startInformers(parts: InformerParts): Informers {
     podEnis: new Informer(parts, podEnis, { eni: ({ spec }) => (spec.allocations ?? []).map(({ eni }) => eni.id) }).start(),
     networkInterfaces: new Informer(parts, networkInterfaces, { pod: ofPod }).start(),
     podNetworkings: new Informer(parts, podNetworkings).start(),
+    nodeResources: new Informer(parts, nodeResources).start(),
+    nodeRuntimes: new Informer(parts, nodeRuntimes).start(),
   };
 }
 

@@ -1,5 +1,15 @@
 import type { Resource, Stored } from "@terway/kube";
-import { namespaceObjectSchema, networkInterfaceSchema, podEniSchema, podNetworkingSchema, podObjectSchema } from "@terway/model";
+import {
+  type NodeResource,
+  type NodeRuntime,
+  namespaceObjectSchema,
+  networkInterfaceSchema,
+  nodeResourceSchema,
+  nodeRuntimeSchema,
+  podEniSchema,
+  podNetworkingSchema,
+  podObjectSchema,
+} from "@terway/model";
 import { z } from "zod";
 
 /** A kind of object, and what this process keeps of one. */
@@ -57,6 +67,42 @@ export const podEnis = { resource: own("podenis", "PodENI", true), prune: (objec
 export const networkInterfaces = {
   resource: own("networkinterfaces", "NetworkInterface", false),
   prune: (object: unknown) => networkInterfaceSchema.parse(object),
+};
+const nodeSpecSchema = nodeResourceSchema.pick({ metadata: true, spec: true });
+
+/** Metadata that an object of the cluster has. */
+interface ClusterMeta {
+  readonly name: string;
+  readonly uid: string;
+  readonly resourceVersion: string;
+}
+
+/** A Node of our group as it is kept: its status is what this process writes, and need not be read. */
+export type NodeSpecObject = Pick<NodeResource, "spec"> & {
+  readonly metadata: ClusterMeta & Pick<NodeResource["metadata"], "deletionTimestamp">;
+};
+
+export const nodeResources = {
+  resource: own("nodes", "Node", false),
+  prune: (object: unknown): NodeSpecObject => {
+    const { metadata, spec } = nodeSpecSchema.parse(object);
+    const { name, uid = "", resourceVersion = "", deletionTimestamp } = metadata;
+    return {
+      metadata: { name, uid, resourceVersion, ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }) },
+      ...(spec === undefined ? {} : { spec }),
+    };
+  },
+};
+
+export type NodeRuntimeObject = Pick<NodeRuntime, "status"> & { readonly metadata: ClusterMeta };
+
+export const nodeRuntimes = {
+  resource: own("noderuntimes", "NodeRuntime", false),
+  prune: (object: unknown): NodeRuntimeObject => {
+    const { metadata, status } = nodeRuntimeSchema.parse(object);
+    const { name, uid = "", resourceVersion = "" } = metadata;
+    return { metadata: { name, uid, resourceVersion }, ...(status === undefined ? {} : { status }) };
+  },
 };
 export const podNetworkings = {
   resource: own("podnetworkings", "PodNetworking", false),

@@ -2,6 +2,7 @@ import type { Clock, PoolEvent } from "@terway/model";
 import type { FailpointHook } from "../failpoint.ts";
 import { scanFrames } from "./frame.ts";
 import { Ledger } from "./ledger.ts";
+import type { LedgerJournal } from "./ledger-journal.ts";
 import type { JournalRecord, Rest } from "./record.ts";
 import { decodeCommit, encodeCommit } from "./record.ts";
 import type { JournalStorage } from "./storage.ts";
@@ -34,7 +35,7 @@ interface Commit {
  * Append-only, with group commit: all commits that arrive while the disk is busy share the next write and the next datasync. The event loop never
  * waits for the disk. The ledger changes when a commit is durable, never before, so that a snapshot is exactly what a replay would give.
  */
-export class Journal {
+export class Journal implements LedgerJournal {
   readonly ledger: Ledger;
   /** True when the file was cut at a damaged place while it was opened: what the cloud and the kernel say then weighs more. */
   readonly repaired: boolean;

@@ -37,7 +37,7 @@ const knownVSwitchSchema = z.object({ id: z.string(), zoneId: z.string(), cidr: 
 /** What of a vSwitch never changes while addresses of it are in use. */
 export type KnownVSwitch = z.infer<typeof knownVSwitchSchema>;
 
-const operationSchema = z.discriminatedUnion("kind", [
+export const operationSchema = z.discriminatedUnion("kind", [
   z.object({
     id: z.string(),
     kind: z.literal("create"),

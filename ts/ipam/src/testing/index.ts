@@ -1,0 +1,1 @@
+export { ModelCloud } from "./model-cloud.ts";
