@@ -23,7 +23,14 @@ case $task in
     # Minutes when it is cold, and only one tier is about it.
     case " $* " in *" cluster "* | *"--tier=cluster "*) bash test/kubernetes/build.sh ;; *" --tier"*) ;; *) bash test/kubernetes/build.sh ;; esac
     bash scripts/build.sh
+    case " $* " in *" daemon "* | *"--tier=daemon "*) bash scripts/build-other-layout.sh ;; *" --tier"*) ;; *) bash scripts/build-other-layout.sh ;; esac
     exec node test/runner/main.ts "$@"
+    ;;
+  restarts)
+    bash scripts/build.sh
+    bash scripts/build-other-layout.sh
+    export TERWAY_TEST_ROUNDS=${1:-100} TERWAY_TEST_RECORD=test/daemon/results/layouts.json
+    exec npx vitest run --project=daemon test/daemon/layouts.test.ts
     ;;
   e2e)
     bash test/kubernetes/build.sh

@@ -8,7 +8,11 @@ fn main() {
         println!("cargo::error=this is a build script of Cargo's");
         return;
     };
-    let object = Path::new(&crate_folder).join("../../dist/ebpf/programs.o");
+    let folder = match std::env::var_os("CARGO_FEATURE_OTHER_LAYOUT") {
+        Some(_) => "other-layout",
+        None => "ebpf",
+    };
+    let object = Path::new(&crate_folder).join("../../dist").join(folder).join("programs.o");
     println!("cargo::rerun-if-changed={}", object.display());
     let bytes = match std::fs::read(&object) {
         Ok(bytes) => bytes,

@@ -2,6 +2,9 @@
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Endpoint {
+    /// Of the other layout.
+    #[cfg(feature = "other-layout")]
+    pub ahead: [u32; 2],
     /// Number of the pod's interface on this node: all its addresses share one departure clock. 0 is no number.
     pub id: u32,
     /// ifindex of the ENI that the address belongs to. Packets of the address on another ENI are left alone.
@@ -20,7 +23,7 @@ pub struct Endpoint {
     pub spare: [u64; 5],
 }
 
-const _: () = assert!(size_of::<Endpoint>() == 64 && align_of::<Endpoint>() == 8);
+const _: () = assert!(size_of::<Endpoint>() == 64 + crate::AHEAD && align_of::<Endpoint>() == 8);
 
 /// Bits of [`Endpoint::flags`].
 pub struct EndpointFlags;

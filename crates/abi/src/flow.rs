@@ -16,6 +16,9 @@ pub enum Direction {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FlowKey {
+    /// Of the other layout.
+    #[cfg(feature = "other-layout")]
+    pub ahead: [u32; 2],
     /// [`Pod::id`](crate::Pod::id): a flow of an address's earlier owner is never found.
     pub endpoint: u32,
     /// The pod's address.
@@ -32,12 +35,15 @@ pub struct FlowKey {
     pub reserved: [u8; 3],
 }
 
-const _: () = assert!(size_of::<FlowKey>() == 44 && align_of::<FlowKey>() == 4);
+const _: () = assert!(size_of::<FlowKey>() == 44 + crate::AHEAD && align_of::<FlowKey>() == 4);
 
 /// What is known of a flow.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Flow {
+    /// Of the other layout.
+    #[cfg(feature = "other-layout")]
+    pub ahead: [u32; 2],
     /// Its last packet, ns of the monotonic clock; at most a second old while packets come.
     pub last_seen: u64,
     /// [`Settings::epoch`](crate::Settings::epoch) of its last verdict.
@@ -58,7 +64,7 @@ pub struct Flow {
     pub spare: [u32; 4],
 }
 
-const _: () = assert!(size_of::<Flow>() == 40 && align_of::<Flow>() == 8);
+const _: () = assert!(size_of::<Flow>() == 40 + crate::AHEAD && align_of::<Flow>() == 8);
 
 /// Bits of [`Flow::state`].
 pub struct FlowState;

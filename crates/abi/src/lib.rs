@@ -14,6 +14,7 @@ mod flow;
 mod pod;
 mod policy;
 mod prefix;
+mod schema;
 mod verdict;
 
 pub use address::Address;
@@ -24,10 +25,14 @@ pub use fabric::{FabricMember, FabricReason, FabricTrunkKey};
 pub use flow::{Direction, Flow, FlowFlags, FlowKey, FlowState, Fragment, FragmentKey};
 pub use policy::{PeerClass, Pod, PodFlags, PolicyKey, Set, SetFlags, Settings, slot};
 pub use prefix::Prefix;
+pub use schema::{Field, SCHEMAS, Schema};
 pub use verdict::{Sample, VerdictKey};
 
 /// Version of all layouts in this crate; part of the directory that maps and programs are pinned in.
-pub const LAYOUT: u32 = 2;
+pub const LAYOUT: u32 = if cfg!(feature = "other-layout") { 1000 + 2 } else { 2 };
+
+/// What records of the other layout have ahead of their first field, in bytes.
+const AHEAD: usize = if cfg!(feature = "other-layout") { 8 } else { 0 };
 
 /// Bit of a packet's mark: it was for an address of the node when the pod sent it. What the node translates and sends on (a `NodePort` whose endpoint is elsewhere)
 /// leaves as the node's own, not by the pod's ENI. Away from the bits of kube-proxy (0x4000, 0x8000), Calico (0xffff0000), Cilium (0xf00) and symmetric routing (0x10).

@@ -4,6 +4,9 @@
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pod {
+    /// Of the other layout.
+    #[cfg(feature = "other-layout")]
+    pub ahead: [u32; 2],
     /// [`Endpoint::id`](crate::Endpoint::id), whole; part of the key of its flows.
     pub id: u32,
     /// [`PodFlags`].
@@ -16,7 +19,7 @@ pub struct Pod {
     pub spare: [u64; 5],
 }
 
-const _: () = assert!(size_of::<Pod>() == 64 && align_of::<Pod>() == 8);
+const _: () = assert!(size_of::<Pod>() == 64 + crate::AHEAD && align_of::<Pod>() == 8);
 
 /// Bits of [`Pod::flags`].
 pub struct PodFlags;
@@ -43,6 +46,9 @@ pub const fn slot(id: u32) -> u32 {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Set {
+    /// Of the other layout.
+    #[cfg(feature = "other-layout")]
+    pub ahead: [u32; 2],
     /// Bit n: some entry has a port prefix of n bits, 0 to 16.
     pub port_lengths: u32,
     /// [`SetFlags`].
@@ -51,7 +57,7 @@ pub struct Set {
     pub spare: [u64; 3],
 }
 
-const _: () = assert!(size_of::<Set>() == 32 && align_of::<Set>() == 8);
+const _: () = assert!(size_of::<Set>() == 32 + crate::AHEAD && align_of::<Set>() == 8);
 
 /// Bits of [`Set::flags`].
 pub struct SetFlags;
@@ -77,6 +83,9 @@ impl PeerClass {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PolicyKey {
+    /// Of the other layout.
+    #[cfg(feature = "other-layout")]
+    pub ahead: [u32; 2],
     /// The set.
     pub set: u64,
     /// The remote's class; [`PeerClass::EVERYBODY`].
@@ -91,12 +100,15 @@ pub struct PolicyKey {
     pub reserved: u32,
 }
 
-const _: () = assert!(size_of::<PolicyKey>() == 24 && align_of::<PolicyKey>() == 8);
+const _: () = assert!(size_of::<PolicyKey>() == 24 + crate::AHEAD && align_of::<PolicyKey>() == 8);
 
 /// What is the same for all pods.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
+    /// Of the other layout.
+    #[cfg(feature = "other-layout")]
+    pub ahead: [u32; 2],
     /// Number of the last change that could change a verdict; flows of another epoch are judged again.
     pub epoch: u32,
     /// Zero.
@@ -105,7 +117,7 @@ pub struct Settings {
     pub spare: [u64; 7],
 }
 
-const _: () = assert!(size_of::<Settings>() == 64 && align_of::<Settings>() == 8);
+const _: () = assert!(size_of::<Settings>() == 64 + crate::AHEAD && align_of::<Settings>() == 8);
 
 #[cfg(test)]
 mod tests {

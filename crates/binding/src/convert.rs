@@ -5,7 +5,7 @@ use terway_datapath::capability::KernelCapabilities;
 use terway_datapath::diff;
 use terway_datapath::error::{Error, ErrorCode, Result};
 use terway_datapath::symmetric;
-use terway_datapath::{Attached, Collected, Detached, Entrance, HostAddresses, SurveyedLink, Target};
+use terway_datapath::{Attached, Collected, Detached, Entrance, HostAddresses, SurveyedLink, TakenOver, Target};
 
 use crate::input;
 use crate::output;
@@ -166,6 +166,25 @@ impl From<Collected> for output::CollectResult {
         Self {
             removed: from.removed,
             failures: errors(from.failures),
+        }
+    }
+}
+
+impl From<Result<Option<TakenOver>>> for output::TakeOverOutcome {
+    fn from(from: Result<Option<TakenOver>>) -> Self {
+        let convert = |taken: TakenOver| output::TakenOver {
+            hooks: taken.hooks as u32,
+            failures: taken.failures.into_iter().map(Into::into).collect(),
+        };
+        match from {
+            Ok(taken) => Self {
+                value: taken.map(convert),
+                error: None,
+            },
+            Err(error) => Self {
+                value: None,
+                error: Some(error.into()),
+            },
         }
     }
 }

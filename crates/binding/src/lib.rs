@@ -17,7 +17,7 @@ use terway_datapath::attachment;
 use input::{Attachment, DetachTarget, RepairOptions, SymmetricRouting};
 use output::{
     AttachOutcome, CheckOutcome, CollectResult, DatapathStatus, DetachResult, HostAddresses, KernelCapabilities, Repair,
-    SurveyOutcome, SymmetricRoutingOutcome,
+    SurveyOutcome, SymmetricRoutingOutcome, TakeOverOutcome,
 };
 use policy::{
     PolicyCountsOutcome, PolicyListingOutcome, PolicyOutcome, PolicyReferences, PolicySamplesOutcome, PolicyStep,
@@ -93,6 +93,12 @@ impl NativeDatapath {
             };
             self.inner.adopt(good, reply.try_map(answer));
         })
+    }
+
+    /// Takes over from a build with another layout of the programs' maps.
+    #[napi(catch_unwind, ts_return_type = "Promise<TakeOverOutcome>")]
+    pub fn take_over<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
+        promise(env, |reply| self.inner.take_over(reply.map(TakeOverOutcome::from)))
     }
 
     /// Every host end with our mark.

@@ -68,6 +68,20 @@ pub struct CollectResult {
     pub failures: Vec<DatapathError>,
 }
 
+/// What became of a takeover.
+#[napi(object, object_from_js = false)]
+pub struct TakenOver {
+    pub hooks: u32,
+    pub failures: Vec<DatapathError>,
+}
+
+/// Either that, or the failure, or nothing: there was nothing to take over.
+#[napi(object, object_from_js = false)]
+pub struct TakeOverOutcome {
+    pub value: Option<TakenOver>,
+    pub error: Option<DatapathError>,
+}
+
 /// A host end with our mark.
 #[napi(object, object_from_js = false)]
 pub struct SurveyedLink {

@@ -7,7 +7,7 @@ use napi_derive::napi;
 use terway_datapath::error::{Error, ErrorCode, Result};
 use terway_datapath::object::Prefix;
 use terway_datapath::policy::{self, parse_prefix};
-use terway_datapath::policy::{Count, Direction, Sample};
+use terway_datapath::policy::{Count, Direction, Reason, Sample};
 
 use crate::output::DatapathError;
 
@@ -111,7 +111,7 @@ pub struct PolicyCounts {
 pub struct PolicySample {
     pub time_ns: f64,
     pub endpoint: u32,
-    pub reason: u32,
+    pub reason: String,
     #[napi(ts_type = "'ingress' | 'egress'")]
     pub direction: String,
     pub source: String,
@@ -315,11 +315,17 @@ fn counts(from: policy::PolicyCounts) -> PolicyCounts {
     }
 }
 
+/// The number itself for a reason of a later version's programs.
+fn reason_name(number: u32) -> String {
+    let known = Reason::ALL.into_iter().find(|reason| *reason as u32 == number);
+    known.map_or_else(|| number.to_string(), |reason| reason.name().to_owned())
+}
+
 fn samples(from: Vec<Sample>) -> Vec<PolicySample> {
     let sample = |sample: Sample| PolicySample {
         time_ns: sample.time as f64,
         endpoint: sample.endpoint,
-        reason: sample.reason,
+        reason: reason_name(sample.reason),
         direction: direction(sample.direction),
         source: IpAddr::from(sample.source).to_string(),
         destination: IpAddr::from(sample.destination).to_string(),

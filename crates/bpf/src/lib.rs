@@ -20,8 +20,10 @@ mod policy;
 mod prefixes;
 mod program;
 mod programs;
+mod raw;
 mod shape;
 mod table;
+mod takeover;
 mod verifier;
 
 pub use counters::Counters;

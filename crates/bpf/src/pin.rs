@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! <bpffs>/terway/v<LAYOUT>/maps/<MAP>                one set of maps per layout, kept over restarts and builds
+//! <bpffs>/terway/v<LAYOUT>/SCHEMA                    how their records are laid out; there when they are whole
 //! <bpffs>/terway/v<LAYOUT>/programs-<BUILD>/<NAME>   the programs of the build that opened last
 //! ```
 
@@ -21,7 +22,7 @@ use crate::{Error, ProgramName, bpffs};
 
 const PROGRAMS: &str = "programs-";
 
-/// The pins of one layout, locked against other openers while this value lives.
+/// The pins of one layout, locked against other openers, also of other layouts, while this value lives.
 pub(crate) struct Pins {
     root: PathBuf,
     /// Its lock is the reason for having it.
@@ -33,9 +34,29 @@ impl Pins {
         bpffs::check(bpffs)?;
         let root = root(bpffs);
         make(&root.join("maps"))?;
-        let lock = File::open(&root).map_err(|cause| pin_error(&root, cause))?;
-        rustix::fs::flock(&lock, FlockOperation::LockExclusive).map_err(|error| pin_error(&root, error.into()))?;
+        // One lock for all layouts: one may be taking over from another.
+        let layouts = root.parent().unwrap_or(&root);
+        let lock = File::open(layouts).map_err(|cause| pin_error(layouts, cause))?;
+        rustix::fs::flock(&lock, FlockOperation::LockExclusive).map_err(|error| pin_error(layouts, error.into()))?;
         Ok(Self { root, _lock: lock })
+    }
+
+    pub(crate) fn directory(&self) -> &Path {
+        &self.root
+    }
+
+    /// Directories of the layouts beside ours.
+    pub(crate) fn other_layouts(&self) -> Result<Vec<PathBuf>, Error> {
+        let layouts = self.root.parent().unwrap_or(&self.root);
+        let failed = |cause| pin_error(layouts, cause);
+        let mut others = Vec::new();
+        for entry in fs::read_dir(layouts).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            if entry.file_name().to_string_lossy().starts_with('v') && entry.path() != self.root {
+                others.push(entry.path());
+            }
+        }
+        Ok(others)
     }
 
     pub(crate) fn map_path(&self, name: &str) -> PathBuf {
@@ -133,7 +154,7 @@ fn make(directory: &Path) -> Result<(), Error> {
     fs::create_dir_all(directory).map_err(|cause| pin_error(directory, cause))
 }
 
-fn remove(directory: &Path) -> Result<(), Error> {
+pub(crate) fn remove(directory: &Path) -> Result<(), Error> {
     match fs::remove_dir_all(directory) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(pin_error(directory, error)),
         _ => Ok(()),

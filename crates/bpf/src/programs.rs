@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use aya::programs::{ProgramError, SchedClassifier};
 use aya::{Ebpf, EbpfLoader};
@@ -7,6 +7,7 @@ use terway_abi::map;
 
 use crate::object::{self, BUILD};
 use crate::pin::{self, Pins};
+use crate::takeover::{self, Takeover};
 use crate::{Error, Maps, Program, ProgramName, verifier};
 
 /// The node's programs and maps.
@@ -16,6 +17,8 @@ pub struct Programs {
     pub maps: Maps,
     all: [Program; ProgramName::ALL.len()],
     opened: Opened,
+    bpffs: PathBuf,
+    takeover: Option<Takeover>,
 }
 
 /// Where the programs came from.
@@ -45,6 +48,11 @@ impl Programs {
                 (pins.programs(&ids).ok_or_else(missing)?, Opened::Loaded)
             }
         };
+        let takeover = Takeover::find(&pins)?;
+        match &takeover {
+            Some(takeover) => takeover.begin(&pins)?,
+            None => takeover::declare_first(&pins)?,
+        }
         let all: Vec<Program> = programs
             .into_iter()
             .map(|(name, classifier)| Program::new(classifier, name))
@@ -53,7 +61,40 @@ impl Programs {
             maps: Maps::open(&pins)?,
             all: all.try_into().map_err(|_| Error::Object("a program is missing".to_owned()))?,
             opened,
+            bpffs: bpffs.to_owned(),
+            takeover,
         })
+    }
+
+    /// True while something of another layout is left: its programs stand on hooks, or its pins do. Then pods' records only watch until
+    /// [`Self::decide`].
+    #[must_use]
+    pub const fn is_taking_over(&self) -> bool {
+        self.takeover.is_some()
+    }
+
+    /// Once these programs stand on every hook behind those of the other layout: takes its flows over, and has the pods' records decide.
+    ///
+    /// # Errors
+    /// See [`Error`]. It may be tried again.
+    pub fn decide(&mut self) -> Result<(), Error> {
+        match &mut self.takeover {
+            Some(takeover) => takeover.decide(&Pins::open(&self.bpffs)?),
+            None => Ok(()),
+        }
+    }
+
+    /// Once these programs stand in the place of the other layout's: removes what is left of it.
+    ///
+    /// # Errors
+    /// A pin that cannot be removed.
+    pub fn end_takeover(&mut self) -> Result<(), Error> {
+        if let Some(takeover) = &self.takeover {
+            let _pins = Pins::open(&self.bpffs)?;
+            takeover.end()?;
+        }
+        self.takeover = None;
+        Ok(())
     }
 
     /// Removes all pins of this layout under `bpffs`, for the removal of the product from a node. Filters that still stand keep what they hold.

@@ -29,6 +29,7 @@ use crate::verb::detach::{self, Detached};
 use crate::verb::host::{self, HostAddresses};
 use crate::verb::survey::{self, SurveyedLink};
 use crate::verb::symmetric::Entrance;
+use crate::verb::takeover::{self, TakenOver};
 use crate::verb::target::Target;
 
 /// See the module.
@@ -137,6 +138,14 @@ impl Datapath {
             }
             drop(registry);
             reply.send(Ok(()));
+        });
+    }
+
+    /// Takes over from a build with another layout of the programs' maps, for the guarded attachments; nothing if there is none. Before the first
+    /// attach and the first change of the policy tables.
+    pub fn take_over(&self, reply: Reply<Result<Option<TakenOver>>>) {
+        self.run(None, move |inner, worker| {
+            reply.send(takeover::take_over(&mut inner.context(worker)))
         });
     }
 

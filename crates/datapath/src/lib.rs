@@ -48,4 +48,5 @@ pub use verb::detach::Detached;
 pub use verb::host::HostAddresses;
 pub use verb::survey::SurveyedLink;
 pub use verb::symmetric::Entrance;
+pub use verb::takeover::TakenOver;
 pub use verb::target::Target;

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 
-use terway_bpf::{Address, Pod, PodFlags, Reason, VerdictKey};
-pub use terway_bpf::{Count, Direction, PolicyEntry, Sample};
+use terway_bpf::{Address, Pod, PodFlags, VerdictKey};
+pub use terway_bpf::{Count, Direction, PolicyEntry, Reason, Sample};
 
 use crate::error::{Error, Result};
 use crate::object::Prefix;

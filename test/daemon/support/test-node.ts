@@ -206,9 +206,9 @@ export class TestNode {
   }
 
   /** Ends the daemon of the last start and starts another one. */
-  async restart(signal: NodeJS.Signals): Promise<Daemon> {
+  async restart(signal: NodeJS.Signals, options: StartOptions = {}): Promise<Daemon> {
     await this.#daemons.at(-1)?.stop(signal);
-    return this.start();
+    return this.start(options);
   }
 
   /** The daemon answers `/readyz` with 200. */

@@ -49,6 +49,7 @@ export async function recover(node: Node, bootId: { readonly changed: boolean })
   // What cannot be guarded is named; the others are.
   const judged = guarded.map((attachment) => node.policy.judged(attachment));
   await node.datapath.adopt(judged).catch((error: unknown) => problems.push(error instanceof Error ? error.message : String(error)));
+  problems.push(...(await takeOver(node)));
   node.failpoint("recover.adopted");
 
   let released = 0;
@@ -77,6 +78,15 @@ export async function recover(node: Node, bootId: { readonly changed: boolean })
   const collected = await collectUnlessOrphans(node, problems);
   const orphaned = leases.filter((lease) => lease.state === "bound" && !alive.has(lease) && !doomed.includes(lease)).length;
   return { adopted: guarded.length - intents.length, completed, released, orphaned, collected, problems };
+}
+
+/** What an earlier process with another layout of the kernel programs' maps has left; answers what went wrong. */
+async function takeOver({ datapath, log }: Node): Promise<string[]> {
+  const taken = await datapath.takeOver();
+  if (!taken.ok) return [`the kernel programs' maps of another version are not taken over: ${taken.error.message}`];
+  if (taken.value === undefined) return [];
+  log.info({ hooks: taken.value.hooks }, "took over from another version's kernel programs");
+  return taken.value.failures.map(({ message }) => `not taken over from another version's kernel programs: ${message}`);
 }
 
 /**

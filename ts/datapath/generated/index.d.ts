@@ -18,6 +18,8 @@ export declare class NativeDatapath {
   detach(target: DetachTarget): Promise<DetachResult>
   /** Guards attachments of an earlier process. Those that are invalid by now are left alone and named in the answer. */
   adopt(attachments: Array<Attachment>): Promise<Array<DatapathError>>
+  /** Takes over from a build with another layout of the programs' maps. */
+  takeOver(): Promise<TakeOverOutcome>
   /** Every host end with our mark. */
   survey(): Promise<SurveyOutcome>
   /** Removes what belongs to no guarded attachment. */
@@ -265,7 +267,7 @@ export interface PolicyReferences {
 export interface PolicySample {
   timeNs: number
   endpoint: number
-  reason: number
+  reason: string
   direction: 'ingress' | 'egress'
   source: string
   destination: string
@@ -355,5 +357,17 @@ export interface SymmetricRouting {
 /** Either the entrance (none: switched off) or the failure. */
 export interface SymmetricRoutingOutcome {
   value?: Entrance
+  error?: DatapathError
+}
+
+/** What became of a takeover. */
+export interface TakenOver {
+  hooks: number
+  failures: Array<DatapathError>
+}
+
+/** Either that, or the failure, or nothing: there was nothing to take over. */
+export interface TakeOverOutcome {
+  value?: TakenOver
   error?: DatapathError
 }

@@ -22,6 +22,10 @@ export function adapt(native: Addon.NativeDatapath): Datapath {
         throw new Error(`attachments of an earlier process are invalid: ${refused.map((error) => error.message).join("; ")}`);
       }
     },
+    takeOver: async () => {
+      const { value, error } = await native.takeOver();
+      return error === undefined ? { ok: true, value } : { ok: false, error };
+    },
     survey: async () => outcome(await native.survey()),
     collect: () => native.collect(),
     startRepair: (options, onRepair) => native.startRepair(options, onRepair),

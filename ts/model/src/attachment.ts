@@ -153,6 +153,14 @@ export interface CollectResult {
   readonly failures: readonly DatapathError[];
 }
 
+/** What a build has taken over from one with another layout of the programs' maps. */
+export interface TakenOver {
+  /** Hooks of pods that had the other's programs. */
+  readonly hooks: number;
+  /** Pods that it did not reach: their open connections are judged as new ones. */
+  readonly failures: readonly DatapathError[];
+}
+
 /** A host end that carries our mark, as the kernel shows it. */
 export interface SurveyedLink {
   /** From the link's alias `terway:<id>`. */
@@ -211,6 +219,11 @@ export interface Datapath {
   detach(target: DetachTarget): Promise<DetachResult>;
   /** Starts to guard these attachments without changing anything now (after a restart). */
   adopt(attachments: readonly Attachment[]): Promise<void>;
+  /**
+   * Takes over from a build with another layout of the kernel programs' maps, newer or older, for the attachments that were adopted; undefined when there is
+   * none. Before the first `attach` and the first change of the policy tables.
+   */
+  takeOver(): Promise<Outcome<TakenOver | undefined>>;
   /**
    * Every host end with our mark, guarded or not; devices that wait for the batch deleter are not among them. With a damaged journal it is the only
    * witness of which pods live. Changes nothing.

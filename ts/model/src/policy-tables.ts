@@ -97,10 +97,11 @@ export interface PolicyCounts {
 
 /** A packet that was dropped. */
 export interface PolicySample {
-  /** Of the monotonic clock. */
+  /** Of the kernel's monotonic clock, as `process.hrtime` reads it. */
   readonly timeNs: number;
   readonly endpoint: number;
-  readonly reason: number;
+  /** As in the counters. */
+  readonly reason: string;
   readonly direction: "ingress" | "egress";
   readonly source: string;
   readonly destination: string;

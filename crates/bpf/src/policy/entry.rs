@@ -46,7 +46,7 @@ impl PolicyEntry {
                 port,
                 protocol,
                 prefix_length,
-                reserved: 0,
+                ..PolicyKey::default()
             };
             records.push((key, rule));
         };

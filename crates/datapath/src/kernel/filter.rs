@@ -26,12 +26,19 @@ const ETH_P_ALL: u16 = 3;
 /// Offset of the attributes: `struct tcmsg`.
 const TCMSG: usize = 20;
 
+/// Of a filter that stands behind ours for a moment.
+const PRIORITY_BEHIND: u16 = FILTER_PRIORITY + 1;
+
 /// The place of our filter: its device, hook, priority, handle and protocol.
 fn place(index: u32, direction: Direction) -> TcMessage {
+    place_at(index, direction, FILTER_PRIORITY)
+}
+
+fn place_at(index: u32, direction: Direction, priority: u16) -> TcMessage {
     let mut message = TcMessage::with_index(index as i32);
     message.header.parent = direction.parent().into();
     message.header.handle = FILTER_HANDLE.into();
-    message.header.info = u32::from(FILTER_PRIORITY) << 16 | u32::from(ETH_P_ALL.to_be());
+    message.header.info = u32::from(priority) << 16 | u32::from(ETH_P_ALL.to_be());
     message.attributes.push(TcAttribute::Kind("bpf".into()));
     message
 }
@@ -43,7 +50,15 @@ pub fn get(index: u32, direction: Direction) -> RouteNetlinkMessage {
 
 /// `RTM_NEWTFILTER`: made, or given another program or class without a packet that misses both.
 pub fn put(index: u32, filter: &Filter, program: BorrowedFd<'_>) -> RouteNetlinkMessage {
-    let mut message = place(index, filter.direction);
+    put_at(place(index, filter.direction), filter, program)
+}
+
+/// The same behind ours: a filter that gets what ours lets pass.
+pub fn put_behind(index: u32, filter: &Filter, program: BorrowedFd<'_>) -> RouteNetlinkMessage {
+    put_at(place_at(index, filter.direction, PRIORITY_BEHIND), filter, program)
+}
+
+fn put_at(mut message: TcMessage, filter: &Filter, program: BorrowedFd<'_>) -> RouteNetlinkMessage {
     let name = [filter.name.as_bytes(), &[0]].concat();
     let mut options = Attributes::default();
     if filter.class != 0 {
@@ -62,6 +77,11 @@ pub fn put(index: u32, filter: &Filter, program: BorrowedFd<'_>) -> RouteNetlink
 /// `RTM_DELTFILTER` of ours.
 pub fn delete(index: u32, direction: Direction) -> RouteNetlinkMessage {
     RouteNetlinkMessage::DelTrafficFilter(place(index, direction))
+}
+
+/// `RTM_DELTFILTER` of the one behind ours.
+pub fn delete_behind(index: u32, direction: Direction) -> RouteNetlinkMessage {
+    RouteNetlinkMessage::DelTrafficFilter(place_at(index, direction, PRIORITY_BEHIND))
 }
 
 /// `RTM_NEWTFILTER`, `RTM_DELTFILTER` of a filter at our priority and handle; nothing for any other.

@@ -12,5 +12,6 @@ pub mod repair;
 pub mod scan;
 pub mod survey;
 pub mod symmetric;
+pub mod takeover;
 pub mod target;
 pub mod view;

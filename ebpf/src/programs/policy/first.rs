@@ -126,6 +126,11 @@ fn learn(scratch: &mut Scratch, direction: Direction, view: &View) {
         Signal::ACCEPT => (other as u8, 0, FlowState::SYN | FlowState::REPLIED),
         _ => (0, FlowFlags::LEARNED, FlowState::REPLIED),
     };
+    // Where it goes is judged behind the node's translation, also when the time of watching is over.
+    let flags = match is_service(scratch) {
+        true => flags | FlowFlags::DEFERRED,
+        false => flags,
+    };
     // A datagram or echo is kept for the short time until the other side is seen to answer.
     let state = match scratch.key.protocol {
         protocol::TCP | protocol::SCTP => state,

@@ -1,0 +1,108 @@
+import { readdir, writeFile } from "node:fs/promises";
+import { release } from "node:os";
+import { join } from "node:path";
+import { inNetNamespace, repositoryRoot, run } from "@terway/lab";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { z } from "zod";
+import type { ApiCluster, ApiPod } from "../../ts/policy/src/testing/api.ts";
+import { PolicyWorld } from "./support/policy-world.ts";
+import { script, within } from "./support/within.ts";
+
+/** The other side: the same sources with another layout of every table (scripts/build-other-layout.sh). */
+const other = { TERWAY_DATAPATH_ADDON: join(repositoryRoot, "dist/other-layout/datapath.node") };
+const rounds = Number(process.env.TERWAY_TEST_ROUNDS ?? 6);
+const streamSchema = z.object({ asked: z.number(), answered: z.number(), longestMs: z.number() });
+const steadySchema = z.object({ sent: z.number(), received: z.number(), problem: z.string().optional() });
+
+let world: PolicyWorld;
+beforeAll(async () => {
+  world = await PolicyWorld.create();
+}, 120_000);
+afterAll(() => world?.close());
+
+const netnsOf = (key: string) => world.pods.get(key)?.netns ?? "";
+const podOf = (key: string) => world.cluster.pods.find((pod) => `${pod.namespace}/${pod.name}` === key) as ApiPod;
+
+/** Segments that the pod's TCP sent again because they were lost: not those of refused connections, nor those that had arrived after all (DSACK). */
+async function lost(key: string): Promise<number> {
+  const counter = async (file: string, protocol: string, name: string) => {
+    const { stdout } = await run(inNetNamespace(netnsOf(key), ["cat", `/proc/net/${file}`]));
+    const [names, values] = stdout.split("\n").filter((line) => line.startsWith(`${protocol}:`));
+    return Number(values?.split(" ")[names?.split(" ").indexOf(name) ?? -1]);
+  };
+  const [again, ofRefused, arrived] = await Promise.all([
+    counter("snmp", "Tcp", "RetransSegs"),
+    counter("netstat", "TcpExt", "TCPSynRetrans"),
+    counter("netstat", "TcpExt", "TCPDSACKRecv"),
+  ]);
+  return again - ofRefused - arrived;
+}
+
+/** Directories of layouts that have pins. */
+const layouts = async () => (await readdir(join(world.node.directory, "bpf/terway"))).toSorted();
+
+test(`${rounds} rounds of upgrade and downgrade to another map layout lose no packet and change no verdict (I14)`, {
+  timeout: 120_000 + rounds * 20_000,
+  retry: 0,
+}, async () => {
+  // Both directions are isolated on both ends: without its flow no answer would pass.
+  const toB = { podSelector: { matchLabels: { app: "b" } }, namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": "x" } } };
+  const cluster: ApiCluster = {
+    ...world.cluster,
+    policies: [
+      {
+        metadata: { namespace: "x", name: "b-takes-from-a" },
+        spec: {
+          podSelector: { matchLabels: { app: "b" } },
+          policyTypes: ["Ingress", "Egress"],
+          ingress: [{ from: [{ podSelector: { matchLabels: { app: "a" } } }] }],
+        },
+      },
+      {
+        metadata: { namespace: "x", name: "a-sends-to-b" },
+        spec: { podSelector: { matchLabels: { app: "a" } }, policyTypes: ["Ingress", "Egress"], egress: [{ to: [toB] }] },
+      },
+    ],
+  };
+  await world.settle(cluster);
+  const [ipv4 = "", ipv6 = ""] = podOf("x/b").addresses.toSorted((a, b) => Number(a.includes(":")) - Number(b.includes(":")));
+  const before = await lost("x/a");
+  const steady = await Promise.all([ipv4, ipv6].map((address) => within(netnsOf("x/a"), [...script("steady-stream.ts"), address, "80"])));
+  const allowed = await Promise.all([ipv4, ipv6].map((address) => within(netnsOf("x/a"), [...script("request-stream.ts"), address, "80"])));
+  const denied = await within(netnsOf("y/a"), [...script("request-stream.ts"), ipv4, "80", "1"]);
+  const own = (await layouts())[0];
+
+  for (let round = 0; round < rounds; round += 1) {
+    const isOther = round % 2 === 0;
+    await world.node.restart(round % 3 === 2 ? "SIGTERM" : "SIGKILL", isOther ? { env: other } : {});
+    const [left, ...more] = await layouts();
+    expect([left !== own, more]).toEqual([isOther, []]);
+    expect(world.node.log().some(({ msg }) => String(msg).includes("took over from another version"))).toBe(true);
+    // The streams judge every moment; all paths are tried less often when there are many rounds.
+    if (rounds > 10 && round % 10 !== 9) continue;
+    const wrong = (await world.measure(cluster)).filter(({ expected, passed }) => expected !== passed);
+    expect(wrong).toEqual([]);
+  }
+
+  const ends = [...steady, ...allowed, denied];
+  for (const { child } of ends) child.kill("SIGTERM");
+  const outcomes = await Promise.all(ends.map(async ({ lines }) => JSON.parse(String((await lines.next()).value)) as unknown));
+  const [first, second, ...asking] = outcomes;
+  for (const flow of [first, second].map((one) => steadySchema.parse(one))) {
+    expect(flow.problem).toBeUndefined();
+    expect(flow.sent).toBeGreaterThan(100 * rounds);
+    expect(flow.received).toBe(flow.sent);
+  }
+  const [v4, v6, forbidden] = asking.map((one) => streamSchema.parse(one));
+  for (const stream of [v4, v6]) {
+    expect(stream?.asked).toBeGreaterThan(100 * rounds);
+    expect(stream?.answered).toBe(stream?.asked);
+  }
+  expect(forbidden?.asked).toBeGreaterThan(100 * rounds);
+  expect(forbidden?.answered).toBe(0);
+  const missed = (await lost("x/a")) - before;
+  expect(missed).toBeLessThanOrEqual(0);
+  const summary = { rounds, kernel: release(), steady: [first, second], allowed: [v4, v6], forbidden, lost: missed };
+  const record = process.env.TERWAY_TEST_RECORD;
+  if (record !== undefined) await writeFile(join(repositoryRoot, record), `${JSON.stringify(summary, null, 2)}\n`);
+});
