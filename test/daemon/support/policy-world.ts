@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { probe, repositoryRoot } from "@terway/lab";
+import { defaultPlan, type LabPlan, probe, repositoryRoot } from "@terway/lab";
 import { serve } from "../../../ts/lab/src/lab/group-matrix.ts";
 import type { ApiCluster, ApiPod } from "../../../ts/policy/src/testing/api.ts";
 import { addressesOf, isExpected, type Party } from "../../conformance-policy/expected.ts";
@@ -25,6 +25,20 @@ export interface Tried {
   readonly passed: boolean;
 }
 
+export interface PolicyWorldOptions {
+  /** Another than the plan's: how many addresses the node can have. */
+  readonly instanceType?: string;
+  /** Of the daemon. */
+  readonly args?: readonly string[];
+  /** With the node's directory, before the daemon starts; whether it enforces is the test's affair then. */
+  readonly before?: (directory: string) => Promise<void>;
+}
+
+function oneNode(instanceType: string): LabPlan {
+  const { elsewhere: _, ...plan } = defaultPlan();
+  return { ...plan, nodes: plan.nodes.slice(0, 1).map((node) => ({ ...node, instanceType })), delays: "fast" };
+}
+
 /** Pods on a node with terwayd, which learns its objects from files; the truth comes from the evaluator written from the API's text. */
 export class PolicyWorld {
   readonly node: TestNode;
@@ -38,11 +52,15 @@ export class PolicyWorld {
     this.#objects = new ObjectFiles(join(node.directory, "objects"));
   }
 
-  static async create(conf: Record<string, unknown> = {}): Promise<PolicyWorld> {
-    const world = new PolicyWorld(await TestNode.create({ ip_stack: "dual", max_pool_size: 10, ...conf }, { bpffs: true }));
-    await world.node.start();
+  static async create(conf: Record<string, unknown> = {}, options: PolicyWorldOptions = {}): Promise<PolicyWorld> {
+    const { instanceType, args = [], before } = options;
+    const plan = instanceType === undefined ? {} : { plan: oneNode(instanceType) };
+    const world = new PolicyWorld(await TestNode.create({ ip_stack: "dual", max_pool_size: 10, ...conf }, { bpffs: true, ...plan }));
+    await before?.(world.node.directory);
+    await world.node.start({ args });
     const { stdout } = await world.node.cli("show", "network_service");
-    if (!/network_policy +(enforced|waiting)/.test(stdout)) throw new Error(`the node does not enforce NetworkPolicy:\n${stdout}`);
+    if (before === undefined && !/network_policy +(enforced|waiting)/.test(stdout))
+      throw new Error(`the node does not enforce NetworkPolicy:\n${stdout}`);
     await world.write({ ...world.cluster, pods: fixturePods.map((pod) => ({ ...pod, addresses: [] })) });
     for (const pod of fixturePods) await world.add(pod);
     return world;

@@ -8,6 +8,7 @@ import { imageExecutable, installCni } from "./command/install-cni.ts";
 import { list } from "./command/list.ts";
 import { mapping } from "./command/mapping.ts";
 import { metadata } from "./command/metadata.ts";
+import { followDrops, policy } from "./command/policy.ts";
 import { show } from "./command/show.ts";
 import type { Output } from "./output.ts";
 
@@ -71,6 +72,22 @@ export async function run(args: readonly string[], streams: Streams): Promise<nu
     .description("the daemon's last events")
     .action(async () => {
       status = await events(socket(), output());
+    });
+  program
+    .command("policy [pod]")
+    .description(
+      "what judges the packets of this node's pods; of NAMESPACE/NAME every rule with its policy and counters; exit status 1 without such a pod",
+    )
+    .option("--drops", "dropped packets as they come, until interrupted")
+    .action(async (pod: string | undefined, { drops }: { drops?: boolean }) => {
+      if (drops === true) {
+        const interrupted = new AbortController();
+        process.once("SIGINT", () => interrupted.abort());
+        return followDrops(socket(), pod, output(), interrupted.signal);
+      }
+      if (await policy(socket(), pod, output())) return;
+      streams.err(`terway-cli: no pod ${pod} on this node; \`terway-cli policy\` names them\n`);
+      status = exitStatus.mismatch;
     });
   program
     .command("execute <type> <resource> <command> [args...]")

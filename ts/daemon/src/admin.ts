@@ -13,7 +13,7 @@ import {
   type ResourceList,
   type ResourceView,
 } from "@terway/model";
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyReply } from "fastify";
 import { readAttachment } from "./attachment.ts";
 import { diagnose } from "./doctor.ts";
 import type { EventLog } from "./events.ts";
@@ -99,6 +99,12 @@ export function adminRoutes(app: FastifyInstance, sources: AdminSources): void {
         .send({ error: `the instance metadata cannot be read: ${error instanceof Error ? error.message : String(error)}` });
     }
   });
+  app.get(`${adminPrefix}/policy`, async (_request, reply) =>
+    sources.node.policy.view().catch((error: unknown) => kernelFailure(reply, error)),
+  );
+  app.get<{ Querystring: { after?: string } }>(`${adminPrefix}/policy/drops`, async (request, reply) =>
+    sources.node.policy.drops(Number(request.query.after ?? 0) || 0).catch((error: unknown) => kernelFailure(reply, error)),
+  );
   app.get(
     `${adminPrefix}/events`,
     async (): Promise<EventList> => ({
@@ -128,6 +134,10 @@ export function adminRoutes(app: FastifyInstance, sources: AdminSources): void {
     }
     return run(args);
   });
+}
+
+function kernelFailure(reply: FastifyReply, error: unknown) {
+  return reply.code(502).send({ error: `the policy tables cannot be read: ${error instanceof Error ? error.message : String(error)}` });
 }
 
 async function mapping(sources: AdminSources): Promise<Mapping> {

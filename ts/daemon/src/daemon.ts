@@ -154,6 +154,7 @@ export async function runDaemon(options: DaemonOptions, stop: AbortSignal): Prom
     report: { applied: (ms) => metrics.policyApplied(ms), full: () => metrics.policyFull() },
     mode: () => inForce.conf.networkPolicyEnforcingMode,
     serviceCidrs: () => inForce.conf.serviceCidrs,
+    learningMs: flags.learningWindowMs,
     onUnable: (reason) => events.emit("ConfigError", { kind: "Node" }, `NetworkPolicy is not enforced on this node: ${reason}`),
   });
   const attachedPods = () =>

@@ -64,7 +64,18 @@ test("Kubernetes objects: a directory wins over the pod's own API server, a kube
 
 test("--help names every flag", () => {
   expect(readFlags(["--help"], {})).toEqual({ kind: "help" });
-  for (const flag of ["config", "cni-conf", "cni-conf-dir", "run-dir", "state-dir", "node-name", "rule-form", "cool-down", "log-level"]) {
+  for (const flag of [
+    "config",
+    "cni-conf",
+    "cni-conf-dir",
+    "run-dir",
+    "state-dir",
+    "node-name",
+    "rule-form",
+    "cool-down",
+    "learning-window",
+    "log-level",
+  ]) {
     expect(helpText).toContain(`--${flag} `);
   }
 });

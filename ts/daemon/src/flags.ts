@@ -23,6 +23,7 @@ export interface Flags {
   readonly metricsListen?: { readonly host: string; readonly port: number };
   readonly ruleForm: "compact" | "per_pod";
   readonly coolDownMs: number;
+  readonly learningWindowMs: number;
   /** From flag or environment; undefined leaves it to `eni_conf`. */
   readonly logLevel?: LogLevel;
   readonly endpoints: { readonly ecs?: string; readonly vpc?: string; readonly metadata?: string };
@@ -56,6 +57,7 @@ Usage: terwayd [flags]
   --daemon-mode MODE    ENIMultiIP, the only one                         (ENIMultiIP)
   --rule-form FORM      compact: packets cost the same however many pods; per_pod: two rules a pod, as Terway  (compact)
   --cool-down SECONDS   rest of a released address before it is given out again  (30)
+  --learning-window SECONDS  how long pods that run when NetworkPolicy begins are only watched  (120)
   --log-level LEVEL     ${logLevels.join(", ")}   (LOG_LEVEL, else log_level of eni_conf, else info)
   --help
 
@@ -85,6 +87,7 @@ const options = {
   "daemon-mode": { type: "string" },
   "rule-form": { type: "string" },
   "cool-down": { type: "string" },
+  "learning-window": { type: "string" },
   "log-level": { type: "string" },
   help: { type: "boolean" },
 } as const;
@@ -111,9 +114,12 @@ export function readFlags(args: readonly string[], env: Readonly<Record<string, 
     if (!/^https?:$/.test(URL.parse(value)?.protocol ?? "")) problems.push(`${name}: ${JSON.stringify(value)} is no http or https URL`);
     return value;
   };
-  const coolDown = Number(values["cool-down"] ?? "30");
-  if (!Number.isFinite(coolDown) || coolDown < 0)
-    problems.push(`--cool-down: ${JSON.stringify(values["cool-down"])} is no number of seconds`);
+  const seconds = (name: "cool-down" | "learning-window", otherwise: number): number => {
+    const value = Number(values[name] ?? otherwise);
+    if (!Number.isFinite(value) || value < 0) problems.push(`--${name}: ${JSON.stringify(values[name])} is no number of seconds`);
+    return value;
+  };
+  const [coolDown, learningWindow] = [seconds("cool-down", 30), seconds("learning-window", 120)];
   const logLevel = oneOf("--log-level", values["log-level"], logLevels) ?? oneOf("LOG_LEVEL", env.LOG_LEVEL, logLevels);
   const [ecs, vpc, metadata] = [url("TERWAY_ECS_ENDPOINT"), url("TERWAY_VPC_ENDPOINT"), url("TERWAY_METADATA_ENDPOINT")];
   const ruleForm = oneOf("--rule-form", values["rule-form"], ["compact", "per_pod"] as const) ?? "compact";
@@ -146,6 +152,7 @@ export function readFlags(args: readonly string[], env: Readonly<Record<string, 
       ...(metricsListen === undefined || metricsListen === "malformed" ? {} : { metricsListen }),
       ruleForm,
       coolDownMs: coolDown * 1000,
+      learningWindowMs: learningWindow * 1000,
       ...(logLevel === undefined ? {} : { logLevel }),
       endpoints: { ...(ecs ? { ecs } : {}), ...(vpc ? { vpc } : {}), ...(metadata ? { metadata } : {}) },
       ...(failpoint ? { failpoint } : {}),

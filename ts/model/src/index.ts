@@ -1,5 +1,6 @@
 export * from "./address.ts";
 export * from "./admin.ts";
+export * from "./admin-policy.ts";
 export * from "./attachment.ts";
 export * from "./cloud.ts";
 export * from "./cloud-error-table.ts";

@@ -181,6 +181,18 @@ export class PolicyCompiler {
     return this.#namespaces.get(namespace)?.pods.get(name)?.compiled;
   }
 
+  /** The policies that select a pod, and its ports, whether taken or not; undefined when there is no such pod. */
+  selecting(
+    namespaceName: string,
+    name: string,
+  ): { readonly policies: readonly NetworkPolicy[]; readonly ports: PolicyPod["ports"] } | undefined {
+    const namespace = this.#namespaces.get(namespaceName);
+    const pod = namespace?.pods.get(name)?.pod;
+    if (namespace === undefined || pod === undefined) return undefined;
+    const policies = [...namespace.policies.values()].map(({ policy }) => policy);
+    return { policies: policies.filter(({ podSelector }) => podSelector.matches(pod.labels)), ports: pod.ports };
+  }
+
   /** All pods as of the last `take`. */
   *pods(): Iterable<CompiledPod> {
     for (const { pods } of this.#namespaces.values()) for (const { compiled } of pods.values()) if (compiled !== undefined) yield compiled;

@@ -1,12 +1,20 @@
-import { type Attachment, type Clock, type Datapath, type DatapathError, endpointOf, type PolicyStep } from "@terway/model";
+import {
+  type Attachment,
+  type Clock,
+  type Datapath,
+  type DatapathError,
+  endpointOf,
+  type PolicyCounts,
+  type PolicyStep,
+  type PolicyView,
+} from "@terway/model";
 import { PolicyRenderer, type TableContents } from "@terway/policy";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { DurableFile } from "../durable-file.ts";
 import type { Logger } from "../log.ts";
 import { PolicySources } from "./policy-sources.ts";
+import { viewPod } from "./view.ts";
 
-/** A pod that runs when enforcement begins is only watched for so long, so that its connections are known. */
-const learningMs = 120_000;
 /** Unused sets and classes go when nothing has changed for so long. */
 const idleMs = 10_000;
 /** What did not fit, or failed, is tried again after so long. */
@@ -47,6 +55,8 @@ export interface EnforcementParts {
   readonly report: PolicyReport;
   readonly mode: () => EnforcingMode;
   readonly serviceCidrs: () => readonly string[];
+  /** A pod that runs when enforcement begins is only watched for so long, so that its connections are known. */
+  readonly learningMs: number;
 }
 
 /**
@@ -95,6 +105,21 @@ export class Enforcement {
     return this.#renderer.has(endpoint) ? undefined : (this.#trouble ?? { code: "kernel", message: "the pod's policy was not written" });
   }
 
+  /** What judges each pod, by the names of its policies; `counts` as the kernel counted them. */
+  view({ verdicts, reasons }: PolicyCounts): Pick<PolicyView, "pods" | "reasons"> {
+    const pods = [...this.#endpoints].map(([endpoint, { namespace, name, addresses }]) => {
+      const selecting = this.#disabled ? undefined : this.#sources.compiler.selecting(namespace, name);
+      return viewPod({ pod: `${namespace}/${name}`, endpoint, addresses, record: this.#renderer.record(endpoint), selecting }, verdicts);
+    });
+    return { pods: pods.toSorted((a, b) => (a.pod < b.pod ? -1 : 1)), reasons: [...reasons] };
+  }
+
+  /** The pod with this interface; its number when it is gone. */
+  nameOf(endpoint: number): string {
+    const pod = this.#endpoints.get(endpoint);
+    return pod === undefined ? `interface ${endpoint}` : `${pod.namespace}/${pod.name}`;
+  }
+
   /** Its link is gone. */
   leave(attachment: Attachment): void {
     const endpoint = endpointOf(attachment);
@@ -113,7 +138,7 @@ export class Enforcement {
    * are watched for a while. Answers the latter.
    */
   async adopt(pods: readonly { readonly attachment: Attachment; readonly sandbox: PodOfAttachment }[]): Promise<readonly Attachment[]> {
-    const { clock, datapath, log, saved } = this.#parts;
+    const { clock, datapath, learningMs, log, saved } = this.#parts;
     const listed = await datapath.policy.list();
     if (!listed.ok) log.warn(`the policy tables cannot be read: ${listed.error.message}`);
     const listing = listed.ok ? listed.value : { blocks: [], peers: [], pods: [] };

@@ -1,7 +1,8 @@
-import { type Attachment, type Clock, cniCode, type Datapath } from "@terway/model";
+import { type Attachment, type Clock, cniCode, type Datapath, type PolicyDrops, type PolicyView } from "@terway/model";
 import type { Cluster } from "../cluster/cluster.ts";
 import { CniError } from "../failure.ts";
 import type { Logger } from "../log.ts";
+import { DropLog } from "./drop-log.ts";
 import { Enforcement, type EnforcingMode, type PodOfAttachment, type PolicyReport } from "./enforcement.ts";
 import { savedTables } from "./saved-tables.ts";
 
@@ -27,17 +28,20 @@ export interface NodePolicyParts {
   readonly report: PolicyReport;
   readonly mode: () => EnforcingMode;
   readonly serviceCidrs: () => readonly string[];
+  readonly learningMs: number;
   readonly onUnable: (reason: string) => void;
 }
 
 /** Whether and how NetworkPolicy is enforced here; what the verbs ask. */
 export class NodePolicy {
   readonly #parts: NodePolicyParts;
+  readonly #drops: DropLog;
   #enforcement: Enforcement | undefined;
   #unable: string | undefined;
 
   constructor(parts: NodePolicyParts) {
     this.#parts = parts;
+    this.#drops = new DropLog(parts.datapath, parts.clock);
   }
 
   /** Before any attachment is adopted or made. */
@@ -54,6 +58,21 @@ export class NodePolicy {
     if (this.#parts.cluster === undefined) return "not enforced: no cluster tells this node of policies";
     if (this.#unable !== undefined) return `not enforced: ${this.#unable}`;
     return this.#enforcement?.state() ?? "off: disable_network_policy is set";
+  }
+
+  /** What judges each pod of this node. Throws when the kernel cannot be asked. */
+  async view(): Promise<PolicyView> {
+    const nothing = { state: this.state(), pods: [], reasons: [] };
+    if (this.#enforcement === undefined) return nothing;
+    const counts = await this.#parts.datapath.policy.counts();
+    if (!counts.ok) throw new Error(counts.error.message);
+    return { state: this.state(), ...this.#enforcement.view(counts.value) };
+  }
+
+  /** Dropped packets after this one. Throws when the kernel cannot be asked. */
+  async drops(after: number): Promise<PolicyDrops> {
+    const enforcement = this.#enforcement;
+    return enforcement === undefined ? { last: 0, drops: [] } : this.#drops.after(after, (endpoint) => enforcement.nameOf(endpoint));
   }
 
   get isEnforced(): boolean {

@@ -101,6 +101,11 @@ export class PolicyRenderer {
     return this.#records.has(endpoint) && !this.#unsureEndpoints.has(endpoint);
   }
 
+  /** What decides over it by now; undefined when nothing does yet. */
+  record(endpoint: number): PolicyRecord | undefined {
+    return this.#records.get(endpoint);
+  }
+
   /** Only when its filters are gone: without a record everything passes. */
   deleteEndpoint(endpoint: number): void {
     this.#kept.delete(endpoint);
