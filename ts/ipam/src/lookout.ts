@@ -75,7 +75,7 @@ export class Lookout {
   within(delayMs: number): void {
     const { clock } = this.parts;
     if (this.stopped || this.looking || clock.monotonicMs() + delayMs >= this.dueMs) return;
-    this.lookAfter(delayMs);
+    this.lookAfter(delayMs, false);
   }
 
   stop(): void {
@@ -84,13 +84,15 @@ export class Lookout {
     for (const wake of this.waiting.splice(0)) wake();
   }
 
-  private async look(): Promise<void> {
+  /** `byItself`: nobody asked for it, so that the instance's own word is enough where it contradicts nothing. */
+  private async look(byItself = false): Promise<void> {
     this.looking = true;
     this.cancelTimer?.();
     const served = this.waiting.splice(0);
     try {
       await this.readOccupied();
-      await this.lookOnce();
+      const isQuiet = byItself && this.failures === 0 && this.seen && (await this.parts.observer.isQuiet());
+      if (!isQuiet || served.length > 0 || this.waiting.length > 0) await this.lookOnce();
       this.parts.problems.clear("look");
     } catch (error) {
       // The kernel or the disk did not answer (or the pool closes): the next look comes.
@@ -103,15 +105,15 @@ export class Lookout {
     for (const wake of served) wake();
     if (this.stopped) return;
     if (this.waiting.length > 0) void this.look();
-    else this.lookAfter(this.parts.observer.delayMs(this.failures, this.seen));
+    else this.lookAfter(this.parts.observer.delayMs(this.failures, this.seen), true);
     this.onChange();
   }
 
-  private lookAfter(delayMs: number): void {
+  private lookAfter(delayMs: number, byItself: boolean): void {
     const { clock } = this.parts;
     this.cancelTimer?.();
     this.dueMs = clock.monotonicMs() + delayMs;
-    this.cancelTimer = clock.after(delayMs, () => void this.look());
+    this.cancelTimer = clock.after(delayMs, () => void this.look(byItself));
   }
 
   private async lookOnce(): Promise<void> {

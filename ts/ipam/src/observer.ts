@@ -36,13 +36,18 @@ export interface ObserverContext {
   attempt<T>(action: string, call: () => Promise<T>): Promise<Attempt<T>>;
 }
 
-/** Looks at the cloud: once at start, then one describe a period, more only when an answer contradicts what is known. */
+/**
+ * Looks at the cloud: once at start, then every ten minutes, and whenever something is contradicted: by an answer, or by what the instance's own
+ * metadata show, which are read each period and cost the cloud nothing.
+ */
 export class Observer {
   /** Free addresses of each vSwitch as last heard; a hint. */
   readonly availableIpv4 = new Map<string, number>();
   readonly suspicions: Suspicions;
   private readonly context: ObserverContext;
   private rareAtMs = Number.NEGATIVE_INFINITY;
+  /** Of every ENI that the last answer showed on this instance. */
+  private shownMacs: ReadonlySet<string> = new Set();
 
   constructor(context: ObserverContext) {
     this.context = context;
@@ -59,6 +64,31 @@ export class Observer {
     return unseen ? Math.min(periodMs, unassignedSeenWithinMs) : periodMs;
   }
 
+  /**
+   * Whether the instance itself shows what the journal says and nothing else is open, so that the cloud need not be asked this period. Never when a look
+   * is due that finds more than an instance can show (orphans, the vSwitches' counts, security groups).
+   */
+  async isQuiet(): Promise<boolean> {
+    const { metadata, inventory, clock } = this.context;
+    if (!metadata || clock.monotonicMs() >= this.rareAtMs) return false;
+    const isOpen = () => inventory.running.size > 0 || inventory.suspects.size > 0 || [...this.suspicions.names()].length > 0;
+    if (isOpen()) return false;
+    const epochs = epochsOf(inventory);
+    const shown = await metadata.enis().catch(() => undefined);
+    // What changed while the answer was on its way is no contradiction, and no agreement.
+    if (!shown || isOpen() || shown.some(({ mac }) => !this.shownMacs.has(mac))) return false;
+    return [...inventory.ledger.enis.values()].every((known) => {
+      const eni = shown.find(({ mac }) => mac === known.mac);
+      const isSameSet = (a: readonly string[], b: readonly string[]) => a.length === b.length && a.every((address) => b.includes(address));
+      return (
+        epochs.get(known.id) === inventory.epochOf(known.id) &&
+        (known.status === "InUse"
+          ? eni !== undefined && isSameSet(known.ipv4, eni.ipv4) && isSameSet(known.ipv6, eni.ipv6)
+          : eni === undefined)
+      );
+    });
+  }
+
   /** One look. False when the cloud did not answer. */
   async look(): Promise<boolean> {
     const { cloud, instanceId, inventory } = this.context;
@@ -67,6 +97,7 @@ export class Observer {
     const askedMs = this.context.clock.monotonicMs();
     const answer = await this.describe(() => cloud.describeEnis({ instanceId }));
     if (!answer.ok) return false;
+    this.shownMacs = new Set(answer.value.map(({ mac }) => mac));
     for (const { id, securityGroupIds } of answer.value) inventory.securityGroups.set(id, securityGroupIds);
     const difference = compare(inventory, answer.value, { epochs, askedMs, instanceId });
     inventory.foreign = difference.foreign;

@@ -21,6 +21,8 @@ import type { Replenisher } from "./replenisher.ts";
 import { viewOf } from "./view.ts";
 import { Waiters } from "./waiters.ts";
 
+/** Pods are bound in bursts, and none asks sooner than a sandbox can be made: what they need becomes few calls. */
+const gatherPodsMs = 200;
 /** Requests that arrive within this time share one plan, so that a hundred ADDs at once become batches and not a hundred calls. */
 const gatherMs = 10;
 
@@ -149,7 +151,7 @@ export class Pool implements AddressPool {
 
   expect(pods: ReadonlySet<string>): void {
     this.expected = pods;
-    this.changed(gatherMs);
+    this.changed(gatherPodsMs);
   }
 
   warm(signal?: AbortSignal): Promise<{ limited?: PoolProblem }> {

@@ -94,8 +94,9 @@ export class Replenisher {
         };
       }),
       limits: { maxEnis: config.maxEnis, ipv4PerEni: inventory.perEni.ipv4, ipv6PerEni: inventory.perEni.ipv6, batch },
-      policy: { ...config, minIdle: minIdle + ahead, maxIdle: maxIdle + ahead, warmUp: inventory.warmUpTarget },
+      policy: { ...config, minIdle, maxIdle, warmUp: inventory.warmUpTarget },
       waiting,
+      ahead,
       mayCreate: !backoffs.isWaiting(keys.create) && !backoffs.isWaiting(keys.attach),
       createSlots: Math.max(0, maxOperationsInFlight - executor.inFlight),
       chance: () => random.next(),

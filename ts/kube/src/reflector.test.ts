@@ -111,6 +111,29 @@ test("a version that is gone again and again makes no storm of lists", async () 
   await eventually(() => expect(names(store)).toEqual(["late", "later"]));
 });
 
+test("a server that was away for long and forgot the version is listed soon", async () => {
+  const waits: number[] = [];
+  const store = reflect({ onTrouble: ({ retryMs }) => waits.push(retryMs) });
+  await reflector?.synced;
+  await eventually(() => expect(server.openWatches).toBe(1));
+  let away = true;
+  server.onWatch = (request, response) => {
+    if (away) request.socket.destroy();
+    else answer(response, 410, { kind: "Status", code: 410, reason: "Expired" });
+    return true;
+  };
+  server.onList = () => {
+    server.onWatch = undefined;
+    return false;
+  };
+  server.reset();
+  await eventually(() => expect(Math.max(0, ...waits)).toBeGreaterThan(10_000));
+  server.put("meanwhile");
+  away = false;
+  await eventually(() => expect(names(store)).toEqual(["meanwhile"]));
+  expect(waits.at(-1)).toBeLessThan(2_000);
+});
+
 test("410 inside a running watch leads to a new list, and what went meanwhile is deleted", async () => {
   server.put("stays");
   server.put("goes");

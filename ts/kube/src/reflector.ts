@@ -52,6 +52,8 @@ export class Reflector<T extends Stored> {
   readonly #backoff: Backoff;
   readonly #synced = Promise.withResolvers<void>();
   #run: Promise<void> | undefined;
+  /** The last trouble was a version that is gone, and nothing has been told since. */
+  #wasExpired = false;
   #counters = { lists: 0, watches: 0, events: 0 };
 
   constructor(options: ReflectorOptions<T>) {
@@ -99,6 +101,9 @@ export class Reflector<T extends Stored> {
         const trouble = error instanceof Error ? error : new Error(String(error));
         if (trouble instanceof WatchBroken) version = trouble.version;
         if (isExpired(trouble)) version = undefined;
+        // A server that was away and has forgotten the version is back: how long it was away says nothing of when to list. It does when that repeats.
+        if (isExpired(trouble) && !this.#wasExpired) this.#backoff.reset();
+        this.#wasExpired = isExpired(trouble);
         const wanted =
           trouble instanceof ApiError ? trouble.retryAfterMs : trouble.cause instanceof ApiError ? trouble.cause.retryAfterMs : undefined;
         const retryMs = Math.max(this.#backoff.next(), wanted ?? 0);

@@ -36,7 +36,7 @@ export async function add(node: Node, call: ContainerCall): Promise<CniResult> {
   const started = node.clock.monotonicMs();
   try {
     const id = leaseId(call);
-    const { attachment, kernel } = await call.deadline.race(
+    const { attachment, kernel, spent } = await call.deadline.race(
       node.flight.run(id, `ADD ${call.netns}`, async () => attach(node, call, sandbox, await node.pods.pod(pod))),
       () =>
         new CniError(
@@ -54,8 +54,10 @@ export async function add(node: Node, call: ContainerCall): Promise<CniResult> {
       ...(prevResult === undefined ? {} : { previous: prevResult }),
     });
     const addresses = [attachment.ipv4?.address, attachment.ipv6?.address].filter((address) => address !== undefined).join(",");
-    const ms = Math.round((node.clock.monotonicMs() - started) * 10) / 10;
-    node.log.info({ verb: "ADD", id, pod: `${pod.namespace}/${pod.name}`, addresses, hostIfName: kernel.hostIfName, ms }, "attached");
+    const ms = tenths(node.clock.monotonicMs() - started);
+    const phases = spent === undefined ? {} : { poolMs: tenths(spent.poolMs), kernelMs: tenths(spent.kernelMs) };
+    const fields = { verb: "ADD", id, pod: `${pod.namespace}/${pod.name}`, addresses, hostIfName: kernel.hostIfName, ms, ...phases };
+    node.log.info(fields, "attached");
     for (const limit of kernel.unenforced) node.events.emit("VirtualModeChanged", subject, `not in force: ${limit}`);
     node.events.emit("AllocIPSucceed", subject, `Alloc IP ${addresses} took ${ms} ms`);
     return result;
@@ -91,11 +93,12 @@ async function attach(node: Node, call: ContainerCall, sandbox: Sandbox, pod: Po
     throw error;
   });
   node.failpoint("add.attached");
-  node.metrics.addPhase("pool", leased - started);
-  node.metrics.addPhase("kernel", node.clock.monotonicMs() - leased);
+  const spent = { poolMs: leased - started, kernelMs: node.clock.monotonicMs() - leased };
+  node.metrics.addPhase("pool", spent.poolMs);
+  node.metrics.addPhase("kernel", spent.kernelMs);
   // Nothing depends on this record: without it, recovery attaches again, which changes nothing.
   if (lease.state !== "bound") node.pool.bound(id).catch((error: unknown) => node.log.warn({ id, error }, "bound record not written"));
-  return { attachment, kernel };
+  return { attachment, kernel, spent };
 }
 
 function attachmentFor(node: Node, call: ContainerCall, lease: Lease, wishes: PodNetworkWishes): Attachment {
@@ -151,6 +154,8 @@ async function clearTheWay(node: Node, id: string, sandbox: Sandbox): Promise<vo
   const { failures } = await release(node, id);
   if (failures.length > 0) throw new CniError(cniCode.tryAgainLater, `what is left of ${id} cannot be removed: ${failures.join("; ")}`);
 }
+
+const tenths = (ms: number) => Math.round(ms * 10) / 10;
 
 async function exists(path: string): Promise<boolean> {
   return access(path).then(

@@ -4,4 +4,6 @@ import type { Attachment, AttachResult } from "@terway/model";
 export interface Attached {
   readonly attachment: Attachment;
   readonly kernel: AttachResult;
+  /** Milliseconds until it had an address, and then until the kernel had it; absent where the pool was not asked. */
+  readonly spent?: { readonly poolMs: number; readonly kernelMs: number };
 }

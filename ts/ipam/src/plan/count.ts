@@ -45,13 +45,13 @@ export function allocated(input: PlanInput): number {
   return input.enis.reduce((sum, eni) => sum + (eni.ours ? used(eni) + leastOf(families, (family) => idle(eni, family)) : 0), 0);
 }
 
-/** The most idle allocations that are kept: while the pool warms up, whatever it takes to have as many as it shall. */
-export function idleCeiling({ enis, policy }: PlanInput): number {
+/** The most idle allocations that are kept: for who will ask soon, and while the pool warms up, whatever it takes to have as many as it shall. */
+export function idleCeiling({ enis, policy, ahead = 0 }: PlanInput): number {
   const used = enis.reduce(
     (sum, eni) => sum + (eni.ours ? leastOf(wantedFamilies(policy), (family) => countIn(eni, family, "used")) : 0),
     0,
   );
-  return Math.max(policy.minIdle, policy.maxIdle, policy.warmUp - used);
+  return Math.max(policy.minIdle, policy.maxIdle, policy.warmUp - used) + ahead;
 }
 
 /** Places of the family that the cloud counts as taken. */

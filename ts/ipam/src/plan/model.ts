@@ -77,6 +77,8 @@ export interface PlanInput {
   readonly policy: PlanPolicy;
   /** Allocations that somebody waits for and that no free address serves. */
   readonly waiting: number;
+  /** Allocations that will be asked for soon; as many are had in time, and kept beyond the bounds of the idle stock. Absent: 0. */
+  readonly ahead?: number;
   /** New ENIs may be created; false after a refusal (quota, permission), for a while. */
   readonly mayCreate: boolean;
   /** Creations that are journaled and have no ENI yet are in `enis` as `coming`. How many more may be begun now. */

@@ -20,7 +20,7 @@ import { usableVSwitches } from "./vswitch.ts";
  * What to do so that everybody who waits is served and the idle stock is within its bounds. Pure: the same input (and chance) gives the same plan.
  * Supply on its way counts, so that calling it again while its own actions run asks for nothing twice.
  *
- * Growth serves waiting allocations without regard to `maxIdle`, and tops up to `minIdle` only as far as resting addresses leave place below
+ * Growth serves waiting allocations, and those that will be asked for soon, without regard to `maxIdle`, and tops up to `minIdle` only as far as resting addresses leave place below
  * `maxIdle`: those come back by themselves, and what would be assigned in their place would be released again (two calls for nothing).
  * Nothing is released while anybody waits.
  */
@@ -29,11 +29,12 @@ export function plan(input: PlanInput): Plan {
   if (families.length === 0) return { actions: [], reach: 0, full: true };
   const supplied = sum(input, (eni) => leastOf(families, (family) => supply(eni, family)));
   const resting = sum(input, (eni) => leastOf(families, (family) => idle(eni, family))) - supplied;
-  const topUp = Math.min(input.policy.minIdle, Math.max(0, idleCeiling(input) - resting));
+  const { waiting, ahead = 0 } = input;
+  const topUp = Math.min(input.policy.minIdle, Math.max(0, idleCeiling(input) - ahead - resting));
   const firm = sum(input, (eni) => leastOf(families, (family) => firmSupply(eni, family)));
-  const need = Math.max(0, input.waiting + topUp - supplied, input.waiting - firm, input.policy.warmUp - allocated(input));
+  const need = Math.max(0, waiting + ahead + topUp - supplied, waiting - firm, input.policy.warmUp - allocated(input));
   const growth = grow(input, need);
-  const keeping = growth.actions.length > 0 || input.waiting > 0 || need > 0;
+  const keeping = growth.actions.length > 0 || waiting > 0 || need > 0;
   const actions = keeping ? [...growth.actions, ...removeSurplus(input)] : shrink(input);
   const reachable = reach(input);
   return { actions, reach: reachable, full: reachable === 0 && reach(withoutRefusals(input)) === 0 };
