@@ -38,6 +38,11 @@ case $task in
     bash scripts/build.sh
     exec node test/e2e/main.ts "$@"
     ;;
+  scale)
+    bash test/kubernetes/build.sh
+    bash scripts/build.sh
+    exec node test/scale/main.ts "$@"
+    ;;
   kernels)
     bash scripts/build.sh
     node test/vm/run.ts --suite a --here --record "$@" || code=$?

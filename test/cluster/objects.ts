@@ -1,7 +1,7 @@
-import { type KubeClient, pathOf, type Resource } from "@terway/kube";
+import { type KubeClient, mergePatch, pathOf, type Resource } from "@terway/kube";
 import { agentPodSpec, type KubernetesCluster, type KubernetesNode, type PodObject } from "@terway/lab";
 import { z } from "zod";
-import { create } from "./kube/objects.ts";
+import { create, nodes } from "./kube/objects.ts";
 
 const namespaces: Resource = { apiVersion: "v1", plural: "namespaces", kind: "Namespace", namespaced: false };
 const services: Resource = { apiVersion: "v1", plural: "services", kind: "Service", namespaced: true };
@@ -36,6 +36,18 @@ export function createStatefulSet(client: KubeClient, namespace: string, name: s
 
 export function deleteStatefulSet(client: KubeClient, namespace: string, name: string): Promise<unknown> {
   return client.call({ method: "DELETE", path: pathOf(statefulSets, namespace, name), query: { propagationPolicy: "Background" } });
+}
+
+/** Whether the scheduler leaves the node alone. */
+export function cordon(client: KubeClient, name: string, unschedulable: boolean): Promise<unknown> {
+  return mergePatch(client, { resource: nodes, name }, { spec: { unschedulable } }, "test");
+}
+
+const bootSchema = z.object({ status: z.object({ nodeInfo: z.object({ bootID: z.string() }) }) });
+
+/** As the node's kubelet has told it. */
+export async function bootIdOf(client: KubeClient, name: string): Promise<string> {
+  return bootSchema.parse(await client.call({ method: "GET", path: pathOf(nodes, undefined, name) })).status.nodeInfo.bootID;
 }
 
 const eventListSchema = z.object({

@@ -1,7 +1,7 @@
 export * from "./cloud/index.ts";
 export { runWithLab } from "./demo/lab-run.ts";
 export { Progress } from "./demo/progress.ts";
-export { type Check, podTraces, strayAddresses } from "./demo/proof.ts";
+export { type Check, pins, podTraces, strayAddresses, strayPins } from "./demo/proof.ts";
 export { metadataAddress, openApiAddress } from "./fabric/addresses.ts";
 export { type Party, type Verdict, verdict } from "./fabric/verdict.ts";
 export { VpcFabric, vpcNamespaceName } from "./fabric/vpc.ts";
@@ -30,5 +30,5 @@ export { LabNode, repositoryRoot } from "./node/node.ts";
 export type { RunningPod } from "./node/pod.ts";
 export { configurePrimaryInterface } from "./node/primary-interface.ts";
 export { type ContainerRuntime, containerRuntime, missingFiles, type RuntimeName } from "./node/runtime.ts";
-export { cniExecutable, conflistPath, installTerway, startTerwayd, stopTerwayd, waitForConflist } from "./node/terwayd.ts";
+export { attachedLines, cniExecutable, conflistPath, installTerway, startTerwayd, stopTerwayd, waitForConflist } from "./node/terwayd.ts";
 export { until } from "./node/until.ts";

@@ -11,7 +11,7 @@ import type { ContainerRuntime } from "../node/runtime.ts";
 import { until } from "../node/until.ts";
 import { ControlPlane } from "./control-plane.ts";
 import { type ProxyMode, startKubeProxy } from "./kube-proxy.ts";
-import { installKubelet, startKubelet, writeOnNode } from "./kubelet.ts";
+import { hideMachineSettings, installKubelet, startKubelet, writeOnNode } from "./kubelet.ts";
 
 export interface ClusterOptions {
   readonly plan: LabPlan;
@@ -63,9 +63,11 @@ export class KubernetesCluster {
   readonly lab: Lab;
   readonly plane: ControlPlane;
   readonly nodes: readonly KubernetesNode[];
+  readonly #proxy: ProxyMode;
 
-  private constructor(lab: Lab, plane: ControlPlane, nodes: readonly KubernetesNode[]) {
+  private constructor(lab: Lab, plane: ControlPlane, nodes: readonly KubernetesNode[], proxy: ProxyMode) {
     this.lab = lab;
+    this.#proxy = proxy;
     this.plane = plane;
     this.nodes = nodes;
   }
@@ -88,7 +90,7 @@ export class KubernetesCluster {
       return { on, kubelet: await startKubelet(plane, on, lab.world) };
     });
     const [kubernetesNodes] = await Promise.all([Promise.all(started), plane.startControllers()]);
-    const cluster = new KubernetesCluster(lab, plane, kubernetesNodes);
+    const cluster = new KubernetesCluster(lab, plane, kubernetesNodes, options.proxy);
     await cluster.#registered();
     await Promise.all(machines.map((on) => startKubeProxy(plane, on, options.proxy)));
     await cluster.#writeWrappers();
@@ -128,6 +130,16 @@ export class KubernetesCluster {
       },
       log,
     );
+  }
+
+  /** Pulls the node's plug and boots it again: its disk is as it was, nothing else is. Resolves when all its programs run again. */
+  async reboot(node: KubernetesNode): Promise<void> {
+    const { on } = node;
+    await on.reboot(this.lab);
+    await hideMachineSettings(on.node);
+    await this.restartKubelet(node);
+    await startKubeProxy(this.plane, on, this.#proxy);
+    await on.startDaemon();
   }
 
   async restartKubelet(node: KubernetesNode): Promise<void> {

@@ -29,10 +29,12 @@ export interface ApiServerPlan {
   readonly kubelets: Certificate;
   readonly tokens: { readonly signing: string; readonly verifying: string };
   readonly serviceCidrs: readonly string[];
+  /** Policy and file of the log of requests. */
+  readonly audit: { readonly policy: string; readonly log: string };
 }
 
 /** Authorization and admission as on a cluster of kubeadm: what a node may not do there it may not do here. */
-export function apiServerFlags({ address, port, ca, serving, kubelets, tokens, serviceCidrs }: ApiServerPlan): string[] {
+export function apiServerFlags({ address, port, ca, serving, kubelets, tokens, serviceCidrs, audit }: ApiServerPlan): string[] {
   return [
     `--etcd-servers=${etcdClientUrl}`,
     `--advertise-address=${address}`,
@@ -52,6 +54,8 @@ export function apiServerFlags({ address, port, ca, serving, kubelets, tokens, s
     "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
     `--service-account-key-file=${tokens.verifying}`,
     `--service-account-signing-key-file=${tokens.signing}`,
+    `--audit-policy-file=${audit.policy}`,
+    `--audit-log-path=${audit.log}`,
   ];
 }
 

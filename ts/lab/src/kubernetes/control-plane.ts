@@ -7,6 +7,7 @@ import { logTail } from "../host/log-tail.ts";
 import { inNetNamespace } from "../host/netns.ts";
 import { isAlive, type ProcessRecord, signal, waitForEnd } from "../host/process.ts";
 import { until } from "../node/until.ts";
+import { type AuditedRequest, readAudit, writeAuditPolicy } from "./audit.ts";
 import { Authority } from "./authority.ts";
 import { apiServerFlags, controllerManagerFlags, etcdFlags, schedulerFlags } from "./control-plane-flags.ts";
 import { type KubernetesProgram, kubernetesPrograms } from "./programs.ts";
@@ -99,6 +100,8 @@ export class ControlPlane {
       portOf(lab, relay),
     ]);
     const kubeconfig = await authority.kubeconfig("admin", hereUrl(port), admin);
+    const audit = { policy: join(lab.path, "audit-policy.json"), log: auditLog(lab) };
+    await writeAuditPolicy(audit.policy);
     const plane = new ControlPlane({
       options,
       program,
@@ -106,7 +109,7 @@ export class ControlPlane {
       port,
       admin: kubeconfig,
       client: await openClient({ kubeconfig }, "terway-lab"),
-      flags: apiServerFlags({ address, port: apiServerPort, ca: authority.certificate, serving, kubelets, tokens, serviceCidrs }),
+      flags: apiServerFlags({ address, port: apiServerPort, ca: authority.certificate, serving, kubelets, tokens, serviceCidrs, audit }),
     });
     if (!(await isAlive(etcd))) throw new Error(`etcd ended: ${await logTail(lab.log("etcd"))}`);
     await plane.startApiServer();
@@ -116,6 +119,11 @@ export class ControlPlane {
   /** Path of an upstream program. */
   get program(): (name: KubernetesProgram) => string {
     return this.#program;
+  }
+
+  /** Requests of Terway's daemons so far. */
+  daemonRequests(): Promise<AuditedRequest[]> {
+    return readAudit(auditLog(this.#options.lab));
   }
 
   /** Starts an upstream program of this machine's own, which belongs to the lab as everything does. */
@@ -182,6 +190,10 @@ export class ControlPlane {
       log,
     );
   }
+}
+
+function auditLog(lab: LabDirectory): string {
+  return lab.log("audit");
 }
 
 function hereUrl(port: number): string {

@@ -104,7 +104,8 @@ function configuration(node: LabNode): object {
   };
 }
 
-async function hideMachineSettings(node: LabNode): Promise<void> {
+/** Once a boot, before the kubelet's start. */
+export async function hideMachineSettings(node: LabNode): Promise<void> {
   const script = Object.entries(machineSettings).map(([name, value]) => {
     const own = `/etc/kubernetes/settings/${name}`;
     return `[ ! -e /proc/sys/${name} ] || { mkdir -p ${dirname(own)}; echo ${value} > ${own}; mount --bind ${own} /proc/sys/${name}; }`;

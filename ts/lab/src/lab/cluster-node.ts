@@ -1,8 +1,8 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { type Mapping, mappingSchema } from "@terway/model";
-import type { ProcessRecord } from "../host/process.ts";
+import { type ProcessRecord, signal, waitForEnd } from "../host/process.ts";
 import { requestJson } from "../host/unix-http.ts";
-import type { Containerd } from "../node/containerd.ts";
+import { type Containerd, startContainerd } from "../node/containerd.ts";
 import type { LabNode } from "../node/node.ts";
 import { type PodSpec, type RunningPod, removePod, runPod } from "../node/pod.ts";
 import type { ContainerRuntime } from "../node/runtime.ts";
@@ -20,21 +20,44 @@ const objectDirectory = "/etc/eni/objects";
 /** A node as a cluster has it: a machine with a container runtime and terwayd. */
 export class ClusterNode {
   readonly machine: Machine;
-  readonly node: LabNode;
-  readonly containerd: Containerd;
+  /** Another one after each {@link reboot}. */
+  node: LabNode;
+  /** Another one after each {@link restartRuntime}. */
+  containerd: Containerd;
   daemon: ProcessRecord | undefined;
   /** Kubeconfig on the node, by which its daemon finds Kubernetes objects; without one it reads them from a directory. */
   kubeconfig: string | undefined;
 
-  constructor(machine: Machine, node: LabNode, containerd: Containerd) {
+  readonly #runtime: ContainerRuntime;
+
+  private constructor(machine: Machine, runtime: ContainerRuntime, node: LabNode, containerd: Containerd) {
     this.machine = machine;
+    this.#runtime = runtime;
     this.node = node;
     this.containerd = containerd;
   }
 
   static async start(lab: Lab, machine: Machine, runtime: ContainerRuntime): Promise<ClusterNode> {
     const { node, containerd } = await lab.startNode(machine, runtime);
-    return new ClusterNode(machine, node, containerd);
+    return new ClusterNode(machine, runtime, node, containerd);
+  }
+
+  /** Kills containerd and starts it again; its pods go on meanwhile. */
+  async restartRuntime(): Promise<void> {
+    const { process, cri } = this.containerd;
+    await signal(process, "SIGKILL");
+    if (!(await waitForEnd(process, 10_000))) throw new Error(`containerd on ${this.name} still runs 10 s after SIGKILL`);
+    cri.close();
+    this.containerd = await startContainerd(this.node, this.#runtime, []);
+  }
+
+  /** Pulls the plug and boots again; the runtime runs then, and nothing else does. */
+  async reboot(lab: Lab): Promise<void> {
+    this.containerd.cri.close();
+    await this.node.stop();
+    this.daemon = undefined;
+    this.node = await lab.reboot(this.machine);
+    this.containerd = await startContainerd(this.node, this.#runtime, []);
   }
 
   get name(): string {

@@ -10,6 +10,7 @@ import { identify, isAlive, type ProcessRecord } from "../host/process.ts";
 import { agentImage, type Containerd, pauseImage, startContainerd } from "../node/containerd.ts";
 import { writeProgramImage } from "../node/image.ts";
 import { LabNode, repositoryRoot } from "../node/node.ts";
+import { losePower } from "../node/power-loss.ts";
 import { configurePrimaryInterface } from "../node/primary-interface.ts";
 import type { ContainerRuntime } from "../node/runtime.ts";
 import { until } from "../node/until.ts";
@@ -60,6 +61,13 @@ export class Lab {
   /** Boots a machine. */
   boot(machine: Machine): Promise<LabNode> {
     return LabNode.start({ lab: this.directory, name: machine.name, netns: machine.netns, agent: this.agent });
+  }
+
+  /** Boots a machine again after its power was lost: its disk is as it was, its memory and its network are not. */
+  async reboot(machine: Machine): Promise<LabNode> {
+    await losePower(machine.netns);
+    await configurePrimaryInterface(primaryInterface(machine));
+    return this.boot(machine);
   }
 
   /** Boots a machine and starts its container runtime, with the lab's images. */

@@ -11,6 +11,8 @@ name=$1 directory=$2 repository=$3 agent=$4
 
 hostname "$name"
 root=$directory/root
+# What overlayfs had to remember for the last boot's end is of no use after it.
+rm -rf "$directory/work"
 mkdir -p "$root" "$directory/upper" "$directory/work"
 # volatile: the view needs no syncing, and its end would otherwise wait for the whole disk. Where syncing is meant (containerd's database, the
 # daemon's journal) the directory is a real one, below.
@@ -42,11 +44,17 @@ cd /
 umount -l /.host
 rmdir /.host
 
-# A node starts without anything that the host may have of Kubernetes.
-for own in /etc/cni/net.d /opt/cni/bin /var/log/pods /var/log/containers /etc/eni /etc/containerd; do
-  rm -rf "$own"
-  mkdir -p "$own"
-done
+# A machine starts without anything that the host may have of Kubernetes; what is put there later outlives its boots.
+if [ ! -e "$directory/booted" ]; then
+  for own in /etc/cni/net.d /opt/cni/bin /var/log/pods /var/log/containers /etc/eni /etc/containerd; do
+    rm -rf "$own"
+    mkdir -p "$own"
+  done
+  : >"$directory/booted"
+fi
+# Every boot of a machine has an id of its own, which is not the host's.
+cat /proc/sys/kernel/random/uuid >/run/boot_id
+mount --bind /run/boot_id /proc/sys/kernel/random/boot_id
 printf '127.0.0.1 localhost\n::1 localhost\n' >/etc/hosts
 printf '%s\n' "$name" >/etc/hostname
 mount --make-rshared /

@@ -1,8 +1,8 @@
-import { access, mkdir, readlink } from "node:fs/promises";
+import { access, mkdir, readlink, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { cgroupHierarchies, createCgroup, labCgroup } from "../host/cgroup.ts";
+import { cgroupHierarchies, createCgroup, labCgroup, removeCgroups } from "../host/cgroup.ts";
 import { type CommandOptions, type CommandResult, run } from "../host/command.ts";
 import type { LabDirectory } from "../host/lab-directory.ts";
 import { logTail } from "../host/log-tail.ts";
@@ -44,6 +44,9 @@ export class LabNode {
     const { lab, name, netns } = options;
     const directory = lab.node(name);
     await mkdir(directory, { recursive: true });
+    // Of an earlier boot: the kernel forgets groups with the power, and a kubelet asks the runtime for a while after each that it finds.
+    await rm(join(directory, "ready"), { force: true });
+    await removeCgroups(podCgroup(lab.id, name), 10_000);
     await createCgroup(`${nodeCgroup(lab.id, name)}/system`);
     await createCgroup(podCgroup(lab.id, name));
     // What every Kubernetes node must have set before a kubelet starts on it.
