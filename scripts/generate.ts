@@ -13,6 +13,7 @@ import { errorsPage } from "./generate-errors.ts";
 import { eventsPage } from "./generate-events.ts";
 import { kernelsPage } from "./generate-kernels.ts";
 import { modesPage } from "./generate-modes.ts";
+import { podNetworkPage } from "./generate-pod-network.ts";
 import { ramPolicy, ramPolicyPage } from "./generate-ram-policy.ts";
 import { rbacPage } from "./generate-rbac.ts";
 import { simulatorPage } from "./generate-simulator.ts";
@@ -24,6 +25,7 @@ const files: Readonly<Record<string, string>> = {
   "docs/reference/eni-conf.md": eniConfPage(),
   "docs/reference/kernels.md": kernelsPage(),
   "docs/reference/modes.md": modesPage(),
+  "docs/reference/pod-network.md": podNetworkPage(),
   "docs/reference/ram-policy.md": ramPolicyPage(),
   "docs/reference/ram-policy.json": ramPolicy(),
   "docs/reference/rbac.md": rbacPage(),

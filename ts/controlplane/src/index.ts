@@ -1,2 +1,3 @@
 export { type CtrlConfig, parseCtrlConfig } from "./config/ctrl-config.ts";
 export { ctrlConfigFileSchema, ctrlSecretFileSchema } from "./config/ctrl-config-keys.ts";
+export { choiceColumns, choiceTable } from "./network/choice-table.ts";

@@ -1,6 +1,7 @@
 import { openCloud, openCredentials, openMetadata } from "@terway/cloud";
 import { openClient } from "@terway/kube";
 import type { Clock, DegradationLevel, Random } from "@terway/model";
+import { CertificateKeeper } from "./certificate/keeper.ts";
 import { informersSynced, startInformers, stopInformers } from "./cluster/informers.ts";
 import { followDegradation, readConfiguration } from "./config/config-files.ts";
 import { controllers } from "./controllers.ts";
@@ -12,6 +13,7 @@ import { Metrics } from "./runtime/metrics.ts";
 import type { ControllerParts } from "./runtime/parts.ts";
 import { selectControllers } from "./runtime/registry.ts";
 import { VSwitches } from "./runtime/v-switches.ts";
+import { WebhookServer } from "./webhook/webhook.ts";
 
 export interface ProgramOptions {
   readonly flags: Flags;
@@ -52,7 +54,12 @@ export async function runControlPlane({ flags, clock, random, log }: ProgramOpti
   const client = await openClient(flags.api, "terway-controlplane");
   const informers = startInformers({ client, clock, random, log });
   let synced = false;
-  const unready = () => (stop.aborted ? "stopping" : synced ? undefined : "the objects of the cluster are not known yet");
+  const webhook = config.webhookPort === undefined ? undefined : new WebhookServer({ config, informers, vSwitches, clock, log, metrics });
+  const unready = () => {
+    if (stop.aborted) return "stopping";
+    if (!synced) return "the objects of the cluster are not known yet";
+    return webhook === undefined || webhook.serves ? undefined : "the webhooks have no certificate yet";
+  };
   const { healthz, metrics: metricsListen } = config;
   const closeProbes = await serveProbes({
     ...{ healthz, registry: metrics.registry, unready },
@@ -68,7 +75,9 @@ export async function runControlPlane({ flags, clock, random, log }: ProgramOpti
 
   const parts: ControllerParts = { config, client, informers, cloud, vSwitches, clock, random, log, metrics };
   const running = selected.map(({ open }) => open(parts));
+  let leads = false;
   const lead = async () => {
+    leads = true;
     await informersSynced(informers);
     if (stop.aborted) return;
     metrics.leads(true);
@@ -81,6 +90,19 @@ export async function runControlPlane({ flags, clock, random, log }: ProgramOpti
     },
     () => {},
   );
+  if (webhook !== undefined) {
+    const keeper = new CertificateKeeper({
+      ...{ client, clock, log, namespace: config.namespace, name: config.name, clusterDomain: config.clusterDomain },
+      leads: () => leads || !config.leaderElection,
+      onCertificate: (pair) => {
+        // What a webhook answers before it knows the cluster would be wrong.
+        informersSynced(informers)
+          .then(() => webhook.use(pair))
+          .catch((error: unknown) => log.error({ err: error }, "the webhooks are not served"));
+      },
+    });
+    void keeper.run(stop);
+  }
   const identity = `${flags.identity}_${random.uuid()}`;
   log.info({ identity, regionId }, "started");
   try {
@@ -88,6 +110,7 @@ export async function runControlPlane({ flags, clock, random, log }: ProgramOpti
   } finally {
     // Also what leads no more ends its work before the process does; it is not waited for longer than the lease's new holder waits.
     await Promise.race([Promise.all(running.map((controller) => controller.stop())), clock.sleep(config.lease.retryMs)]);
+    await webhook?.close();
     await stopInformers(informers);
     await closeProbes();
     log.info("stopped");

@@ -32,8 +32,8 @@ export const eventReasons = {
   AttachENIFailed: { type: "Warning", action: "AttachENI", on: "Node, PodENI, Pod", meaning: "An ENI could not be attached." },
   DetachENISucceed: { type: "Normal", action: "DetachENI", on: "Node, PodENI, Pod", meaning: "An ENI was detached." },
   DetachENIFailed: { type: "Warning", action: "DetachENI", on: "Node, PodENI, Pod", meaning: "An ENI could not be detached." },
-  DeleteENISucceed: { type: "Normal", action: "DeleteENI", on: "Node", meaning: "An ENI was deleted." },
-  DeleteENIFailed: { type: "Warning", action: "DeleteENI", on: "Node", meaning: "An ENI could not be deleted." },
+  DeleteENISucceed: { type: "Normal", action: "DeleteENI", on: "Node, Pod", meaning: "An ENI was deleted." },
+  DeleteENIFailed: { type: "Warning", action: "DeleteENI", on: "Node, Pod", meaning: "An ENI could not be deleted." },
   UpdatePodENIFailed: { type: "Warning", action: "UpdatePodENI", on: "PodENI", meaning: "The state of a PodENI could not be written." },
   DeletePodENIFailed: {
     type: "Warning",

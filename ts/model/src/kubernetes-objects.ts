@@ -49,7 +49,7 @@ export const nodeObjectSchema = z.object({
 });
 export type NodeObject = z.infer<typeof nodeObjectSchema>;
 
-export const namespaceObjectSchema = z.object({ metadata: z.object({ ...meta, labels: strings }) });
+export const namespaceObjectSchema = z.object({ metadata: z.object({ ...meta, labels: strings, annotations: ourAnnotations }) });
 export type NamespaceObject = z.infer<typeof namespaceObjectSchema>;
 
 export const configMapSchema = z.object({ metadata: z.object(namespaced), data: strings });

@@ -1,7 +1,8 @@
-import type { NamespaceObject, NetworkInterface, PodEni, PodNetworking, PodObject } from "@terway/model";
+import type { ConfigMap, NamespaceObject, NetworkInterface, PodEni, PodNetworking, PodObject } from "@terway/model";
 import { Informer, type InformerParts } from "./informer.ts";
 import {
   type ClusterNode,
+  configMaps,
   type NodeRuntimeObject,
   type NodeSpecObject,
   namespaces,
@@ -20,7 +21,9 @@ export interface Informers {
   readonly pods: Informer<PodObject>;
   readonly nodes: Informer<ClusterNode>;
   readonly namespaces: Informer<NamespaceObject>;
-  /** Index `eni`: ids of ENIs that they name. */
+  /** Of kube-system: `eni-config` and what stands for single nodes. */
+  readonly configMaps: Informer<ConfigMap>;
+  /** Indexes `eni`: ids of ENIs that they name; `ipv4`: addresses. */
   readonly podEnis: Informer<PodEni>;
   /** Index `pod`: `namespace/name` of the pod that it is for. */
   readonly networkInterfaces: Informer<NetworkInterface>;
@@ -36,7 +39,11 @@ export function startInformers(parts: InformerParts): Informers {
     pods: new Informer(parts, pods, { node: ({ spec }) => (spec?.nodeName ? [spec.nodeName] : []) }).start(),
     nodes: new Informer(parts, nodes).start(),
     namespaces: new Informer(parts, namespaces).start(),
-    podEnis: new Informer(parts, podEnis, { eni: ({ spec }) => (spec.allocations ?? []).map(({ eni }) => eni.id) }).start(),
+    configMaps: new Informer(parts, configMaps, {}, "kube-system").start(),
+    podEnis: new Informer(parts, podEnis, {
+      eni: ({ spec }) => (spec.allocations ?? []).map(({ eni }) => eni.id),
+      ipv4: ({ spec }) => (spec.allocations ?? []).flatMap(({ ipv4 }) => ipv4 ?? []),
+    }).start(),
     networkInterfaces: new Informer(parts, networkInterfaces, { pod: ofPod }).start(),
     podNetworkings: new Informer(parts, podNetworkings).start(),
     nodeResources: new Informer(parts, nodeResources).start(),

@@ -1,5 +1,7 @@
 import type { Resource, Stored } from "@terway/kube";
 import {
+  type ConfigMap,
+  configMapSchema,
   type NodeResource,
   type NodeRuntime,
   namespaceObjectSchema,
@@ -62,6 +64,15 @@ export const nodes = { resource: core("nodes", "Node", false), prune: (object: u
 export const namespaces = {
   resource: core("namespaces", "Namespace", false),
   prune: (object: unknown) => namespaceObjectSchema.parse(object),
+};
+/** Those that hold an `eni_conf`; the others of the namespace are nobody's business here. */
+export const configMaps = {
+  resource: core("configmaps", "ConfigMap", true),
+  prune: (object: unknown): ConfigMap | undefined => {
+    const { data, metadata } = configMapSchema.parse(object);
+    const { eni_conf: text } = data;
+    return text === undefined ? undefined : { metadata, data: { eni_conf: text } };
+  },
 };
 export const podEnis = { resource: own("podenis", "PodENI", true), prune: (object: unknown) => podEniSchema.parse(object) };
 export const networkInterfaces = {

@@ -1,4 +1,4 @@
-import { WorkQueue } from "@terway/kube";
+import { ApiError, WorkQueue } from "@terway/kube";
 import type { Clock, Random } from "@terway/model";
 import type { Logger } from "../log.ts";
 import type { Metrics } from "./metrics.ts";
@@ -30,8 +30,16 @@ export interface KeyedControllerOptions {
   readonly mostMs?: number;
 }
 
+/** Somebody else was first; what they wrote is seen soon. */
+const conflictMs = 100;
+
+export interface KeyedController extends Controller {
+  /** The key is worth a look. */
+  enqueue(key: string): void;
+}
+
 /** A controller over a work queue of keys. */
-export function keyedController(options: KeyedControllerOptions): Controller {
+export function keyedController(options: KeyedControllerOptions): KeyedController {
   const { name, workers, clock, random, log, metrics, reconcile, firstMs = 500, mostMs = 60_000 } = options;
   const queue = new WorkQueue({
     ...{ clock, random, workers, firstMs, mostMs },
@@ -42,6 +50,7 @@ export function keyedController(options: KeyedControllerOptions): Controller {
         metrics.reconciled(name, "success", clock.monotonicMs() - begun);
         return again;
       } catch (error) {
+        if (error instanceof ApiError && error.status === 409) return conflictMs;
         metrics.reconciled(name, "error", clock.monotonicMs() - begun);
         throw error;
       }
@@ -52,6 +61,7 @@ export function keyedController(options: KeyedControllerOptions): Controller {
   let ends: (() => void)[] = [];
   return {
     name,
+    enqueue: (key) => queue.add(key),
     start() {
       metrics.queue(name, () => queue.depth, workers);
       ends = options.sources.map((source) => source((key) => queue.add(key)));

@@ -1,0 +1,160 @@
+import { until } from "@terway/lab";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { useControlPlane } from "../control-plane-fixture.ts";
+import { create, createNamespace } from "../kube/objects.ts";
+import { listEvents } from "../objects.ts";
+import {
+  createAnnotatedPod,
+  endPod,
+  listInterfaces,
+  podEniGone,
+  podEniIn,
+  podNetworkings,
+  prepareCluster,
+  readInterface,
+  readPodEni,
+} from "./objects.ts";
+import { ControlPlaneProcess } from "./process.ts";
+import { Region } from "./region.ts";
+
+/** terway-controlplane against a real API server and the simulated cloud; pods are objects that nobody runs. */
+const plane = useControlPlane();
+let region: Region;
+let controlPlane: ControlPlaneProcess;
+const client = () => plane().client;
+
+beforeAll(async () => {
+  region = await Region.start();
+  await prepareCluster(client());
+  await createNamespace(client(), "apps");
+  controlPlane = await ControlPlaneProcess.start(region, plane().admin);
+  await controlPlane.ready();
+});
+afterAll(async () => {
+  expect(await controlPlane?.stop()).toBe(0);
+  await region?.simulator.close();
+});
+beforeEach(({ onTestFailed }) => {
+  onTestFailed(() => console.log(controlPlane.log.split("\n").slice(-40).join("\n")));
+});
+
+const eniOf = (id: string) => region.podEnis().find((eni) => eni.id === id);
+const nothingLeft = () =>
+  until("nothing is left", 20_000, async () => region.podEnis().length === 0 && (await listInterfaces(client())).length === 0);
+
+test("a pod that asks for a trunk gets a member with its VLAN id, and everything goes when it goes", async () => {
+  await createAnnotatedPod(client(), "trunk", "node-1", { "trunk-on": "true", "security-group-id": "sg-pods", "vswitch-id": "vsw-pods" });
+  const podEni = await podEniIn(client(), "trunk", "Bind");
+  const [allocation] = podEni.spec.allocations ?? [];
+  const id = allocation?.eni.id ?? "";
+  const eni = eniOf(id);
+  expect(eni).toMatchObject({
+    type: "Member",
+    status: "InUse",
+    instanceId: "i-1",
+    vSwitchId: "vsw-pods",
+    securityGroupIds: ["sg-pods"],
+    deleteOnRelease: true,
+  });
+  expect(eni?.tags).toMatchObject({ "ack.aliyun.com": "c-test" });
+  expect(allocation).toMatchObject({
+    ipv4: eni?.primaryIpv4,
+    ipv4CIDR: "10.0.2.0/24",
+    interface: "eth0",
+    eni: { mac: eni?.mac, vpcID: "vpc-1", attachmentOptions: { trunk: true } },
+  });
+  expect(podEni.status).toMatchObject({
+    instanceID: "i-1",
+    trunkENIID: eni?.trunkId,
+    eniInfos: { [id]: { type: "Member", vid: eni?.deviceIndex, status: "Bind" } },
+  });
+  expect(podEni.metadata).toMatchObject({ labels: { "k8s.aliyun.com/node": "node-1" }, finalizers: ["network.alibabacloud.com/pod-eni"] });
+  expect(podEni.metadata.annotations).not.toHaveProperty("terway.aliyun.com/intent");
+  expect(await readInterface(client(), id)).toMatchObject({
+    spec: { podENIRef: { kind: "Pod", namespace: "apps", name: "trunk" } },
+    status: { phase: "Bind", nodeName: "node-1" },
+  });
+  await until("the events are there", 5_000, async () => (await listEvents(client(), "apps", "AttachENISucceed")).length > 0);
+  await endPod(client(), "trunk");
+  await podEniGone(client(), "trunk");
+  await nothingLeft();
+});
+
+test("a pod with a fixed address keeps its ENI on another node, and it is never in two places", async () => {
+  const allocationType = { type: "Fixed", releaseStrategy: "TTL", releaseAfter: "1s" };
+  const networks = {
+    "pod-networks": JSON.stringify({ podNetworks: [{ vSwitchOptions: ["vsw-pods"], securityGroupIDs: ["sg-pods"], allocationType }] }),
+  };
+  await createAnnotatedPod(client(), "db-0", "node-1", networks);
+  const before = await podEniIn(client(), "db-0", "Bind");
+  const [allocation] = before.spec.allocations ?? [];
+  expect(eniOf(allocation?.eni.id ?? "")).toMatchObject({ instanceId: "i-1", deleteOnRelease: false });
+  await endPod(client(), "db-0");
+  await createAnnotatedPod(client(), "db-0", "node-2", networks);
+  await until("it is bound on the other node", 20_000, async () => {
+    const { status } = (await readPodEni(client(), "db-0")) ?? {};
+    return status?.phase === "Bind" && status.instanceID === "i-2";
+  });
+  const after = await readPodEni(client(), "db-0");
+  expect(after?.spec.allocations).toEqual(before.spec.allocations);
+  expect(after?.metadata.uid).toBe(before.metadata.uid);
+  expect(region.podEnis()).toMatchObject([{ id: allocation?.eni.id, instanceId: "i-2", status: "InUse" }]);
+  await endPod(client(), "db-0");
+  await podEniIn(client(), "db-0", "Unbind");
+  expect(region.podEnis()).toMatchObject([{ status: "Available" }]);
+  await podEniGone(client(), "db-0");
+  await nothingLeft();
+});
+
+test("a PodNetworking becomes Ready with its zones; one whose vSwitch does not exist says so", async () => {
+  await create(client(), podNetworkings, undefined, {
+    metadata: { name: "good" },
+    spec: { vSwitchOptions: ["vsw-pods"], securityGroupIDs: ["sg-pods"] },
+  });
+  await create(client(), podNetworkings, undefined, {
+    metadata: { name: "bad" },
+    spec: { vSwitchOptions: ["vsw-nowhere"], securityGroupIDs: ["sg-pods"] },
+  });
+  const status = async (name: string) => {
+    const found = (await client().call({ method: "GET", path: `/apis/network.alibabacloud.com/v1beta1/podnetworkings/${name}` })) as {
+      status?: object;
+    };
+    return found.status;
+  };
+  await until("both are judged", 20_000, async () => (await status("good")) !== undefined && (await status("bad")) !== undefined);
+  expect(await status("good")).toMatchObject({ status: "Ready", vSwitches: [{ id: "vsw-pods", zone: "cn-hangzhou-i" }] });
+  expect(await status("bad")).toMatchObject({ status: "Fail", message: "spec.vSwitchOptions[0]: vSwitch vsw-nowhere does not exist" });
+  await createAnnotatedPod(client(), "named", "node-1", { "pod-networking": "good" });
+  await podEniIn(client(), "named", "Bind");
+  await endPod(client(), "named");
+  await nothingLeft();
+});
+
+test("what no network can be made from is told to the pod, and others go on", async () => {
+  await createAnnotatedPod(client(), "lost", "node-1", { "vswitch-id": "vsw-nowhere" });
+  await until("the pod hears it", 20_000, async () =>
+    (await listEvents(client(), "apps", "PodCreateFailed")).some(({ involvedObject }) => involvedObject.name === "lost"),
+  );
+  const [event] = await listEvents(client(), "apps", "PodCreateFailed");
+  expect(event?.message).toContain("of vSwitches vsw-nowhere none in zone cn-hangzhou-i has an address left");
+  await createAnnotatedPod(client(), "fine", "node-1", { "pod-ip": "10.0.2.77" });
+  expect((await podEniIn(client(), "fine", "Bind")).spec.allocations).toMatchObject([{ ipv4: "10.0.2.77" }]);
+  for (const name of ["lost", "fine"]) await endPod(client(), name);
+  await nothingLeft();
+});
+
+test("killed and started again at any moment, one ENI is made for one pod, and none is left", async () => {
+  const names = Array.from({ length: 12 }, (_, index) => `burst-${index}`);
+  for (const name of names) await createAnnotatedPod(client(), name, "node-1", { "trunk-on": "true" });
+  for (let kill = 0; kill < 3; kill++) {
+    const seen = region.podEnis().length;
+    await until("some ENIs more are made", 10_000, async () => region.podEnis().length > Math.min(seen, names.length - 1));
+    await controlPlane.stop("SIGKILL");
+    controlPlane = await ControlPlaneProcess.start(region, plane().admin);
+    await controlPlane.ready();
+  }
+  for (const name of names) await podEniIn(client(), name, "Bind");
+  expect(region.podEnis()).toHaveLength(names.length);
+  for (const name of names) await endPod(client(), name);
+  await nothingLeft();
+});

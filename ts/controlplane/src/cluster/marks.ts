@@ -1,0 +1,14 @@
+/** Names by which this control plane, Terway's and the daemon know what belongs together. */
+export const podUidAnnotation = "k8s.aliyun.com/pod-uid";
+/** Ours: what is being created, written before the cloud is called. */
+export const intentAnnotation = "terway.aliyun.com/intent";
+export const trunkOnAnnotation = "k8s.aliyun.com/trunk-on";
+export const relatedNodeLabel = "k8s.aliyun.com/node";
+export const ignoreLabel = "k8s.aliyun.com/ignore-by-terway";
+export const podEniFinalizer = "network.alibabacloud.com/pod-eni";
+/** Of releases of upstream long gone. */
+export const oldPodEniFinalizer = "pod-eni";
+export const eniFinalizer = "network.alibabacloud.com/eni";
+
+/** Tags of every ENI that is made for a pod. */
+export const eniTags = (clusterId: string) => ({ creator: "terway-controller", "ack.aliyun.com": clusterId });

@@ -1,0 +1,216 @@
+import { ApiError, pathOf } from "@terway/kube";
+import { CloudError, exclusiveModeLabel, type PodEni, type PodObject } from "@terway/model";
+import { changesOf } from "../cluster/enqueue.ts";
+import { podEnis, pods } from "../cluster/kinds.ts";
+import { ignoreLabel, intentAnnotation, podEniFinalizer, podUidAnnotation, relatedNodeLabel } from "../cluster/marks.ts";
+import { type NodeFacts, nodeFacts } from "../cluster/node-facts.ts";
+import { create, patch, patchStatus } from "../cluster/write.ts";
+import { annotation } from "../network/annotations.ts";
+import { chooseNetwork } from "../network/choice.ts";
+import { eniConfOf, networkDefaults } from "../network/defaults.ts";
+import { type Controller, keyedController } from "../runtime/controller.ts";
+import { openEvents } from "../runtime/events.ts";
+import { InFlight } from "../runtime/in-flight.ts";
+import type { ControllerParts } from "../runtime/parts.ts";
+import { createEnis } from "./create-enis.ts";
+import { intentOf, intentText } from "./intent.ts";
+import { NoNetwork, planEnis } from "./plan-enis.ts";
+
+const name = "pod";
+
+/** A PodENI for each pod that needs one, with its ENIs created; and what becomes of it when its pod goes or comes again. Attaching is controller `pod-eni`'s. */
+export function openPodController(parts: ControllerParts): Controller {
+  const { informers, client, config, log } = parts;
+  const podObjects = informers.pods.objects;
+  const events = openEvents({ ...parts, controller: name });
+  const creating = new InFlight();
+
+  /** The control plane gives this pod ENIs of its own; the daemon of its node waits for them. */
+  function needsOwn(pod: PodObject): boolean {
+    const { labels, annotations } = pod.metadata;
+    if (labels[ignoreLabel] === "true" || !pod.spec?.nodeName || hasEnded(pod)) return false;
+    if (annotations[annotation.podEni] === "true") return true;
+    const nodeLabels = informers.nodes.objects.get(pod.spec.nodeName)?.metadata.labels ?? {};
+    const exclusive = nodeLabels[exclusiveModeLabel]?.toLowerCase() === "enionly";
+    return annotations[annotation.podEni] !== "false" && (config.ownEnisForAll || (exclusive && config.centralizedIpam));
+  }
+
+  async function reconcile(key: string): Promise<number | undefined> {
+    const pod = podObjects.get(key);
+    const podEni = informers.podEnis.objects.get(key);
+    if (pod === undefined || !needsOwn(pod)) {
+      creating.forget(key);
+      return podEni === undefined ? undefined : release(podEni, pod);
+    }
+    if (podEni === undefined) return prepare(pod);
+    if (podEni.metadata.deletionTimestamp !== undefined || podEni.status?.phase === "Deleting") return undefined;
+    if (podEni.metadata.annotations?.[podUidAnnotation] !== pod.metadata.uid) return takeOver(podEni, pod);
+    if ((podEni.spec.allocations ?? []).length === 0) return fill(key, podEni, pod);
+    // Detached from its last node, and given to this pod now.
+    if (podEni.status?.phase === "Unbind") await patchStatus(client, podEnis.resource, podEni, { phase: "Binding" });
+    return undefined;
+  }
+
+  /** Its pod is gone, or needs it no more. */
+  async function release(podEni: PodEni, seen: PodObject | undefined): Promise<undefined> {
+    const phase = podEni.status?.phase ?? "";
+    if (podEni.metadata.deletionTimestamp !== undefined || phase === "Deleting" || phase === "Detaching" || phase === "Unbind")
+      return undefined;
+    // What is about to be taken away is asked for once more: a watch may be behind, above all that of a replica that leads since a moment.
+    if (seen === undefined && (await isThere(podEni)))
+      throw new NoNetwork(`pod ${podEni.metadata.namespace}/${podEni.metadata.name} is there, but not known here yet`);
+    await patchStatus(client, podEnis.resource, podEni, isFixed(podEni) ? detaching(podEni) : { phase: "Deleting" });
+    return undefined;
+  }
+
+  const detaching = (podEni: PodEni) => ({
+    phase: (podEni.spec.allocations ?? []).length === 0 ? "Unbind" : "Detaching",
+    podLastSeen: new Date(parts.clock.wallMs()).toISOString().replace(/\.\d+Z$/, "Z"),
+  });
+
+  async function isThere({ metadata: { namespace, name: podName, annotations } }: PodEni): Promise<boolean> {
+    try {
+      const answer = await client.call({ method: "GET", path: pathOf(pods.resource, namespace, podName) });
+      const pod = pods.prune(answer);
+      return pod !== undefined && pod.metadata.uid === annotations?.[podUidAnnotation] && needsOwn(pod);
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404) return false;
+      throw error;
+    }
+  }
+
+  /** A pod of the same name has come. What is fixed waits for it, what is not goes first: an ENI is never on two nodes. */
+  async function takeOver(podEni: PodEni, pod: PodObject): Promise<undefined> {
+    const phase = podEni.status?.phase ?? "";
+    if (phase === "Detaching") return undefined;
+    if (!isFixed(podEni)) {
+      await patchStatus(client, podEnis.resource, podEni, { phase: "Deleting" });
+      return undefined;
+    }
+    if (phase !== "Unbind") {
+      await patchStatus(client, podEnis.resource, podEni, detaching(podEni));
+      return undefined;
+    }
+    const node = factsOf(pod);
+    const { zone } = podEni.spec;
+    await tell(pod, async () => {
+      if (zone && zone !== node.zoneId)
+        throw new NoNetwork(
+          `its fixed ENI is in zone ${zone}, but node ${node.name} in ${node.zoneId}; the pod must be scheduled in ${zone}`,
+        );
+      await patch(client, podEnis.resource, podEni, {
+        metadata: { labels: { [relatedNodeLabel]: node.name }, annotations: { [podUidAnnotation]: pod.metadata.uid } },
+      });
+    });
+    return undefined;
+  }
+
+  function factsOf(pod: PodObject): NodeFacts {
+    const nodeName = pod.spec?.nodeName ?? "";
+    const facts = nodeFacts(informers.nodes.objects.get(nodeName), nodeName, config.nodeLabels);
+    if (typeof facts === "string") throw new NoNetwork(facts);
+    return facts;
+  }
+
+  /** Decides, and writes down what shall be created before anything is. */
+  async function prepare(pod: PodObject): Promise<undefined> {
+    const { namespace, name: podName, uid } = pod.metadata;
+    await tell(pod, async () => {
+      const node = factsOf(pod);
+      const enis = await plan(pod, node);
+      await create(client, podEnis.resource, {
+        metadata: {
+          ...{ namespace, name: podName },
+          labels: { [relatedNodeLabel]: node.name },
+          annotations: { [podUidAnnotation]: uid, [intentAnnotation]: intentText(enis) },
+          finalizers: [podEniFinalizer],
+        },
+        spec: { allocations: [], zone: node.zoneId },
+      });
+    });
+    return undefined;
+  }
+
+  async function plan(pod: PodObject, node: NodeFacts) {
+    const conf = eniConfOf(informers.configMaps.objects, informers.nodes.objects.get(node.name));
+    const namespace = informers.namespaces.objects.get(pod.metadata.namespace);
+    const choice = chooseNetwork({
+      pod,
+      ...(namespace === undefined ? {} : { namespace }),
+      podNetworkings: informers.podNetworkings.objects.values(),
+      defaults: networkDefaults(conf),
+      statefulKinds: config.statefulKinds,
+      ownEnisForAll: true,
+    });
+    if (choice.kind === "refused") {
+      const hint = typeof conf === "string" ? ` (${conf})` : "";
+      throw new NoNetwork(`${choice.field}: ${choice.message}${hint}`);
+    }
+    if (choice.kind === "shared") throw new NoNetwork("the pod needs no ENI of its own");
+    return planEnis({ ...parts, trunk: config.trunk, ipv4: config.ipv4, ipv6: config.ipv6 }, choice.interfaces, node);
+  }
+
+  /** Creates what the PodENI's intent says, beside the worker. */
+  async function fill(key: string, podEni: PodEni, pod: PodObject): Promise<undefined> {
+    const wanted = intentOf(podEni);
+    await tell(pod, async () => {
+      const node = factsOf(pod);
+      if (wanted === undefined) {
+        // Somebody took the intent away; what it had begun is found by its tags.
+        const text = intentText(await plan(pod, node));
+        await patch(client, podEnis.resource, podEni, { metadata: { annotations: { [intentAnnotation]: text } } });
+        return;
+      }
+      creating.start(key, (signal) => work(podEni, pod, node, wanted, signal), controller.enqueue);
+    });
+    return undefined;
+  }
+
+  async function work(
+    podEni: PodEni,
+    pod: PodObject,
+    node: NodeFacts,
+    wanted: NonNullable<ReturnType<typeof intentOf>>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const enis = await createEnis(parts, podEni, wanted, node, signal);
+    for (const { id, primaryIpv4, vSwitchId } of enis)
+      events.emit("CreateENISucceed", subjectOf(pod), `ENI ${id} with address ${primaryIpv4} of vSwitch ${vSwitchId}`);
+  }
+
+  /** Tells the pod what hinders its network. */
+  async function tell(pod: PodObject, step: () => Promise<void>): Promise<void> {
+    try {
+      await step();
+    } catch (error) {
+      if (error instanceof CloudError) events.emit("CreateENIFailed", subjectOf(pod), error.message);
+      else if (error instanceof NoNetwork) events.emit("PodCreateFailed", subjectOf(pod), error.message);
+      throw error;
+    }
+  }
+
+  const controller = keyedController({
+    ...parts,
+    ...{ name, workers: config.workers.pod, reconcile, log },
+    sources: [changesOf(podObjects), changesOf(informers.podEnis.objects)],
+  });
+  return {
+    ...controller,
+    async stop() {
+      creating.stop();
+      await controller.stop();
+    },
+  };
+}
+
+const hasEnded = ({ status }: PodObject) => status?.phase === "Succeeded" || status?.phase === "Failed";
+
+const isFixed = ({ spec }: PodEni) => (spec.allocations ?? []).some(({ allocationType }) => allocationType?.type === "Fixed");
+
+const subjectOf = ({ metadata: { namespace, name: podName, uid } }: PodObject) => ({
+  apiVersion: "v1",
+  kind: "Pod",
+  namespace,
+  name: podName,
+  uid,
+});
