@@ -135,27 +135,43 @@ describe("a node that enforces NetworkPolicy", () => {
 });
 
 describe("a node that cannot enforce NetworkPolicy", () => {
-  test("gives pods their network and says so; a strict one gives none", async () => {
-    const node = await TestNode.create();
-    try {
-      await node.start();
-      const pod = await node.pod();
-      await node.add(pod);
-      expect((await node.cli("show", "network_service")).stdout).toMatch(/network_policy +not enforced: .*is no BPF file system/);
-      expect((await node.cli("events")).stdout).toContain("NetworkPolicy is not enforced on this node");
-      expect((await node.get("/metrics")).text).toContain("terway_network_policy_enforced 0");
-      await node.end(pod);
-      await node.writeConf({ network_policy_enforcing_mode: "strict" });
-      await node.restart("SIGTERM");
-      const refused = await node.pod();
-      const answer = await node.cni("ADD", refused);
-      expect(answer.output).toMatchObject({
-        code: 11,
-        msg: expect.stringContaining("the node is strict and cannot enforce NetworkPolicy"),
-      });
-      await node.end(refused);
-    } finally {
-      await node.destroy();
-    }
-  }, 120_000);
+  test.each([
+    { why: "has no BPF file system", bpffs: false, under: [], reason: "is no BPF file system" },
+    {
+      why: "is refused bpf() by a seccomp filter",
+      bpffs: true,
+      under: [agent, "without-bpf"],
+      reason: "a security module, a seccomp filter",
+    },
+  ])(
+    "because it $why: gives pods their network and says so; a strict one gives none",
+    { timeout: 120_000 },
+    async ({ bpffs, under, reason }) => {
+      const node = await TestNode.create({}, { bpffs });
+      try {
+        const daemon = await node.start({ under });
+        const pod = await node.pod();
+        await node.add(pod);
+        expect(await node.pings(pod, node.machine.primary.ipv4)).toBe(true);
+        const shown = [await node.cli("show", "network_service"), await node.cli("policy")].map(({ stdout }) => stdout);
+        for (const text of shown) expect(text).toMatch(new RegExp(`not enforced: .*${reason}`));
+        expect((await node.cli("events")).stdout).toContain("NetworkPolicy is not enforced on this node");
+        expect(daemon.lines().some(({ msg }) => String(msg).includes("NetworkPolicy is not enforced on this node"))).toBe(true);
+        expect((await node.get("/metrics")).text).toContain("terway_network_policy_enforced 0");
+        await node.end(pod);
+        await node.writeConf({ network_policy_enforcing_mode: "strict" });
+        await daemon.stop();
+        await node.start({ under });
+        const refused = await node.pod();
+        const answer = await node.cni("ADD", refused);
+        expect(answer.output).toMatchObject({
+          code: 11,
+          msg: expect.stringContaining("the node is strict and cannot enforce NetworkPolicy"),
+        });
+        await node.end(refused);
+      } finally {
+        await node.destroy();
+      }
+    },
+  );
 });

@@ -6,6 +6,7 @@ use crate::arguments::Arguments;
 
 mod arguments;
 mod fabric_trunk;
+mod first_packets;
 mod forget_sessions;
 mod frame;
 mod init;
@@ -20,6 +21,7 @@ mod send_raw;
 mod serve;
 mod sys;
 mod tc;
+mod without_bpf;
 
 const USAGE: &str = "\
 usage: lab-agent COMMAND
@@ -42,12 +44,20 @@ usage: lab-agent COMMAND
   fabric-trunk remove --port IF        undoes it for one member's port
   fabric-trunk counts --interface IF   JSON {untagged, to_member, unknown_tag, to_trunk, unknown_port, failed} of a trunk's or member's port
   listen --udp PORT --ms N [--expect N] counts UDP packets: a line {listening}, then {packets, bytes, sources}
+  first-packets --connect ADDR:PORT --shoot ADDR:PORT --udp PORT --tcp PORT --ms N
+                                       before this namespace has a network: a line {listening}; connects and shoots (UDP) as soon as there is a route,
+                                       counts what comes; for N ms after the first connection, then {datagrams, connections, shots, connected (us), connects, errors, counters}
+  without-bpf PROGRAM [ARGUMENTS]     the program in a process to which the kernel refuses bpf(2)
   relay --netns PATH --to ADDR:PORT [--port N]
                                        a TCP port of this namespace's 127.0.0.1 that leads to an address in that one; a line {listening}";
 
 fn main() -> ExitCode {
     let mut words = std::env::args().skip(1);
     let command = words.next().unwrap_or_default();
+    if command == "without-bpf" {
+        let argv: Vec<String> = words.collect();
+        return ended(&command, without_bpf::run(&argv));
+    }
     let result = Arguments::parse(words).and_then(|arguments| match command.as_str() {
         "serve" => serve::run(&arguments),
         "pause" => pause::run(&arguments),
@@ -56,10 +66,15 @@ fn main() -> ExitCode {
         "send-raw" => send_raw::run(&arguments),
         "forget-sessions" => forget_sessions::run(&arguments),
         "fabric-trunk" => fabric_trunk::run(&arguments),
+        "first-packets" => first_packets::run(&arguments),
         "listen" => listen::run(&arguments),
         "relay" => relay::run(&arguments),
         _ => Err(USAGE.to_owned()),
     });
+    ended(&command, result)
+}
+
+fn ended(command: &str, result: Result<(), String>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

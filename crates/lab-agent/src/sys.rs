@@ -174,3 +174,49 @@ fn as_link_address(address: &SockAddr) -> libc::sockaddr_ll {
     // of sockaddr_ll's fields are integers.
     unsafe { address.as_ptr().cast::<libc::sockaddr_ll>().read() }
 }
+
+/// From now on the kernel refuses bpf(2) to this process and its children (`EPERM`).
+///
+/// # Errors
+/// What the kernel says; it needs CAP_SYS_ADMIN.
+pub fn forbid_bpf() -> io::Result<()> {
+    const LOAD: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
+    const JUMP: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
+    const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
+    // The number of the system call is the first word of `struct seccomp_data`.
+    let steps = [
+        libc::sock_filter {
+            code: LOAD,
+            jt: 0,
+            jf: 0,
+            k: 0,
+        },
+        libc::sock_filter {
+            code: JUMP,
+            jt: 0,
+            jf: 1,
+            k: libc::SYS_bpf as u32,
+        },
+        libc::sock_filter {
+            code: RETURN,
+            jt: 0,
+            jf: 0,
+            k: libc::SECCOMP_RET_ERRNO | libc::EPERM as u32,
+        },
+        libc::sock_filter {
+            code: RETURN,
+            jt: 0,
+            jf: 0,
+            k: libc::SECCOMP_RET_ALLOW,
+        },
+    ];
+    let program = libc::sock_fprog {
+        len: steps.len() as u16,
+        filter: steps.as_ptr().cast_mut(),
+    };
+    // SAFETY: the kernel copies the program, which lives until the call returns, and writes nothing.
+    match unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}

@@ -34,6 +34,8 @@ export interface StartOptions {
   readonly args?: readonly string[];
   /** How long to wait until the pool is warm; default 75 s: what the cloud denies once is believed after 30 s, and replaced then. */
   readonly readyMs?: number;
+  /** Before the daemon's own command line: what starts it in a process of some kind. */
+  readonly under?: readonly string[];
   /** Resolve as soon as the process runs; the test looks itself. */
   readonly unawaited?: boolean;
   /** An API server instead of files, for objects and configuration. */
@@ -169,6 +171,7 @@ export class TestNode {
   async start(options: StartOptions = {}): Promise<Daemon> {
     const { directory } = this;
     const argv = inNetNamespace(this.machine.netns, [
+      ...(options.under ?? []),
       join(repositoryRoot, "dist/terwayd"),
       ...(options.kubeconfig === undefined
         ? [

@@ -151,7 +151,13 @@ export async function runDaemon(options: DaemonOptions, stop: AbortSignal): Prom
     ...(flags.cluster === undefined ? {} : { cluster }),
     ...{ datapath, clock, log, stateDir: flags.stateDir },
     wanted: () => inForce.networkPolicy,
-    report: { applied: (ms) => metrics.policyApplied(ms), full: () => metrics.policyFull() },
+    report: {
+      applied: (ms) => metrics.policyApplied(ms),
+      full: (message) => {
+        metrics.policyFull();
+        events.emit("NetworkPolicyNotApplied", { kind: "Node" }, `${message}; what was in force stays`);
+      },
+    },
     mode: () => inForce.conf.networkPolicyEnforcingMode,
     serviceCidrs: () => inForce.conf.serviceCidrs,
     learningMs: flags.learningWindowMs,
@@ -194,7 +200,7 @@ export async function runDaemon(options: DaemonOptions, stop: AbortSignal): Prom
     () => choice?.modes,
   );
 
-  metrics.observePolicy(datapath, () => policy.isEnforced);
+  metrics.observePolicy(datapath, policy);
 
   const tombstones = new Tombstones(node, join(flags.runDir, "tombstones"));
   const openNode = async (facts: InstanceFacts) => {
@@ -332,7 +338,7 @@ export async function runDaemon(options: DaemonOptions, stop: AbortSignal): Prom
       ...{ client, clock, random, log, events, background, ownNode, pods },
       leases: () => node.pool.leases(),
       patchPodIps: () => inForce.conf.patchPodIps,
-      conditions: () => nodeConditions(node.pool.view(), published),
+      conditions: () => nodeConditions(node.pool.view(), published, policy.condition()),
       capacity: () => ofInstance((limits, { trunk }) => capacityAnnotations(poolConfig, limits, trunk)),
       reconcile: () => reconcileAll(node),
     });

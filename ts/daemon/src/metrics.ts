@@ -121,14 +121,22 @@ export class Metrics {
   }
 
   /** Whether NetworkPolicy is enforced, and what the programs did with packets. */
-  observePolicy(datapath: Datapath, isEnforced: () => boolean): void {
+  observePolicy(datapath: Datapath, policy: { readonly isEnforced: boolean; escapable(): readonly string[] }): void {
     const registers = [this.registry];
     new Gauge({
       name: "terway_network_policy_enforced",
       help: "1 where NetworkPolicy is enforced on this node",
       registers,
       collect() {
-        this.set(isEnforced() ? 1 : 0);
+        this.set(policy.isEnforced ? 1 : 0);
+      },
+    });
+    new Gauge({
+      name: "terway_policy_escapable_pods",
+      help: "Pods with NET_ADMIN on a device of their own: they could take their hooks away until repair puts them back",
+      registers,
+      collect() {
+        this.set(policy.escapable().length);
       },
     });
     new Gauge({
@@ -137,7 +145,7 @@ export class Metrics {
       labelNames: ["reason"],
       registers,
       async collect() {
-        const counts = isEnforced() ? await datapath.policy.counts() : undefined;
+        const counts = policy.isEnforced ? await datapath.policy.counts() : undefined;
         if (counts?.ok) for (const { reason, packets } of counts.value.reasons) this.set({ reason }, packets);
       },
     });

@@ -78,6 +78,12 @@ export const eventReasons = {
     meaning: "CHECK or repair found the kernel different from what it should be.",
   },
   ParseFailed: { type: "Warning", action: "AllocIP", on: "Pod", meaning: "An annotation cannot be read; the pod runs as without it." },
+  NetworkPolicyNotApplied: {
+    type: "Warning",
+    action: "ApplyNetworkPolicy",
+    on: "Node",
+    meaning: "A change of NetworkPolicy did not fit into the kernel's tables; what was in force stays, and it is tried again.",
+  },
   ConfigError: {
     type: "Warning",
     action: "Config",

@@ -35,7 +35,12 @@ export const daemonAccess: readonly Access[] = [
     verbs: ["list", "watch", "patch"],
     why: "Its own object (field selector `metadata.name`): labels, `terway.aliyun.com/reconcile`; annotations with its capacity.",
   },
-  { apiGroup: "", resource: "nodes/status", verbs: ["patch"], why: "Conditions `SufficientIP` and `NetworkUnavailable`." },
+  {
+    apiGroup: "",
+    resource: "nodes/status",
+    verbs: ["patch"],
+    why: "Conditions `SufficientIP`, `NetworkUnavailable` and `NetworkPolicyEnforced`.",
+  },
   {
     apiGroup: "",
     resource: "configmaps",

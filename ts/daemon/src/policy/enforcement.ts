@@ -34,6 +34,8 @@ interface Endpoint {
   readonly namespace: string;
   readonly name: string;
   readonly addresses: readonly string[];
+  /** Its hooks stand on a device of its own, inside its namespace. */
+  readonly ownsDevice: boolean;
   /** Its object is known, so what selects it is. */
   known: boolean;
   /** On the monotonic clock: only watched until then. */
@@ -43,7 +45,8 @@ interface Endpoint {
 /** What became of a step, for metrics. */
 export interface PolicyReport {
   applied(ms: number): void;
-  full(): void;
+  /** It did not fit; with what, in words. */
+  full(message: string): void;
 }
 
 export interface EnforcementParts {
@@ -87,7 +90,10 @@ export class Enforcement {
     if (this.#disabled) return "off: disable_network_policy is set; connections are remembered";
     const pods = `${this.#sources.policies} policies, ${this.#endpoints.size} pods`;
     if (!this.#sources.isSynced) return `waiting for the cluster's objects (${this.#parts.mode()} start)`;
-    return this.#trouble === undefined ? `enforced: ${pods}` : `enforced, but the last change is not: ${this.#trouble.message}`;
+    if (this.#trouble !== undefined) return `enforced, but the last change is not: ${this.#trouble.message}`;
+    const escapable = this.escapable();
+    if (escapable.length === 0) return `enforced: ${pods}`;
+    return `enforced: ${pods}; with NET_ADMIN on a device of their own: ${escapable.slice(0, 10).join(", ")}${escapable.length > 10 ? ", …" : ""}`;
   }
 
   /** The hooks and a legal record stand in the kernel before the pod's link comes up. */
@@ -98,7 +104,12 @@ export class Enforcement {
     if (!this.#endpoints.has(endpoint)) {
       const addresses = addressesOf(attachment);
       const known = await this.#sources.own(namespace, name, podUid, addresses);
-      this.#endpoints.set(endpoint, { namespace, name, addresses, known, learnsUntilMs: 0 });
+      const owns = ownsDevice(attachment);
+      if (owns && this.#parts.mode() === "strict" && this.#sources.isNetAdmin(namespace, name)) {
+        this.#sources.disown(namespace, name);
+        return { code: "unsupported", message: escapeMessage(attachment.mode) };
+      }
+      this.#endpoints.set(endpoint, { namespace, name, addresses, ownsDevice: owns, known, learnsUntilMs: 0 });
       this.#parts.log.debug({ endpoint, namespace, name, known }, "pod is subject to policies");
     }
     await this.#flush();
@@ -112,6 +123,13 @@ export class Enforcement {
       return viewPod({ pod: `${namespace}/${name}`, endpoint, addresses, record: this.#renderer.record(endpoint), selecting }, verdicts);
     });
     return { pods: pods.toSorted((a, b) => (a.pod < b.pod ? -1 : 1)), reasons: [...reasons] };
+  }
+
+  /** Pods that could take their hooks away until repair puts them back: the device is their own, and they have NET_ADMIN. */
+  escapable(): string[] {
+    if (this.#disabled) return [];
+    const pods = [...this.#endpoints.values()].filter((one) => one.ownsDevice && this.#sources.isNetAdmin(one.namespace, one.name));
+    return [...new Set(pods.map(({ namespace, name }) => `${namespace}/${name}`))].toSorted();
   }
 
   /** The pod with this interface; its number when it is gone. */
@@ -153,7 +171,8 @@ export class Enforcement {
       const addresses = addressesOf(attachment);
       await this.#sources.own(namespace, name, sandbox.podUid, addresses);
       const learnsUntilMs = isNew ? clock.monotonicMs() + learningMs : 0;
-      this.#endpoints.set(endpoint, { namespace, name, addresses, known: this.#sources.knows(namespace, name), learnsUntilMs });
+      const known = this.#sources.knows(namespace, name);
+      this.#endpoints.set(endpoint, { namespace, name, addresses, ownsDevice: ownsDevice(attachment), known, learnsUntilMs });
     }
     this.#adopted = true;
     await this.#flush();
@@ -256,7 +275,7 @@ export class Enforcement {
     const { log, report } = this.#parts;
     this.#renderer.failed(step);
     this.#trouble = error;
-    if (error.code === "full") report.full();
+    if (error.code === "full") report.full(error.message);
     log.error({ object: error.object }, `NetworkPolicy: ${error.message}; what was in force stays`);
   }
 
@@ -314,6 +333,15 @@ export class Enforcement {
     if (outcome.ok) this.#services = cidrs.join();
     else this.#parts.log.warn(`the Service CIDRs are not known to the kernel programs: ${outcome.error.message}`);
   }
+}
+
+/** Where the node has no end of the pod's link. */
+function ownsDevice({ mode }: Attachment): boolean {
+  return mode === "ipvlan" || mode === "vlan" || mode === "exclusive";
+}
+
+function escapeMessage(mode: Attachment["mode"]): string {
+  return `its device is its own (mode ${mode}) and a container has NET_ADMIN, so it could take the hooks of NetworkPolicy away, which a strict node does not allow; drop NET_ADMIN, or connect it by a pair`;
 }
 
 function addressesOf({ ipv4, ipv6 }: Attachment): string[] {

@@ -60,6 +60,23 @@ export class NodePolicy {
     return this.#enforcement?.state() ?? "off: disable_network_policy is set";
   }
 
+  /** Pods that could take their hooks away. */
+  escapable(): readonly string[] {
+    return this.#enforcement?.escapable() ?? [];
+  }
+
+  /** What is to be said of it in the node's conditions: why it is not enforced, or of whom it may not be. Undefined while it is switched off. */
+  condition(): { readonly status: "True" | "False"; readonly reason: string; readonly message: string } | undefined {
+    if (this.#parts.cluster === undefined || (this.#enforcement === undefined && this.#unable === undefined)) return undefined;
+    if (this.#unable !== undefined) return { status: "False", reason: "KernelRefuses", message: this.#unable };
+    const state = this.state();
+    if (state.startsWith("off")) return { status: "False", reason: "SwitchedOff", message: state };
+    const escapable = this.escapable();
+    if (escapable.length === 0) return { status: "True", reason: "Enforced", message: "the policies of every pod are in the kernel" };
+    const named = escapable.length > 10 ? [...escapable.slice(0, 10), `and ${escapable.length - 10} more`] : escapable;
+    return { status: "True", reason: "PodsWithNetAdmin", message: `could take their hooks away for a moment: ${named.join(", ")}` };
+  }
+
   /** What judges each pod of this node. Throws when the kernel cannot be asked. */
   async view(): Promise<PolicyView> {
     const nothing = { state: this.state(), pods: [], reasons: [] };
@@ -94,6 +111,7 @@ export class NodePolicy {
       );
     }
     const refusal = await this.#enforcement?.admit(attachment, sandbox);
+    if (refusal?.code === "unsupported") throw new CniError(cniCode.tryAgainLater, `${pod} gets no network: ${refusal.message}`);
     if (refusal !== undefined) {
       throw new CniError(cniCode.tryAgainLater, `${pod} gets no network before its policy is in the kernel: ${refusal.message}`);
     }

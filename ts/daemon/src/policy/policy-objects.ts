@@ -24,8 +24,9 @@ const podSchema = z.object({
   spec: z
     .object({
       hostNetwork: z.boolean().nullish(),
-      containers: z.array(portsOf()).nullish(),
-      initContainers: z.array(portsOf().extend({ restartPolicy: z.string().nullish() })).nullish(),
+      containers: z.array(containerSchema()).nullish(),
+      initContainers: z.array(containerSchema().extend({ restartPolicy: z.string().nullish() })).nullish(),
+      ephemeralContainers: z.array(containerSchema()).nullish(),
     })
     .nullish(),
   status: z
@@ -37,14 +38,18 @@ const podSchema = z.object({
     .nullish(),
 });
 
-function portsOf() {
+function containerSchema() {
   const port = z.object({ name: z.string().nullish(), protocol: z.enum(["TCP", "UDP", "SCTP"]).nullish(), containerPort: z.number() });
-  return z.object({ ports: z.array(port).nullish() });
+  const capabilities = z.object({ add: z.array(z.string()).nullish() });
+  const securityContext = z.object({ privileged: z.boolean().nullish(), capabilities: capabilities.nullish() });
+  return z.object({ ports: z.array(port).nullish(), securityContext: securityContext.nullish() });
 }
 
 /** A pod of any node, as policy sees it. */
 export interface PolicyPodObject extends Stored {
   readonly pod: PolicyPod;
+  /** Some container may change devices of the pod's network namespace, hooks on them included. */
+  readonly netAdmin: boolean;
 }
 
 /** A NetworkPolicy that the API server's checks let pass. */
@@ -63,6 +68,7 @@ export const policyPods: Kind<PolicyPodObject> = {
     const addresses = new Set([...written, ...shown].flatMap((text) => canonicalAddress(text.trim()) ?? []));
     return {
       metadata: { namespace, name, uid, resourceVersion },
+      netAdmin: isNetAdmin(spec),
       pod: {
         ...{ namespace, name, labels },
         ...(creationTimestamp == null ? {} : { created: creationTimestamp }),
@@ -85,6 +91,16 @@ function portsOfPod(spec: Spec): NamedPort[] {
       name ? [{ name, protocol: protocol ?? ("TCP" as const), port: containerPort }] : [],
     ),
   );
+}
+
+const netAdminNames = ["NET_ADMIN", "CAP_NET_ADMIN", "ALL"];
+
+function isNetAdmin(spec: Spec): boolean {
+  const containers = [...(spec?.containers ?? []), ...(spec?.initContainers ?? []), ...(spec?.ephemeralContainers ?? [])];
+  return containers.some(({ securityContext }) => {
+    const added = securityContext?.capabilities?.add ?? [];
+    return securityContext?.privileged === true || added.some((name) => netAdminNames.includes(name.toUpperCase()));
+  });
 }
 
 export const policyNamespaces = kindOf(

@@ -17,6 +17,8 @@ export class PolicySources {
   readonly #watched: readonly { stop(): Promise<void> }[];
   /** Addresses of this node's pods by `namespace/name`. */
   readonly #own = new Map<string, readonly string[]>();
+  /** Objects of this node's pods that were asked for before the watch told of them. */
+  readonly #asked = new Map<string, PolicyPodObject>();
   readonly synced: Promise<void>;
   #isSynced = false;
 
@@ -66,6 +68,7 @@ export class PolicySources {
     const told = this.#pods.objects.get(key);
     const known = told !== undefined && isSame(told, uid) ? told : await this.#ask(namespace, name, uid);
     if (known !== undefined) this.#set(known);
+    if (known !== undefined && known !== told) this.#asked.set(key, known);
     return known !== undefined;
   }
 
@@ -74,9 +77,15 @@ export class PolicySources {
     return this.#pods.objects.get(`${namespace}/${name}`) !== undefined;
   }
 
+  /** It may change the devices of its network namespace; false while its object is not known. */
+  isNetAdmin(namespace: string, name: string): boolean {
+    return this.#pods.objects.get(`${namespace}/${name}`)?.netAdmin ?? this.#asked.get(`${namespace}/${name}`)?.netAdmin ?? false;
+  }
+
   /** The node has taken its addresses back. */
   disown(namespace: string, name: string): void {
     const key = `${namespace}/${name}`;
+    this.#asked.delete(key);
     if (!this.#own.delete(key)) return;
     const told = this.#pods.objects.get(key);
     if (told === undefined) this.compiler.deletePod(namespace, name);

@@ -25,6 +25,11 @@ test("NetworkUnavailable is said once the runtime may use the network", () => {
   expect(types(true)).toEqual(["SufficientIP", "NetworkUnavailable"]);
 });
 
+test("whether NetworkPolicy is enforced is said where there is something to say", () => {
+  const policy = { status: "False", reason: "KernelRefuses", message: "no BPF" } as const;
+  expect(nodeConditions({ free: 1, problems: [] }, true, policy).at(-1)).toEqual({ type: "NetworkPolicyEnforced", ...policy });
+});
+
 test("written when it differs, and as a pulse every five minutes; the transition time moves with the status only", () => {
   const wanted = nodeConditions({ free: 1, problems: [] }, true);
   const first = dueConditions(wanted, [], now);

@@ -11,7 +11,11 @@ const heartbeatMs = 300_000;
 export type WantedCondition = Pick<NodeCondition, "type" | "reason" | "message"> & { readonly status: "True" | "False" };
 
 /** What is to be said of the node's network. `published`: the runtime has its conflist. Pure. */
-export function nodeConditions(view: Pick<PoolView, "free" | "problems">, published: boolean): WantedCondition[] {
+export function nodeConditions(
+  view: Pick<PoolView, "free" | "problems">,
+  published: boolean,
+  policy?: Omit<WantedCondition, "type">,
+): WantedCondition[] {
   const lack = view.free > 0 ? undefined : view.problems.find(({ class: kind }) => kind === "exhausted" || kind === "quota");
   const sufficient: WantedCondition =
     lack === undefined
@@ -23,7 +27,8 @@ export function nodeConditions(view: Pick<PoolView, "free" | "problems">, publis
     reason: "TerwayIsUp",
     message: "terwayd serves pods on this node",
   };
-  return published ? [sufficient, available] : [sufficient];
+  const enforced = policy === undefined ? [] : [{ type: "NetworkPolicyEnforced", ...policy }];
+  return published ? [sufficient, available, ...enforced] : [sufficient, ...enforced];
 }
 
 /** Those that differ from what was said last, or were said too long ago. A transition time changes with the status only. Pure. */
