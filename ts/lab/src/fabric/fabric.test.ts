@@ -28,6 +28,9 @@ test("source elements stand in the set of their family; no address gives no comm
   expect(sourceElements("add", port, ["10.0.1.8", "fd00::8"])).toBe(
     'add element inet vpc source4 { "p-1" . 00:16:3e:0a:0b:0c . 10.0.1.8 }\nadd element inet vpc source6 { "p-1" . 00:16:3e:0a:0b:0c . fd00::8 }\n',
   );
+  expect(sourceElements("add", port, ["10.0.1.16/28", "fd00::1:0/80"])).toBe(
+    'add element inet vpc prefixes4 { "p-1" . 00:16:3e:0a:0b:0c . 10.0.1.16/28 }\nadd element inet vpc prefixes6 { "p-1" . 00:16:3e:0a:0b:0c . fd00::1:0/80 }\n',
+  );
   expect(sourceElements("delete", port, [])).toBe("");
 });
 
