@@ -59,6 +59,17 @@ impl DesiredState {
     }
 }
 
+/// The device of the node's IPv6 default route.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UplinkFacts {
+    /// Its name.
+    pub name: String,
+    /// The route came from a router advertisement, and the device listens to more of them.
+    pub advertised: bool,
+    /// It has a global IPv6 address.
+    pub addressed: bool,
+}
+
 /// What a mode has to know of the node beyond the attachment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HostFacts {
@@ -74,8 +85,8 @@ pub struct HostFacts {
     pub vlan_links: Vec<u16>,
     /// The kernel's numbers of the programs; zero where nobody needs them.
     pub programs: ProgramIds,
-    /// The device that got the node's IPv6 default route from a router advertisement, if one did.
-    pub advertised_uplink: Option<String>,
+    /// The device of the node's IPv6 default route, if there is one.
+    pub uplink: Option<UplinkFacts>,
     /// The name of the host end, if it had to give its own away.
     pub displaced_host_end: Option<String>,
     /// The kernel has IPv6 routes by source.

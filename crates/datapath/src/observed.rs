@@ -12,6 +12,8 @@ pub struct LinkSysctls {
     pub forwarding4: Option<i32>,
     /// `net.ipv4.conf.X.rp_filter`
     pub rp_filter: Option<i32>,
+    /// `net.ipv4.conf.X.accept_local`
+    pub accept_local: Option<i32>,
     /// `net.ipv6.conf.X.forwarding`
     pub forwarding6: Option<i32>,
     /// `net.ipv6.conf.X.accept_ra`
@@ -20,6 +22,8 @@ pub struct LinkSysctls {
     pub disable_ipv6: Option<i32>,
     /// `net.ipv6.conf.X.accept_dad`
     pub accept_dad: Option<i32>,
+    /// `net.ipv6.conf.X.use_oif_addrs_only`
+    pub use_oif_addrs_only: Option<i32>,
 }
 
 /// A link as the kernel describes it.
@@ -72,10 +76,12 @@ impl ObservedLink {
         match (family, name) {
             (Family::V4, "forwarding") => self.sysctls.forwarding4,
             (Family::V4, "rp_filter") => self.sysctls.rp_filter,
+            (Family::V4, "accept_local") => self.sysctls.accept_local,
             (Family::V6, "forwarding") => self.sysctls.forwarding6,
             (Family::V6, "accept_ra") => self.sysctls.accept_ra,
             (Family::V6, "disable_ipv6") => self.sysctls.disable_ipv6,
             (Family::V6, "accept_dad") => self.sysctls.accept_dad,
+            (Family::V6, "use_oif_addrs_only") => self.sysctls.use_oif_addrs_only,
             _ => None,
         }
     }

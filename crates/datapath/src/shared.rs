@@ -21,6 +21,17 @@ use crate::reaper::Reaper;
 use crate::registry::Registry;
 use crate::symmetric::Symmetric;
 
+/// The device of the node's IPv6 default route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Uplink {
+    /// Interface index.
+    pub index: u32,
+    /// The route came from a router advertisement.
+    pub advertised: bool,
+    /// It has a global IPv6 address.
+    pub addressed: bool,
+}
+
 /// See the module.
 pub struct Shared {
     /// The host namespace.
@@ -29,8 +40,8 @@ pub struct Shared {
     pub registry: Mutex<Registry>,
     /// Where ENIs were seen last.
     enis: Mutex<HashMap<Mac, u32>>,
-    /// The device with a default route from a router advertisement, if there is one; nothing until somebody has looked.
-    uplink: Mutex<Option<Option<u32>>>,
+    /// The device of the node's IPv6 default route, if there is one; nothing until somebody has looked.
+    uplink: Mutex<Option<Option<Uplink>>>,
     /// The batch deleter.
     pub reaper: Reaper,
     /// Calls that wait for an ENI.
@@ -112,14 +123,14 @@ impl Shared {
         self.making.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What was found the last time somebody looked for an advertised default route.
-    pub fn uplink(&self) -> Option<Option<u32>> {
+    /// What was found the last time somebody looked for the IPv6 default route.
+    pub fn uplink(&self) -> Option<Option<Uplink>> {
         *self.uplink.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Remembers it.
-    pub fn set_uplink(&self, index: Option<u32>) {
-        *self.uplink.lock().unwrap_or_else(PoisonError::into_inner) = Some(index);
+    pub fn set_uplink(&self, uplink: Option<Uplink>) {
+        *self.uplink.lock().unwrap_or_else(PoisonError::into_inner) = Some(uplink);
     }
 
     /// The ENI with this MAC, if it is in the host namespace: where it was seen last, or among all links.

@@ -102,7 +102,7 @@ fn an_equal_foreign_rule_serves_and_survives() {
         .parse::<u32>()
         .unwrap()
         + 1000;
-    lab.host.ip(&format!("rule add from 10.0.1.23 lookup {table} pref 2130"));
+    lab.host.ip(&format!("rule add from 10.0.1.23 lookup {table} pref 2358"));
     let (_again, attachment) = lab.pod(23, Stack::V4);
     datapath.attach(&attachment);
     assert_eq!(datapath.check(&attachment), []);
@@ -149,7 +149,7 @@ fn collection_removes_what_belongs_to_nobody_and_survey_lists_what_lives() {
     assert_eq!(collected.failures, []);
     let expected = [
         format!("route 10.0.1.23/32 dev {}", lost.host_if_name),
-        "rule 2130: from 10.0.1.23/32".to_owned(),
+        "rule 2358: from 10.0.1.23/32".to_owned(),
         "route default from 2001:db8:1::17/128".to_owned(),
         format!("link {}", lost.host_if_name),
     ];

@@ -316,7 +316,7 @@ fn collection_keeps_what_others_share() {
     }
     let lab = Lab::new();
     let datapath = Open::new(&lab.host);
-    let pods: Vec<(Namespace, Attachment)> = [23, 24, 200].map(|number| lab.pod(number, Stack::Dual)).into();
+    let pods: Vec<(Namespace, Attachment)> = [22, 23, 200].map(|number| lab.pod(number, Stack::Dual)).into();
     for (_, attachment) in &pods {
         datapath.attach(attachment);
     }
@@ -324,7 +324,14 @@ fn collection_keeps_what_others_share() {
     assert_eq!(datapath.collect().removed, [""; 0], "the bucket is shared");
     datapath.detach(&pods[2].1);
     let removed = datapath.collect().removed;
-    let want = ["rule 2050: from 10.0.1.192/27 goto 2142", "rule 2143: from all goto 2242"];
+    let want = [
+        "rule 2066: from 10.0.1.128/25 goto 2104",
+        "rule 2104: from 10.0.1.192/27 goto 2190",
+        "rule 2190: from 10.0.1.200/29 goto 2404",
+        "rule 2105: from all goto 2546",
+        "rule 2191: from all goto 2546",
+        "rule 2405: from all goto 2546",
+    ];
     assert_eq!(removed, want);
     assert_eq!(datapath.check(&pods[1].1), []);
     datapath.detach(&pods[1].1);

@@ -79,7 +79,7 @@ export interface Attachment {
   readonly priority?: NetworkPriority;
   /**
    * `compact`: what a packet costs does not grow with the pods: one shared rule 512, IPv6 routes by source behind one rule 2048 where the kernel has them
-   * (a rule for each pod where not), a tree of IPv4 rules at 2048 to 2242. `per_pod`: rules 512 and 2048 for each address, as Terway does.
+   * (a rule for each pod where not), a tree of IPv4 rules at 2048 to 2546. `per_pod`: rules 512 and 2048 for each address, as Terway does.
    */
   readonly ruleForm: "compact" | "per_pod";
 }

@@ -6,7 +6,7 @@ use model::Kernel;
 
 use super::*;
 use crate::attachment::{Attachment, RuleForm, Shaping};
-use crate::desired::HostFacts;
+use crate::desired::{HostFacts, UplinkFacts};
 use crate::mode::desired_state;
 use crate::mode::example::{example, facts};
 use crate::object::{Family, Mtu, Prefix, Route, RouteKind, Rule, RuleAction, SysctlKey, SysctlScope, TABLE_MAIN};
@@ -22,14 +22,12 @@ fn desired(rule_form: RuleForm) -> DesiredState {
         },
         ..example()
     };
-    let uplink = Some("eth0".to_owned());
-    desired_state(
-        &attachment,
-        &HostFacts {
-            advertised_uplink: uplink,
-            ..facts()
-        },
-    )
+    let uplink = Some(UplinkFacts {
+        name: "eth0".to_owned(),
+        advertised: true,
+        addressed: true,
+    });
+    desired_state(&attachment, &HostFacts { uplink, ..facts() })
 }
 
 const FORMS: [RuleForm; 2] = [RuleForm::Compact, RuleForm::PerPod];

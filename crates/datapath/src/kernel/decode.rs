@@ -73,11 +73,13 @@ fn link_sysctls(spec: &[u8]) -> LinkSysctls {
             if family == u16::from(AF_INET) && kind == IFLA_INET_CONF {
                 sysctls.forwarding4 = i32_of_array(conf, CONF4_FORWARDING);
                 sysctls.rp_filter = i32_of_array(conf, CONF4_RP_FILTER);
+                sysctls.accept_local = i32_of_array(conf, CONF4_ACCEPT_LOCAL);
             } else if family == u16::from(AF_INET6) && kind == IFLA_INET6_CONF {
                 sysctls.forwarding6 = i32_of_array(conf, CONF6_FORWARDING);
                 sysctls.accept_ra = i32_of_array(conf, CONF6_ACCEPT_RA);
                 sysctls.disable_ipv6 = i32_of_array(conf, CONF6_DISABLE_IPV6);
                 sysctls.accept_dad = i32_of_array(conf, CONF6_ACCEPT_DAD);
+                sysctls.use_oif_addrs_only = i32_of_array(conf, CONF6_USE_OIF_ADDRS_ONLY);
             }
         }
     }

@@ -69,10 +69,12 @@ pub const IFLA_INET6_CONF: u16 = 2;
 /// Places in the arrays `IFLA_INET_CONF` (numbered from 1 in the kernel) and `IFLA_INET6_CONF` (from 0).
 pub const CONF4_FORWARDING: usize = 0;
 pub const CONF4_RP_FILTER: usize = 7;
+pub const CONF4_ACCEPT_LOCAL: usize = 22;
 pub const CONF6_FORWARDING: usize = 0;
 pub const CONF6_ACCEPT_RA: usize = 3;
 pub const CONF6_DISABLE_IPV6: usize = 26;
 pub const CONF6_ACCEPT_DAD: usize = 27;
+pub const CONF6_USE_OIF_ADDRS_ONLY: usize = 37;
 
 pub const IFA_F_TENTATIVE: u8 = 0x40;
 pub const IFA_ADDRESS: u16 = 1;

@@ -50,7 +50,7 @@ pub fn desired_state(attachment: &Attachment, facts: &HostFacts) -> DesiredState
             host_end: attachment.host_if_name.clone(),
             pod_end: PEER_NAME.to_owned(),
             eni: attachment.if_name.clone(),
-            uplink: facts.advertised_uplink.clone(),
+            uplink: facts.uplink.as_ref().map(|uplink| uplink.name.clone()),
         },
         alias: attachment.alias(),
         mtu: attachment.mtu,

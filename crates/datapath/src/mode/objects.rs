@@ -85,7 +85,7 @@ pub fn node_sysctls(attachment: &Attachment, facts: &HostFacts, devices: &[Devic
         sysctls.push(sysctl(Family::V4, scope, "rp_filter", 0));
     }
     if attachment.ipv6.is_some() {
-        if facts.advertised_uplink.is_some() {
+        if facts.uplink.as_ref().is_some_and(|uplink| uplink.advertised) {
             sysctls.push(sysctl(Family::V6, SysctlScope::Device(Device::Uplink), "accept_ra", 2));
         }
         sysctls.push(sysctl(Family::V6, SysctlScope::All, "forwarding", 1));

@@ -17,7 +17,7 @@ use crate::form::Form;
 use crate::mode::{own_groups, source_tree};
 use crate::object::{
     Address, Device, Family, Link, METRIC_LAST, Mark, Mtu, Names, PRIORITY_BY_NODE, PRIORITY_FROM_POD, PRIORITY_TO_POD, Prefix,
-    Route, RouteKind, Rule, SysctlScope, TABLE_MAIN, TABLE_SOURCES, eni_table,
+    Route, RouteKind, Rule, Sysctl, SysctlScope, TABLE_MAIN, TABLE_SOURCES, eni_table,
 };
 
 /// The wanted state of a `policy_route` attachment.
@@ -26,6 +26,7 @@ pub fn desired_state(attachment: &Attachment, facts: &HostFacts) -> DesiredState
         sysctls: node_sysctls(attachment, facts, &[Device::Eni, Device::HostEnd]),
         ..NamespaceState::default()
     };
+    host.sysctls.extend(fast_sysctls(attachment, facts));
     let mut pod = NamespaceState::default();
     host.links.push(Link {
         device: Device::Eni,
@@ -46,13 +47,35 @@ pub fn desired_state(attachment: &Attachment, facts: &HostFacts) -> DesiredState
             host_end: attachment.host_if_name.clone(),
             pod_end: attachment.if_name.clone(),
             eni: facts.eni_name.clone(),
-            uplink: facts.advertised_uplink.clone(),
+            uplink: facts.uplink.as_ref().map(|uplink| uplink.name.clone()),
         },
         alias: attachment.alias(),
         mtu: attachment.mtu,
         host,
         pod,
     }
+}
+
+/// What keeps the kernel from looking where it need not.
+fn fast_sysctls(attachment: &Attachment, facts: &HostFacts) -> Vec<Sysctl> {
+    let mut sysctls = Vec::new();
+    if attachment.ipv4.is_some() {
+        // Where there are rules, the kernel looks up the way back to the sender of each packet, through all of them, only to refuse the node's own
+        // addresses as senders (`fib_validate_source`). Nothing of that kind comes in through an ENI: the VPC lets no ENI send with an
+        // address that is not its own. On the pods' links the check stays.
+        sysctls.push(sysctl(Family::V4, SysctlScope::Device(Device::Eni), "accept_local", 1));
+    }
+    if facts.uplink.as_ref().is_some_and(|uplink| uplink.addressed) {
+        // To choose a source address the kernel walks all interfaces of the node, the pods' among them, at every `connect()`
+        // (`ipv6_dev_get_saddr`). RFC 6724 recommends the addresses of the interface that sends.
+        sysctls.push(sysctl(
+            Family::V6,
+            SysctlScope::Device(Device::Uplink),
+            "use_oif_addrs_only",
+            1,
+        ));
+    }
+    sysctls
 }
 
 fn host_leg(host: &mut NamespaceState, leg: &Leg, attachment: &Attachment, facts: &HostFacts) {
@@ -134,7 +157,6 @@ pub fn shared_rules(attachment: &Attachment, eni_name: Option<&str>) -> Vec<Rule
     let facts = HostFacts {
         eni_index: 0,
         eni_name: eni_name.unwrap_or_default().to_owned(),
-        advertised_uplink: None,
         source_routes: true,
         ..HostFacts::default()
     };

@@ -137,7 +137,7 @@ impl Attach<'_, '_> {
         if found.eni().is_none() {
             return Ok(None);
         }
-        let uplink = view::advertised_uplink(self.context, self.attachment, false)?;
+        let uplink = view::uplink(self.context, self.attachment, false)?;
         found.host.extend(uplink.map(|link| (Device::Uplink, link)));
         let Some(desired) = view::desired(self.context.shared, self.attachment, &found) else {
             return Ok(None);

@@ -26,7 +26,7 @@ pub fn check(context: &mut Context<'_>, attachment: &Attachment) -> Result<Vec<D
         Err(error) => return Err(error),
     };
     let mut found = link::find(context, attachment, pod.as_mut(), true)?;
-    let uplink = view::advertised_uplink(context, attachment, true)?;
+    let uplink = view::uplink(context, attachment, true)?;
     found.host.extend(uplink.map(|link| (Device::Uplink, link)));
     let Some(desired) = view::desired(context.shared, attachment, &found) else {
         drifts.push(view::missing_eni(attachment));

@@ -54,7 +54,7 @@ fn mend(context: &mut Context<'_>, attachment: &Arc<Attachment>, pods: bool, rep
     if !found.host.contains_key(&Device::HostEnd) && pods && pod.is_none() {
         return Ok(());
     }
-    let uplink = view::advertised_uplink(context, attachment, false)?;
+    let uplink = view::uplink(context, attachment, false)?;
     found.host.extend(uplink.map(|link| (Device::Uplink, link)));
     let Some(desired) = view::desired(context.shared, attachment, &found) else {
         let drift = view::missing_eni(attachment);

@@ -43,7 +43,7 @@ pub fn scan(context: &mut Context<'_>, attachments: &[Arc<Attachment>]) -> Resul
     }
     let with_ipv6 = attachments.iter().find(|attachment| attachment.ipv6.is_some());
     let uplink = with_ipv6
-        .map(|attachment| view::advertised_uplink(context, attachment, true))
+        .map(|attachment| view::uplink(context, attachment, true))
         .transpose()?
         .flatten();
     let mut differing = Vec::new();

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::attachment::Attachment;
-use crate::desired::{DesiredState, HostFacts};
+use crate::desired::{DesiredState, HostFacts, UplinkFacts};
 use crate::diff::{Drift, Problem};
 use crate::eni_use::{EniUse, needs_programs, vlan_link};
 use crate::error::{Error, ErrorCode, Result};
@@ -14,9 +14,10 @@ use crate::kernel::socket::Socket;
 use crate::kernel::{observe, probe, side};
 use crate::link::Found;
 use crate::mode;
-use crate::object::{DISPLACED_PREFIX, Device, Family, Place, Prefix, Route, Rule, TABLE_SOURCES};
+use crate::object::{DISPLACED_PREFIX, Device, Family, Place, Prefix, Route, RouteKind, Rule, TABLE_SOURCES};
 use crate::observed::{Observed, ObservedLink};
-use crate::shared::{Context, Shared};
+use crate::shared::{Context, Shared, Uplink};
+use crate::verb::host::is_global;
 
 /// The protocol number of routes learnt from router advertisements.
 const PROTOCOL_RA: u8 = 9;
@@ -49,30 +50,50 @@ pub fn open_pod(context: &mut Context<'_>, path: &str) -> Result<Pod> {
     Ok(Pod { netns, socket })
 }
 
-/// The device whose IPv6 default route came from a router, if it still listens to one.
+/// The device of the node's IPv6 default route.
 ///
 /// A node that forwards and does not listen learns no such route any more, so an answer stays true; asking costs a walk over all rules.
 /// `fresh` asks all the same.
-pub fn advertised_uplink(context: &mut Context<'_>, attachment: &Attachment, fresh: bool) -> Result<Option<ObservedLink>> {
+pub fn uplink(context: &mut Context<'_>, attachment: &Attachment, fresh: bool) -> Result<Option<ObservedLink>> {
     if attachment.ipv6.is_none() {
         return Ok(None);
     }
     let socket = &mut context.worker.socket;
     let known = context.shared.uplink();
-    let index = match known.filter(|_| !fresh) {
-        Some(index) => index,
+    let uplink = match known.filter(|_| !fresh) {
+        Some(uplink) => uplink,
         None => {
-            let route = observe::matching_route(socket, ANYWHERE.into())?.filter(|route| route.protocol == PROTOCOL_RA);
-            let index = match route.and_then(|route| route.device) {
-                Some(Device::Index(index)) => Some(index),
-                _ => None,
-            };
-            context.shared.set_uplink(index);
-            index
+            let uplink = find_uplink(socket)?;
+            context.shared.set_uplink(uplink);
+            uplink
         }
     };
-    let Some(index) = index else { return Ok(None) };
-    Ok(observe::link_by_index(socket, index)?.filter(|link| link.sysctls.accept_ra != Some(0)))
+    let Some(uplink) = uplink else { return Ok(None) };
+    observe::link_by_index(socket, uplink.index)
+}
+
+fn find_uplink(socket: &mut Socket) -> Result<Option<Uplink>> {
+    let route = observe::matching_route(socket, ANYWHERE.into())?.filter(|route| route.kind == RouteKind::Unicast);
+    let Some((Some(Device::Index(index)), protocol)) = route.map(|route| (route.device, route.protocol)) else {
+        return Ok(None);
+    };
+    let addresses = observe::addresses(socket, Family::V6, index)?;
+    Ok(Some(Uplink {
+        index,
+        advertised: protocol == PROTOCOL_RA,
+        addressed: addresses.iter().any(|address| is_global(&address.prefix.address)),
+    }))
+}
+
+/// Nothing for a node without an IPv6 default route, and for an attachment without IPv6.
+fn uplink_facts(shared: &Shared, found: &Found) -> Option<UplinkFacts> {
+    let link = found.host.get(&Device::Uplink)?;
+    let uplink = shared.uplink().flatten().filter(|uplink| uplink.index == link.index)?;
+    Some(UplinkFacts {
+        name: link.name.clone(),
+        advertised: uplink.advertised && link.sysctls.accept_ra != Some(0),
+        addressed: uplink.addressed,
+    })
 }
 
 /// The wanted state of an attachment on its ENI, with the name that its host end has now. Nothing while the ENI is not there.
@@ -90,7 +111,7 @@ pub fn desired(shared: &Shared, attachment: &Attachment, found: &Found) -> Optio
         source_routes: attachment.ipv6.is_some() && probe::has_source_routes(),
         displaced_host_end: (found.host.get(&Device::HostEnd).map(|link| link.name.clone()))
             .filter(|name| name.starts_with(DISPLACED_PREFIX)),
-        advertised_uplink: found.host.get(&Device::Uplink).map(|link| link.name.clone()),
+        uplink: uplink_facts(shared, found),
     };
     let mut desired = mode::desired_state(attachment, &facts);
     if let Some(link) = found.host.get(&Device::HostEnd) {

@@ -144,10 +144,12 @@ impl Kernel {
         match (family, name) {
             (Family::V4, "forwarding") => conf.forwarding4 = value,
             (Family::V4, "rp_filter") => conf.rp_filter = value,
+            (Family::V4, "accept_local") => conf.accept_local = value,
             (Family::V6, "forwarding") => conf.forwarding6 = value,
             (Family::V6, "accept_ra") => conf.accept_ra = value,
             (Family::V6, "disable_ipv6") => conf.disable_ipv6 = value,
             (Family::V6, "accept_dad") => conf.accept_dad = value,
+            (Family::V6, "use_oif_addrs_only") => conf.use_oif_addrs_only = value,
             other => panic!("unknown sysctl {other:?}"),
         }
     }

@@ -93,7 +93,7 @@ fn exclusive_v6_sets_both_links_of_the_pod() {
         &HostFacts {
             eni_index: 5,
             eni_name: "eth0".into(),
-            advertised_uplink: None,
+            uplink: None,
             source_routes: true,
             ..HostFacts::default()
         },

@@ -2,6 +2,7 @@
 //! default/client-b6989bf87-2bgtc = 10.0.1.23 / 2001:db8:1::23, MTU 1500. One line for each object, in the order in which it is made.
 
 use super::*;
+use crate::desired::UplinkFacts;
 use crate::mode::example::{self, facts};
 use crate::object::{Place, Scope};
 
@@ -78,16 +79,23 @@ host sysctl net.ipv4.conf.eth1.forwarding = 1
 host sysctl net.ipv4.conf.eth1.rp_filter = 0
 host sysctl net.ipv4.conf.calic95a4947e07.forwarding = 1
 host sysctl net.ipv4.conf.calic95a4947e07.rp_filter = 0
+host sysctl net.ipv4.conf.eth1.accept_local = 1
 {PAIR}
 host address 10.0.0.10/32 dev eth1
 host neighbour 10.0.1.23 dev calic95a4947e07 lladdr the MAC of eth0 PERMANENT
-host rule 2242: from all nop proto 116
-host rule 2049: from all goto 2242 proto 116
-host rule 2131: from all goto 2242 proto 116
-host rule 2130: from 10.0.1.23/32 lookup 1003 proto 116
-host rule 2051: from all goto 2242 proto 116
-host rule 2050: from 10.0.1.0/27 goto 2130 proto 116
-host rule 2048: from 10.0.0.0/22 goto 2050 proto 116
+host rule 2546: from all nop proto 116
+host rule 2049: from all goto 2546 proto 116
+host rule 2359: from all goto 2546 proto 116
+host rule 2358: from 10.0.1.23/32 lookup 1003 proto 116
+host rule 2179: from all goto 2546 proto 116
+host rule 2178: from 10.0.1.16/29 goto 2358 proto 116
+host rule 2103: from all goto 2546 proto 116
+host rule 2102: from 10.0.1.0/27 goto 2178 proto 116
+host rule 2067: from all goto 2546 proto 116
+host rule 2066: from 10.0.1.0/25 goto 2102 proto 116
+host rule 2051: from all goto 2546 proto 116
+host rule 2050: from 10.0.0.0/23 goto 2066 proto 116
+host rule 2048: from 10.0.0.0/20 goto 2050 proto 116
 host rule 512: from all lookup main suppress_prefixlength 31 proto 116
 host route unreachable default table 1003 metric 4278198272 proto 116
 host route default via 10.0.1.253 dev eth1 onlink table 1003 metric 0 proto 116
@@ -176,13 +184,19 @@ fn compact_differs_from_per_pod_in_the_way_out_and_the_shared_rule_alone() {
     assert_eq!(
         only(&compact, &per_pod),
         [
-            "host rule 2242: from all nop proto 116",
-            "host rule 2049: from all goto 2242 proto 116",
-            "host rule 2131: from all goto 2242 proto 116",
-            "host rule 2130: from 10.0.1.23/32 lookup 1003 proto 116",
-            "host rule 2051: from all goto 2242 proto 116",
-            "host rule 2050: from 10.0.1.0/27 goto 2130 proto 116",
-            "host rule 2048: from 10.0.0.0/22 goto 2050 proto 116",
+            "host rule 2546: from all nop proto 116",
+            "host rule 2049: from all goto 2546 proto 116",
+            "host rule 2359: from all goto 2546 proto 116",
+            "host rule 2358: from 10.0.1.23/32 lookup 1003 proto 116",
+            "host rule 2179: from all goto 2546 proto 116",
+            "host rule 2178: from 10.0.1.16/29 goto 2358 proto 116",
+            "host rule 2103: from all goto 2546 proto 116",
+            "host rule 2102: from 10.0.1.0/27 goto 2178 proto 116",
+            "host rule 2067: from all goto 2546 proto 116",
+            "host rule 2066: from 10.0.1.0/25 goto 2102 proto 116",
+            "host rule 2051: from all goto 2546 proto 116",
+            "host rule 2050: from 10.0.0.0/23 goto 2066 proto 116",
+            "host rule 2048: from 10.0.0.0/20 goto 2050 proto 116",
             "host rule 512: from all lookup main suppress_prefixlength 31 proto 116",
             "host rule 2048: from all lookup 1000 (ipv6) proto 116",
             "host rule 512: from all lookup main suppress_prefixlength 127 (ipv6) proto 116",
@@ -269,7 +283,11 @@ fn extra_routes_use_the_next_hop_that_answers() {
 #[test]
 fn a_node_on_router_advertisements_goes_on_listening_before_it_forwards() {
     let facts = HostFacts {
-        advertised_uplink: Some("eth0".into()),
+        uplink: Some(UplinkFacts {
+            name: "eth0".into(),
+            advertised: true,
+            addressed: false,
+        }),
         ..facts()
     };
     let state = render(&example(true, true, RuleForm::Compact), &facts);
