@@ -1,3 +1,4 @@
+import { ctrlConfigFileSchema } from "@terway/controlplane";
 import { cniConfFileSchema, eniConfFileSchema } from "@terway/model";
 import { z } from "zod";
 
@@ -58,6 +59,26 @@ export const chartValuesSchema = z.strictObject({
     podMonitor: said(flag, "A PodMonitor; needs the Prometheus operator."),
     podMonitorLabels: said(strings, "Labels by which the operator selects PodMonitors."),
     interval: said(z.string().regex(/^\d+(ms|s|m)$/), "How often it scrapes."),
+  }),
+  controlPlane: z.strictObject({
+    enabled: said(flag, "Installs [terway-controlplane](../../docs/guides/control-plane.md); needs `config.clusterID` and `config.vpcID`."),
+    replicas: said(z.int().min(1), "One leads, the others answer webhooks and follow."),
+    config: said(
+      z.strictObject(ctrlConfigFileSchema.shape),
+      "`ctrl-config.yaml`: every key of the [reference](../../docs/reference/ctrl-config.md), checked. `degradation` is followed at run time.",
+    ),
+    webhookFailurePolicy: said(
+      z.enum(["Auto", "Ignore", "Fail"]),
+      "What happens to pods while no replica answers. `Auto`: those whose annotations name a network wait, all others start (before Kubernetes 1.30: `Ignore`). Pods of kube-system and of the node's own network are never asked about.",
+    ),
+    webhookTimeoutSeconds: said(z.int().min(1).max(30), "How long the API server waits for an answer."),
+    extraEnv: said(list, "Further environment, such as `TERWAY_ECS_ENDPOINT`."),
+    priorityClassName: said(text, "Priority of its pods."),
+    resources: said(object, "Its requests and limits."),
+    tolerations: said(list, "All taints by default."),
+    nodeSelector: said(strings, "Demands on its nodes."),
+    podAnnotations: said(strings, "Further annotations of its pods."),
+    serviceAccountAnnotations: said(strings, "Annotations of its service account."),
   }),
   logLevel: said(z.enum(["trace", "debug", "info", "warn", "error"]), "Verbosity of the daemon."),
   coolDownSeconds: said(z.int().min(0), "Rest of a released address before it is given out again."),

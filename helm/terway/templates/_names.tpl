@@ -32,3 +32,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{ .Values.cniConf | toPrettyJson }}
 {{- end -}}
 {{- end }}
+
+{{/* Port of an address such as 0.0.0.0:8080. */}}
+{{- define "terway.portOf" -}}
+{{ . | splitList ":" | last }}
+{{- end }}

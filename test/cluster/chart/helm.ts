@@ -27,6 +27,10 @@ export interface Case {
   readonly kubernetes?: string;
 }
 
+function withControlPlane({ config = {}, ...more }: { config?: object; [key: string]: unknown } = {}): object {
+  return { enabled: true, config: { clusterID: "c1", vpcID: "vpc-1", ...config }, ...more };
+}
+
 /** Each way in which the templates differ, once. */
 export const cases: Readonly<Record<string, Case>> = {
   "nothing set": { values: {} },
@@ -64,6 +68,20 @@ export const cases: Readonly<Record<string, Case>> = {
       extraEnv: [{ name: "TERWAY_ECS_ENDPOINT", value: "http://ecs.example" }],
       maxUnavailable: 2,
     },
+  },
+  "a control plane": { values: { controlPlane: withControlPlane(), credentials: { existingSecret: "mine" } } },
+  "one replica, whose webhooks pods wait for": {
+    values: {
+      controlPlane: withControlPlane({
+        replicas: 1,
+        webhookFailurePolicy: "Fail",
+        config: { leaderElection: false, metricsBindAddress: "0" },
+      }),
+    },
+  },
+  "a control plane without webhooks on the lowest Kubernetes": {
+    values: { controlPlane: withControlPlane({ config: { disableWebhook: true } }) },
+    kubernetes: "1.25.0",
   },
   "the lowest Kubernetes": { values: {}, kubernetes: "1.25.0" },
 };

@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { parseCtrlConfig } from "@terway/controlplane";
 import { parseCniConf, parseEniConf } from "@terway/model";
 import { loadAll } from "js-yaml";
 import { describe, expect, test } from "vitest";
@@ -57,6 +58,51 @@ describe.each(Object.keys(cases))("%s", (name) => {
   });
 });
 
+describe("the control plane", () => {
+  const planeSchema = z.object({
+    replicas: z.number(),
+    template: z.object({
+      spec: z.looseObject({ containers: z.array(z.looseObject({ command: z.array(z.string()), securityContext: z.looseObject({}) })) }),
+    }),
+  });
+
+  test.each(["a control plane", "one replica, whose webhooks pods wait for", "a control plane without webhooks on the lowest Kubernetes"])(
+    "%s: its configuration is what it understands, without a warning; it is not privileged",
+    async (name) => {
+      const { manifests } = await rendered(name);
+      const text = only(manifests, "ConfigMap", "terway-controlplane").data?.["ctrl-config.yaml"] ?? "";
+      expect(parseCtrlConfig(text)).toMatchObject({ ok: true, warnings: [] });
+      const { template: pod } = planeSchema.parse(only(manifests, "Deployment", "terway-controlplane").spec);
+      expect(pod.spec).toMatchObject({ securityContext: { runAsNonRoot: true }, serviceAccountName: "terway-controlplane" });
+      expect(pod.spec.containers[0]?.securityContext).toMatchObject({ readOnlyRootFilesystem: true, capabilities: { drop: ["ALL"] } });
+    },
+  );
+
+  test("kube-system is never asked about, and by default only pods that name a network wait for an answer", async () => {
+    const { manifests } = await rendered("a control plane");
+    const webhookSchema = z.array(
+      z.looseObject({
+        name: z.string(),
+        failurePolicy: z.string(),
+        namespaceSelector: z.unknown().optional(),
+        matchConditions: z.unknown().optional(),
+      }),
+    );
+    const pods = webhookSchema.parse(only(manifests, "MutatingWebhookConfiguration").webhooks).filter(({ name }) => name.includes("pods."));
+    expect(pods.map(({ failurePolicy }) => failurePolicy)).toEqual(["Fail", "Ignore"]);
+    for (const { namespaceSelector } of pods)
+      expect(JSON.stringify(namespaceSelector)).toContain(
+        '{"key":"kubernetes.io/metadata.name","operator":"NotIn","values":["kube-system"]}',
+      );
+    const old = await rendered("a control plane without webhooks on the lowest Kubernetes");
+    expect(old.manifests.filter(({ kind }) => kind.endsWith("WebhookConfiguration"))).toEqual([]);
+  });
+
+  test("none is installed unless it is asked for", async () => {
+    expect((await rendered("nothing set")).manifests.map(({ kind }) => kind)).not.toContain("Deployment");
+  });
+});
+
 test("what users' documents rely on: names, container, labels", async () => {
   const { manifests, daemon } = await rendered("nothing set");
   expect(daemon.selector.matchLabels).toEqual({ app: "terway" });
@@ -103,6 +149,12 @@ test.each([
   ["credentials in the ConfigMap", { eniConf: { access_key: "a", access_secret: "b" } }, /existingSecret/],
   ["half of an AccessKey", { credentials: { accessKeyId: "a" } }, /both or none/],
   ["two sources of an AccessKey", { credentials: { accessKeyId: "a", accessKeySecret: "b", existingSecret: "c" } }, /only one/],
+  ["a control plane of no cluster", { controlPlane: { enabled: true } }, /controlPlane.config.clusterID/],
+  [
+    "two replicas that both lead",
+    { controlPlane: { enabled: true, config: { clusterID: "c", vpcID: "v", leaderElection: false } } },
+    /controlPlane.config.leaderElection/,
+  ],
   ["a selector of no release", { selectorLabel: "mine" }, /selectorLabel/],
   ["a node's configuration in place of all", { nodeConfigs: { "eni-config": {} } }, /belongs to the configuration of all nodes/],
 ])("%s is refused with the key named", async (_, values, message) => {

@@ -1,6 +1,7 @@
+export type { Access } from "./access.ts";
 export { ApiError, TransportError } from "./api-error.ts";
-export { Backoff, type BackoffOptions } from "./backoff.ts";
 export { apply, mergePatch, type ObjectRef, read, strategicMergePatch } from "./apply.ts";
+export { Backoff, type BackoffOptions } from "./backoff.ts";
 export { type ClientSource, clientOf, type KubeClient, type KubeRequest, type KubeStream, openClient } from "./client.ts";
 export { type Condition, setCondition, withFinalizer } from "./condition.ts";
 export { EventRecorder, type EventRecorderOptions, type EventSubject } from "./event-recorder.ts";

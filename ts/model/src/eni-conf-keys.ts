@@ -140,7 +140,8 @@ export const eniConfFileSchema = z.object({
   ip_pool_sync_period: key(duration(1000), {
     type: "Go duration ≥ 1s",
     status: "active",
-    meaning: "Period of the comparison with what the instance shows, and with the cloud where that contradicts the journal (120s when absent); the cloud is asked every 10 minutes in any case.",
+    meaning:
+      "Period of the comparison with what the instance shows, and with the cloud where that contradicts the journal (120s when absent); the cloud is asked every 10 minutes in any case.",
   }),
   rate_limit: key(z.record(z.string().min(1), z.int().min(1)).optional(), {
     type: "object: operation → calls per minute",

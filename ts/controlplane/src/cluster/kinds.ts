@@ -37,7 +37,7 @@ export const pods = {
 const annotations = z
   .record(z.string(), z.string())
   .nullish()
-  .transform((all) => Object.fromEntries(Object.entries(all ?? {}).filter(([name]) => name.startsWith("k8s.aliyun.com/"))));
+  .transform((all) => Object.fromEntries(Object.entries(all ?? {}).filter(([name]) => /^(k8s|terway)\.aliyun\.com\//.test(name))));
 const clusterNodeSchema = z.object({
   metadata: z.object({
     name: z.string().min(1),

@@ -2,6 +2,8 @@
 export const podUidAnnotation = "k8s.aliyun.com/pod-uid";
 /** Ours: what is being created, written before the cloud is called. */
 export const intentAnnotation = "terway.aliyun.com/intent";
+/** Ours, on a node: the trunk ENI that is being made for it. */
+export const trunkIntentAnnotation = "terway.aliyun.com/trunk-intent";
 export const trunkOnAnnotation = "k8s.aliyun.com/trunk-on";
 export const relatedNodeLabel = "k8s.aliyun.com/node";
 export const ignoreLabel = "k8s.aliyun.com/ignore-by-terway";

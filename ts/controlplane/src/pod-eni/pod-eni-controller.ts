@@ -5,6 +5,8 @@ import { networkInterfaces, podEnis } from "../cluster/kinds.ts";
 import { eniFinalizer, eniTags, oldPodEniFinalizer, podEniFinalizer, podUidAnnotation, relatedNodeLabel } from "../cluster/marks.ts";
 import { type NodeFacts, nodeFacts } from "../cluster/node-facts.ts";
 import { create, patchStatus, releaseFinalizers, remove } from "../cluster/write.ts";
+import { openGarbageCollector } from "../garbage/collector.ts";
+import { eniConfOf } from "../network/defaults.ts";
 import { intentOf } from "../pod/intent.ts";
 import { type Controller, keyedController } from "../runtime/controller.ts";
 import { openEvents } from "../runtime/events.ts";
@@ -12,8 +14,8 @@ import type { ControllerParts } from "../runtime/parts.ts";
 import { Trunks } from "./trunks.ts";
 
 const name = "pod-eni";
-/** A node whose trunk is not there yet. */
-const trunkRetryMs = 2_000;
+/** On its way; to be mended by somebody. */
+const trunkRetryMs = { waits: 500, none: 10_000 } as const;
 
 /** Leads each PodENI through its phases, by way of the NetworkInterfaces of its ENIs; it waits for nothing but their changes. */
 export function openPodEniController(parts: ControllerParts): Controller {
@@ -49,12 +51,16 @@ export function openPodEniController(parts: ControllerParts): Controller {
     const node = nodeFacts(informers.nodes.objects.get(nodeName), nodeName, config.nodeLabels);
     if (typeof node === "string") throw new Error(node);
     const members = allocations.some(({ eni }) => eni.attachmentOptions?.trunk === true);
-    const trunkId = members ? await trunks.of(node) : undefined;
-    if (members && trunkId === undefined) {
-      const problem = `node ${node.name} has no trunk ENI in use; set enable_eni_trunking in eni_conf, and take an instance type that has trunks`;
-      events.emit("AttachENIFailed", subjectOf(podEni), problem);
-      return trunkRetryMs;
-    }
+    const trunk = members
+      ? await trunkOf(node).catch((error: unknown) => {
+          if (error instanceof CloudError)
+            events.emit("AttachENIFailed", subjectOf(podEni), `the trunk ENI of node ${node.name}: ${error.message}`);
+          throw error;
+        })
+      : undefined;
+    if (trunk?.kind === "none") events.emit("AttachENIFailed", subjectOf(podEni), trunk.problem);
+    if (trunk !== undefined && trunk.kind !== "ready") return trunkRetryMs[trunk.kind];
+    const trunkId = trunk?.id;
     const states = await Promise.all(allocations.map((allocation) => bindOne(podEni, allocation, node, trunkId)));
     if (states.some((state) => state === undefined)) return undefined;
     const eniInfos = Object.fromEntries(
@@ -64,6 +70,12 @@ export function openPodEniController(parts: ControllerParts): Controller {
       ...{ phase: "Bind", instanceID: node.instanceId, trunkENIID: trunkId ?? "", msg: "", eniInfos },
     });
     return undefined;
+  }
+
+  function trunkOf(facts: NodeFacts) {
+    const node = informers.nodes.objects.get(facts.name);
+    if (node === undefined) throw new Error(`node ${facts.name} is not known`);
+    return trunks.of(facts, node, eniConfOf(informers.configMaps.objects, node));
   }
 
   /** Tells the ENI where to go; answers it when it is there. */
@@ -162,7 +174,8 @@ export function openPodEniController(parts: ControllerParts): Controller {
     return enis.map(({ id }) => id);
   }
 
-  return keyedController({
+  const garbage = openGarbageCollector(parts);
+  const controller = keyedController({
     ...parts,
     ...{ name, workers: config.workers.podEni, reconcile },
     sources: [
@@ -170,6 +183,16 @@ export function openPodEniController(parts: ControllerParts): Controller {
       changesOf(interfaces, ({ spec }) => (spec?.podENIRef?.name ? [`${spec.podENIRef.namespace ?? ""}/${spec.podENIRef.name}`] : [])),
     ],
   });
+  return {
+    name,
+    start() {
+      controller.start();
+      garbage.start();
+    },
+    async stop() {
+      await Promise.all([controller.stop(), garbage.stop()]);
+    },
+  };
 }
 
 function subjectOf({ metadata: { namespace, name: podName, annotations } }: PodEni) {

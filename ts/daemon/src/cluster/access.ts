@@ -1,13 +1,4 @@
-/** One thing that terwayd does at the API server. The chart's roles grant this and no more. */
-export interface Access {
-  /** Empty for the core group. */
-  readonly apiGroup: string;
-  readonly resource: string;
-  readonly verbs: readonly string[];
-  /** Absent: in the whole cluster. */
-  readonly namespace?: string;
-  readonly why: string;
-}
+import type { Access } from "@terway/kube";
 
 /** Everything that the daemon asks of the API server. */
 export const daemonAccess: readonly Access[] = [

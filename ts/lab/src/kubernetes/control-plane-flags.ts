@@ -44,6 +44,8 @@ export function apiServerFlags({ address, port, ca, serving, kubelets, tokens, s
     "--allow-privileged=true",
     "--authorization-mode=Node,RBAC",
     "--enable-admission-plugins=NodeRestriction",
+    // No kube-proxy runs beside it, as beside a managed one: webhooks are reached at their endpoints, not at their Service's address.
+    "--enable-aggregator-routing=true",
     `--client-ca-file=${ca}`,
     `--tls-cert-file=${serving.certificate}`,
     `--tls-private-key-file=${serving.key}`,
