@@ -5,13 +5,14 @@ import type { Bench } from "./bench.ts";
 import { instructions } from "./instructions/bench.ts";
 import { path } from "./path/bench.ts";
 import { policy } from "./policy/bench.ts";
+import { policyPath } from "./policy-path/bench.ts";
 import { rules } from "./rules/bench.ts";
 import { validate } from "./validate.ts";
 
-const benches: readonly Bench[] = [add, path, instructions, policy, rules];
+const benches: readonly Bench[] = [add, path, instructions, policy, policyPath, rules];
 const help = `usage: npm run bench -- BENCH [--mode MODE] [--smoke] [--json FILE]
 
-${benches.map(({ name, about }) => `  ${name.padEnd(9)} ${about} → bench/results/${name}.*`).join("\n")}
+${benches.map(({ name, about }) => `  ${name.padEnd(12)} ${about} → bench/results/${name}.*`).join("\n")}
   --mode    ${benches.flatMap(({ name, modes }) => (modes === undefined ? [] : [`of ${name}: ${modes.join(", ")}`])).join("; ")} → bench/results/<bench>.<mode>.*
   --smoke   a little of everything: shows that it runs and that the result has its form; writes no result
   --json    for the test runner: the outcome as one test`;

@@ -3,6 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { defaultPlan, inNetNamespace, repositoryRoot, until } from "@terway/lab";
+import { exclusiveModeLabel } from "@terway/model";
 import type { ApiCluster, ApiPod } from "../../ts/policy/src/testing/api.ts";
 import { type Pod, TestNode } from "../daemon/support/test-node.ts";
 import type { Party } from "./expected.ts";
@@ -20,6 +21,8 @@ export interface GroundOptions {
   readonly conf?: Readonly<Record<string, unknown>>;
   /** Default true. */
   readonly enforced?: boolean;
+  /** The nodes give every pod an ENI of its own. */
+  readonly exclusive?: boolean;
 }
 
 /** The scene's pods on two nodes with terwayd, and a machine outside the cluster; each party has a prober, and all but the nodes have servers. */
@@ -41,10 +44,13 @@ export class Ground {
     this.#objects = new ObjectFiles(join(nodes[0]?.directory ?? "", "objects"));
   }
 
-  static async create({ stack, conf, enforced = true }: GroundOptions): Promise<Ground> {
-    const keys = { ip_stack: stack, max_pool_size: 8, ...conf };
+  static async create({ stack, conf, enforced = true, exclusive = false }: GroundOptions): Promise<Ground> {
+    const keys = { ip_stack: stack, max_pool_size: 8, ...(exclusive ? { min_pool_size: 0, max_pool_size: 1 } : {}), ...conf };
+    const plan = defaultPlan();
+    // Adapters for the pods of a node, and its own.
+    const nodes = exclusive ? plan.nodes.map((node) => ({ ...node, instanceType: "ecs.g7.8xlarge" })) : plan.nodes;
     // The VPC's own groups track connections; here only NetworkPolicy may say what passes.
-    const first = await TestNode.create(keys, { bpffs: true, plan: { ...defaultPlan(), delays: "fast", securityGroups: false } });
+    const first = await TestNode.create(keys, { bpffs: true, plan: { ...plan, nodes, delays: "fast", securityGroups: false } });
     const { elsewhere } = first.lab.world;
     const addresses = [elsewhere?.primary.ipv4, elsewhere?.primary.ipv6].flatMap((one) => one ?? []);
     const ground = new Ground(
@@ -52,6 +58,7 @@ export class Ground {
       addresses.filter((address) => isOf(stack, address)),
     );
     try {
+      if (exclusive) await ground.#labelNodes({ [exclusiveModeLabel]: "eniOnly" });
       if (!enforced) await ground.switchEnforcement(false);
       await ground.#start(elsewhere?.netns ?? "");
       await ground.awaitEnforcement(enforced);
@@ -101,7 +108,8 @@ export class Ground {
         const instead = (await node.cli("events")).stdout.split("\n").find((line) => line.includes("VirtualModeChanged"));
         if (instead !== undefined) throw new Error(`${node.name}: ${instead}`);
         const { stdout } = await node.cli("show", "network_service");
-        return /shared_mode +(\S+)/.exec(stdout)?.[1] ?? "unknown";
+        const kind = /node_mode +(\S+)/.exec(stdout)?.[1];
+        return kind === "exclusive" ? kind : (/shared_mode +(\S+)/.exec(stdout)?.[1] ?? "unknown");
       }),
     );
     return [...new Set(modes)].join(" and ");
@@ -110,6 +118,14 @@ export class Ground {
   async close(): Promise<void> {
     for (const end of this.#ends) end();
     await this.nodes[0]?.destroy();
+  }
+
+  /** All nodes hear of the same objects. */
+  async #labelNodes(labels: Readonly<Record<string, string>>): Promise<void> {
+    for (const { name } of this.nodes) {
+      const object = { apiVersion: "v1", kind: "Node", metadata: { name, labels } };
+      await writeFile(join(this.nodes[0]?.directory ?? "", `objects/node-${name}.json`), JSON.stringify(object));
+    }
   }
 
   async #start(outsideNetns: string): Promise<void> {
@@ -164,7 +180,9 @@ export class Ground {
     const { node, pod } = sandbox;
     const [namespace, name] = key.split("/");
     const args = `IgnoreUnknown=1;K8S_POD_NAMESPACE=${namespace};K8S_POD_NAME=${name};K8S_POD_INFRA_CONTAINER_ID=${pod.containerId}`;
-    const answer = await node.cni("ADD", pod, { args });
+    let answer = await node.cni("ADD", pod, { args });
+    // An ENI that is made for the pod may take longer than one call; a runtime comes again.
+    for (let left = 5; left > 0 && answer.output?.code === 11; left -= 1) answer = await node.cni("ADD", pod, { args });
     if (answer.exitCode !== 0) throw new Error(`ADD ${key}: ${JSON.stringify(answer.output)}`);
     const ips = (answer.output?.ips ?? []) as { address: string }[];
     return ips.map((ip) => ip.address.split("/")[0] ?? "");

@@ -9,10 +9,11 @@ import { Ground, type Stack } from "./ground.ts";
 import { describe } from "./measure.ts";
 import { type CaseResult, mistakes, runCase } from "./run.ts";
 import { renderTable } from "./table.ts";
+import { upstreamTable } from "./upstream.ts";
 
 const usage = `usage: npm run test:conformance -- [--stack dual|ipv4|ipv6]... [--mode MODE] [--seed N] [--random N] [--without-enforcement] [WORD ...]
   --stack S               the pods' families; default: all three, one after another
-  --mode MODE             eniip_virtual_type of the nodes, for example IPVlan
+  --mode MODE             eniip_virtual_type of the nodes, for example IPVlan; exclusive: every pod has an ENI of its own
   --seed N                of the random cases; default 1
   --random N              how many of them; default 40
   --without-enforcement   NetworkPolicy is not enforced: the table must fail, which shows that it can`;
@@ -37,7 +38,8 @@ if (values.help === true || chosen.length === 0) {
   console.error(values.help === true ? usage : `no case has ${words.join(" and ")} in its name\n${usage}`);
   process.exit(values.help === true ? 0 : 2);
 }
-const conf = values.mode === undefined ? {} : { eniip_virtual_type: values.mode };
+const exclusive = values.mode === "exclusive";
+const conf = values.mode === undefined || exclusive ? {} : { eniip_virtual_type: values.mode };
 const enforced = values["without-enforcement"] !== true;
 // Whoever reads only the first lines (`| head`), or has seen enough, must not keep the rest from being cleared away.
 process.stdout.on("error", () => {});
@@ -49,10 +51,13 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 for (const stack of stacks) if (!interrupted) await runStack(stack);
+const upstream = await upstreamTable();
+console.log(`\n${upstream.text}`);
+if (!upstream.passed) process.exitCode ??= 1;
 
 async function runStack(stack: Stack): Promise<void> {
   const started = performance.now();
-  const ground = await Ground.create({ stack, conf, enforced });
+  const ground = await Ground.create({ stack, conf, enforced, exclusive });
   const results: CaseResult[] = [];
   let mode = "";
   try {

@@ -52,7 +52,7 @@ export const lanes: readonly (readonly Tier[])[] = [
 
 async function benchSmokes(): Promise<TestResult[]> {
   const results: TestResult[] = [];
-  for (const bench of ["add", "path", "policy", "rules"])
+  for (const bench of ["add", "path", "policy", "policy-path", "rules"])
     results.push(...(await jsonProgram("bench smoke", "node", ["bench/main.ts", bench, "--smoke"], 5 * minute)));
   return results;
 }

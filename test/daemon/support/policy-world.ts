@@ -1,3 +1,4 @@
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { defaultPlan, type LabPlan, probe, repositoryRoot } from "@terway/lab";
 import { serve } from "../../../ts/lab/src/lab/group-matrix.ts";
@@ -30,6 +31,8 @@ export interface PolicyWorldOptions {
   readonly instanceType?: string;
   /** Of the daemon. */
   readonly args?: readonly string[];
+  /** Nothing is ever enforced. */
+  readonly disabled?: boolean;
   /** With the node's directory, before the daemon starts; whether it enforces is the test's affair then. */
   readonly before?: (directory: string) => Promise<void>;
 }
@@ -53,13 +56,14 @@ export class PolicyWorld {
   }
 
   static async create(conf: Record<string, unknown> = {}, options: PolicyWorldOptions = {}): Promise<PolicyWorld> {
-    const { instanceType, args = [], before } = options;
+    const { instanceType, args = [], before, disabled = false } = options;
     const plan = instanceType === undefined ? {} : { plan: oneNode(instanceType) };
     const world = new PolicyWorld(await TestNode.create({ ip_stack: "dual", max_pool_size: 10, ...conf }, { bpffs: true, ...plan }));
+    if (disabled) await writeFile(join(world.node.directory, "eni/disable_network_policy"), "true");
     await before?.(world.node.directory);
     await world.node.start({ args });
     const { stdout } = await world.node.cli("show", "network_service");
-    if (before === undefined && !/network_policy +(enforced|waiting)/.test(stdout))
+    if (before === undefined && !disabled && !/network_policy +(enforced|waiting)/.test(stdout))
       throw new Error(`the node does not enforce NetworkPolicy:\n${stdout}`);
     await world.write({ ...world.cluster, pods: fixturePods.map((pod) => ({ ...pod, addresses: [] })) });
     for (const pod of fixturePods) await world.add(pod);
