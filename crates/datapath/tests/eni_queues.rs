@@ -8,25 +8,11 @@ use std::time::Duration;
 
 use support::calls::Open;
 use support::lab::{self, Lab, Stack};
+use support::queues::{lacks, ours, try_qdisc};
 use support::stream::{expected, goodput};
 use terway_bpf::{Programs, Reason};
 use terway_datapath::attachment::{Attachment, BandwidthMode, Priority, Shaping};
 use terway_datapath::error::ErrorCode;
-
-/// True, with the reason printed, where the kernel has no qdisc of this kind.
-fn lacks(test: &str, kind: &str) -> bool {
-    let tried = try_qdisc(kind);
-    if let Err(error) = &tried {
-        println!("SKIP {test}: this kernel has no qdisc {kind} ({})", error.trim());
-    }
-    tried.is_err()
-}
-
-fn try_qdisc(kind: &str) -> Result<(), String> {
-    let probe = support::namespace::Namespace::new();
-    probe.ip("link add probe0 type veth peer name probe1");
-    probe.try_tc(&format!("qdisc add dev probe0 root {kind}")).map(drop)
-}
 
 fn limited(attachment: &mut Attachment, rate: u64) {
     attachment.shaping = Shaping {
@@ -37,16 +23,7 @@ fn limited(attachment: &mut Attachment, rate: u64) {
 }
 
 fn kinds(lab: &Lab) -> Vec<String> {
-    let all = lab.host.tc("qdisc show dev eth1");
-    let ours = |line: &&str| {
-        let handle = line.split(' ').nth(2).unwrap_or_default().trim_end_matches(':');
-        u32::from_str_radix(handle, 16).is_ok_and(|major| (0x7400..0x8000).contains(&major))
-    };
-    let mut kinds: Vec<String> = all
-        .lines()
-        .filter(ours)
-        .map(|line| line.split(' ').nth(1).unwrap().to_owned())
-        .collect();
+    let mut kinds: Vec<String> = ours(&lab.host).into_iter().map(|(kind, ..)| kind).collect();
     kinds.dedup();
     kinds
 }

@@ -77,6 +77,8 @@ pub struct Scene {
     pub host_link: String,
     /// Index of the ENI.
     pub eni: u32,
+    /// What check missed before anything was made.
+    pub missed: Vec<String>,
 }
 
 /// What repair has reported.
@@ -85,10 +87,14 @@ pub type Log = Arc<Mutex<Vec<Repair>>>;
 impl Scene {
     /// A pod of this mode; `change` has the last word on it.
     pub fn new(mode: Mode, change: impl FnOnce(&mut Attachment)) -> Self {
-        let lab = Lab::new();
+        Self::attached_in(Lab::new(), mode, change)
+    }
+
+    fn attached_in(lab: Lab, mode: Mode, change: impl FnOnce(&mut Attachment)) -> Self {
         let datapath = Open::new(&lab.host);
         let (pod, mut attachment) = lab.pod_of(mode, 23, Stack::Dual);
         change(&mut attachment);
+        let missed = datapath.check(&attachment).into_iter().map(|drift| drift.object).collect();
         let eni = lab.host.ip("-o link show eth1").split(':').next().unwrap().parse().unwrap();
         let host_link = datapath.attach(&attachment).host_if_name;
         Self {
@@ -98,6 +104,7 @@ impl Scene {
             datapath,
             host_link,
             eni,
+            missed,
         }
     }
 
@@ -184,6 +191,31 @@ impl Scene {
             log.lock().unwrap().clear();
         }
     }
+}
+
+/// Every object that a pod of this mode gets has an edit in these tables, by the datapath's own list: what check misses before anything is made.
+/// `change` has the last word on the attachment.
+pub fn covers(mode: Mode, change: impl FnOnce(&mut Attachment), tables: &[&[Edit]]) {
+    let lab = Lab::new();
+    // Values that no mode wants: what a node has by chance would not be missed.
+    lab.host.ip("link set eth1 mtu 1300");
+    for path in ["all/forwarding", "all/rp_filter", "default/rp_filter", "eth1/rp_filter"] {
+        lab.host.set_sysctl(
+            &format!("ipv4/conf/{path}"),
+            if path.ends_with("rp_filter") { "1" } else { "0" },
+        );
+    }
+    let scene = Scene::attached_in(lab, mode, change);
+    let known: Vec<String> = tables
+        .iter()
+        .flat_map(|table| table.iter().map(|edit| scene.say(edit.object)))
+        .collect();
+    let unknown: Vec<&String> = scene.missed.iter().filter(|object| !known.contains(object)).collect();
+    assert_eq!(
+        unknown,
+        Vec::<&String>::new(),
+        "{mode:?}: objects without a test of their drift"
+    );
 }
 
 /// Check says it, attach mends it; then repair does, the host's side within a second, the pod's by the scan.

@@ -14,6 +14,7 @@ pub mod lab;
 pub mod modes;
 pub mod namespace;
 pub mod probe;
+pub mod queues;
 pub mod scenario;
 pub mod stream;
 pub mod trunk;
