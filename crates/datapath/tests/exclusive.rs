@@ -370,7 +370,7 @@ fn exclusive_dual_two_interfaces_have_tables_of_their_own() {
     assert!(lab.host.ip("-o link show eth2").contains(&eni_mac(2).to_string()));
 }
 
-/// udev gives a new ENI its name at any moment.
+/// udev gives a new ENI its name at any moment; also when the pod has a link of the old name, so that the ENI cannot move under it.
 #[test]
 fn exclusive_v4_is_renamed_by_udev_on_its_way() {
     if support::skip("exclusive_v4_is_renamed_by_udev_on_its_way") {
@@ -380,12 +380,15 @@ fn exclusive_v4_is_renamed_by_udev_on_its_way() {
     let lab = &node.lab;
     let datapath = Open::new(&lab.host);
     let [old, new] = ["eth1", "ens9"];
-    for delay in 0..12 {
-        let (_pod, attachment) = exclusive(lab, 100 + delay, Stack::V4);
+    for (delay, taken) in (0..24).flat_map(|delay| [(delay, false), (delay, true)]) {
+        let (pod, attachment) = exclusive(lab, 100 + 2 * delay + u16::from(taken), Stack::V4);
+        if taken {
+            pod.ip(&format!("link add {old} type veth peer name other"));
+        }
         let host = lab.host.clone();
         // As udev does it: one request; refused while the link is up, before Linux 6.2, or when the link is gone.
         let udev = std::thread::spawn(move || {
-            std::thread::sleep(Duration::from_micros(400 * u64::from(delay)));
+            std::thread::sleep(Duration::from_micros(300 * u64::from(delay)));
             host.try_ip(&format!("link set {old} name {new}")).is_ok()
         });
         datapath.attach(&attachment);
@@ -397,11 +400,39 @@ fn exclusive_v4_is_renamed_by_udev_on_its_way() {
         assert_eq!(
             (after.name.as_str(), after.alternative_names.len()),
             (want, 0),
-            "after {delay}"
+            "after {delay}, taken: {taken}"
         );
         if renamed {
             lab.host.ip(&format!("link set {new} name {old}"));
         }
         lab.host.ip(&format!("link set {old} up"));
     }
+}
+
+/// Killed after the move, before the mark has followed udev: the next attach finds the ENI in the pod under udev's name.
+#[test]
+fn exclusive_v4_renamed_by_udev_and_killed_after_the_move_is_completed_i6() {
+    if support::skip("exclusive_v4_renamed_by_udev_and_killed_after_the_move_is_completed_i6") {
+        return;
+    }
+    let node = Node::new();
+    let lab = &node.lab;
+    let datapath = Open::new(&lab.host);
+    let (pod, attachment) = exclusive(lab, 23, Stack::V4);
+    for steps in 0.. {
+        assert!(
+            datapath.attach_until(&attachment, steps).is_err(),
+            "it never stopped in the pod under its old name"
+        );
+        if pod.try_ip("link show eth1").is_ok() {
+            break;
+        }
+    }
+    // As if udev had been faster than the move.
+    pod.ip("link set eth1 name ens9");
+    datapath.attach(&attachment);
+    assert_eq!(datapath.check(&attachment), []);
+    assert_eq!(datapath.detach(&attachment), CLEAN);
+    let after = Former::of(&lab.host, 1);
+    assert_eq!((after.name.as_str(), after.alternative_names.len()), ("ens9", 0));
 }

@@ -42,7 +42,7 @@ pub fn prepare(context: &mut Context<'_>, attachment: &Attachment, pod: &mut Pod
     let mac = attachment.eni_mac;
     let mut eni = match take::in_pod(pod, mac)? {
         // An attach was killed between the move and the rename.
-        Some(link) if !link.up => Some(take::name(attachment, link, pod, progress)?),
+        Some(link) if !link.up => Some(take::resume(attachment, link, pod, progress)?),
         other => other,
     };
     let outside = match &eni {

@@ -7,9 +7,13 @@ use crate::attachment::Attachment;
 use crate::error::{Error, ErrorCode, Result};
 use crate::former::{self, Former};
 use crate::kernel::message::{self, LinkChange};
-use crate::kernel::observe;
+use crate::kernel::monitor::{Monitor, News};
+use crate::kernel::netns::Netns;
 use crate::kernel::pod::Pod;
 use crate::kernel::socket::Socket;
+use crate::kernel::uapi::{RTM_DELLINK, RTM_NEWLINK, RTNLGRP_LINK};
+use crate::kernel::wire::Frame;
+use crate::kernel::{decode, observe};
 use crate::link::found::Progress;
 use crate::link::pair;
 use crate::mark::is_eni;
@@ -29,7 +33,7 @@ pub fn in_pod(pod: &mut Pod, mac: Mac) -> Result<Option<ObservedLink>> {
 /// Moves the ENI into the pod and gives it the name it has there. On the way it loses addresses, routes, neighbours, qdiscs and filters.
 ///
 /// It moves under the name that it has at that instant, which can be younger than the mark, and is renamed in the pod, where no udev is.
-/// Only where the pod has a link of that name already, both happen at once, and a rename in the very moment before would be forgotten.
+/// Only where the pod has a link of that name already, both happen at once; then the kernel's notifications say what it was called last.
 pub fn take(
     context: &mut Context<'_>,
     attachment: &Attachment,
@@ -44,14 +48,21 @@ pub fn take(
     let mut seen = None;
     for attempt in 1.. {
         let name = mark(socket, attachment, (eni.index, home), progress)?;
-        let seen = seen.get_or_insert(name);
         let clash = give_way(socket, attachment, eni.index, pod, progress)?;
+        let mut names = clash.then(|| Names::follow(&context.worker.home)).transpose()?;
+        if clash && attempt < ATTEMPTS && look(socket, attachment, eni.index)?.name != name {
+            continue;
+        }
+        let seen = seen.get_or_insert(name);
         progress.failpoint.pass()?;
         let other_name = clash.then_some(attachment.if_name.as_str());
         let answer = socket.request(message::move_link(eni.index, pod.netns.as_fd(), other_name), 0)?;
         progress.steps += 1;
         // With a name it has moved, although the name may have been refused.
         if let Some(link) = in_pod(pod, attachment.eni_mac)? {
+            if let Some(last) = names.as_mut().and_then(|names| names.last(eni.index)) {
+                remember(&mut pod.socket, attachment, &link, &last, progress)?;
+            }
             return arrive(attachment, link, seen, pod, progress);
         }
         match answer.result {
@@ -61,6 +72,12 @@ pub fn take(
         }
     }
     Err(Error::new(ErrorCode::Kernel, "vanished while it moved into the pod").about(format!("link {}", eni.name)))
+}
+
+/// The ENI is in the pod and was never set up there: an attach was killed after the move.
+pub fn resume(attachment: &Attachment, link: ObservedLink, pod: &mut Pod, progress: &mut Progress) -> Result<ObservedLink> {
+    let marked = Former::read(&link).map_or_else(|| link.name.clone(), |(_, former)| former.name);
+    arrive(attachment, link, &marked, pod, progress)
 }
 
 /// In the pod: a name that it got on the node after it was `seen` there is what it was, and now it gets the pod's.
@@ -81,7 +98,7 @@ fn arrive(
 }
 
 /// Gives an ENI that is down in the pod the name that it has there.
-pub fn name(attachment: &Attachment, link: ObservedLink, pod: &mut Pod, progress: &mut Progress) -> Result<ObservedLink> {
+fn name(attachment: &Attachment, link: ObservedLink, pod: &mut Pod, progress: &mut Progress) -> Result<ObservedLink> {
     if link.name == attachment.if_name {
         return Ok(link);
     }
@@ -151,12 +168,59 @@ fn follow_renames(
         if link.name == former.name {
             break;
         }
-        let stale = former.was(attachment.eni_mac);
-        former.name.clone_from(&link.name);
-        rename_also(socket, &link, vec![former.was(attachment.eni_mac)], true, progress)?;
-        rename_also(socket, &link, vec![stale], false, progress)?;
+        former = correct(socket, attachment, &link, former, &link.name, progress)?;
     }
     Ok(former.name)
+}
+
+/// Lets the mark of a link in the pod say that it was called so.
+fn remember(
+    socket: &mut Socket,
+    attachment: &Attachment,
+    link: &ObservedLink,
+    name: &str,
+    progress: &mut Progress,
+) -> Result<()> {
+    match Former::read(link).filter(|(_, former)| former.name != name) {
+        Some((_, former)) => correct(socket, attachment, link, former, name, progress).map(drop),
+        None => Ok(()),
+    }
+}
+
+/// Another name in the mark; the new mark first.
+fn correct(
+    socket: &mut Socket,
+    attachment: &Attachment,
+    link: &ObservedLink,
+    mut former: Former,
+    name: &str,
+    progress: &mut Progress,
+) -> Result<Former> {
+    let stale = former.was(attachment.eni_mac);
+    name.clone_into(&mut former.name);
+    rename_also(socket, link, vec![former.was(attachment.eni_mac)], true, progress)?;
+    rename_also(socket, link, vec![stale], false, progress)?;
+    Ok(former)
+}
+
+/// What links of the host namespace are called from now on.
+struct Names(Monitor);
+
+impl Names {
+    fn follow(home: &Netns) -> Result<Self> {
+        home.inside(|| Monitor::open(&[RTNLGRP_LINK])).map(Self)
+    }
+
+    /// The last name of a link there: when it leaves, the kernel says so under the name that it had.
+    fn last(&mut self, index: u32) -> Option<String> {
+        let mut last = None;
+        let of_link = |frame: &Frame<'_>| {
+            let link = decode::link(frame.payload).filter(|_| matches!(frame.kind, RTM_NEWLINK | RTM_DELLINK))?;
+            (link.index == index).then_some(link.name)
+        };
+        while let Ok(News::Read) = self.0.read(|frame| last = of_link(frame).or_else(|| last.take())) {}
+        last
+    }
 }
 
 /// Adds or removes alternative names.
