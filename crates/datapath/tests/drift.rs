@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use support::calls::until;
 use support::drift::{Edit, NEVER, Scene, WITHIN, covers, dragging, edit};
-use support::lab::{GATEWAY_V6, eni_mac};
+use support::lab::{GATEWAY_V6, eni_mac, far};
+use support::probe::{Echo, ask};
 use terway_datapath::Trigger;
 use terway_datapath::attachment::{Mode, RuleForm};
 use terway_datapath::diff::Problem::{Different, Missing, Unexpected};
@@ -413,4 +414,32 @@ fn an_eni_that_comes_back_is_set_up_again() {
         ""
     );
     assert!(scene.sound());
+}
+
+/// Links are known by MAC and alias, so that a name that somebody gives them costs the pod nothing.
+#[test]
+fn renamed_interfaces_go_on_serving_their_pod() {
+    if support::skip("renamed_interfaces_go_on_serving_their_pod") {
+        return;
+    }
+    let scene = scene(RuleForm::Compact);
+    let host = &scene.lab.host;
+    let _echo = Echo::new(&scene.lab.vpc, far());
+    let log = scene.guard(NEVER, true);
+    for (old, new) in [("eth1".to_owned(), "ens9"), (scene.host_link.clone(), "renamed0")] {
+        // Before Linux 6.2 only a link that is down can be renamed, and repair may set it up in between.
+        until("it is renamed", Duration::from_secs(5), || {
+            host.try_ip(&format!("link set {old} down")).is_ok() && host.try_ip(&format!("link set {old} name {new}")).is_ok()
+        });
+        until("all is in place again", Duration::from_secs(5), || scene.sound());
+        scene.lab.settle(1);
+        for far in far() {
+            until("the pod is served", Duration::from_secs(5), || ask(&scene.pod, far).is_ok());
+        }
+    }
+    assert!(log.lock().unwrap().iter().all(|repair| repair.failures.is_empty()));
+    assert_eq!(scene.datapath.detach(&scene.attachment).failures, []);
+    scene.datapath.collect();
+    scene.datapath.settle_deletes();
+    assert_eq!(scene.lab.own_objects(), [""; 0]);
 }

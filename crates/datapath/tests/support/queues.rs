@@ -18,10 +18,11 @@ pub fn try_qdisc(kind: &str) -> Result<(), String> {
     probe.try_tc(&format!("qdisc add dev probe0 root {kind}")).map(drop)
 }
 
-/// Kind, handle (`7472:`) and place (`root`, `parent 7472:1`) of each qdisc of ours on `eth1`.
+/// Kind, handle (`7472:`) and place (`root`, `parent 7472:1`) of each qdisc of ours on `eth1`, in order.
 pub fn ours(host: &Namespace) -> Vec<(String, String, String)> {
     let all = host.tc("qdisc show dev eth1");
-    all.lines()
+    let mut found: Vec<_> = all
+        .lines()
         .filter_map(|line| {
             let words: Vec<&str> = line.split_whitespace().collect();
             let (kind, handle) = (words.get(1)?, words.get(2)?);
@@ -36,5 +37,7 @@ pub fn ours(host: &Namespace) -> Vec<(String, String, String)> {
             };
             Some(((*kind).to_owned(), (*handle).to_owned(), place))
         })
-        .collect()
+        .collect();
+    found.sort_unstable();
+    found
 }
