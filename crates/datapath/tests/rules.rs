@@ -3,13 +3,14 @@
 
 mod support;
 
+use std::net::{IpAddr, UdpSocket};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use support::calls::{Open, until};
-use support::lab::{self, GATEWAY_V6, Lab, Stack};
+use support::lab::{self, GATEWAY_V6, HOST_V4, Lab, Stack};
 use support::namespace::Namespace;
 use support::probe::{Echo, ask};
 use support::vpc::{move_pods, nft, on_eni, two_enis};
@@ -338,4 +339,29 @@ fn collection_keeps_what_others_share() {
     datapath.collect();
     datapath.settle_deletes();
     assert_eq!(lab.own_objects(), [""; 0]);
+}
+
+/// The ENI lets the check of senders go for speed; on the pods' links the kernel still refuses the node's own addresses (IPv4 alone has the check).
+#[test]
+fn policy_route_v4_no_pod_speaks_with_its_nodes_address() {
+    if support::skip("policy_route_v4_no_pod_speaks_with_its_nodes_address") {
+        return;
+    }
+    let lab = Lab::new();
+    let datapath = Open::new(&lab.host);
+    let (liar, sender) = lab.pod(23, Stack::V4);
+    let (victim, hearer) = lab.pod(24, Stack::V4);
+    datapath.attach(&sender);
+    datapath.attach(&hearer);
+    let address = |attachment: &Attachment| attachment.addresses().next().unwrap();
+    let to = victim.run(|| UdpSocket::bind((address(&hearer), 0)).unwrap());
+    to.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+    liar.ips(&format!("link set lo up\naddr add {HOST_V4}/32 dev lo"));
+    let say = |from: IpAddr| {
+        let socket = liar.run(|| UdpSocket::bind((from, 0)).unwrap());
+        socket.send_to(b"it is me", to.local_addr().unwrap()).unwrap();
+        to.recv_from(&mut [0; 16]).map(|(_, heard)| heard.ip())
+    };
+    assert_eq!(say(address(&sender)).unwrap(), address(&sender));
+    assert!(say(HOST_V4.parse().unwrap()).is_err(), "the node's address passed");
 }
