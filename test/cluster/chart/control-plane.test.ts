@@ -126,6 +126,8 @@ test("a pod that a PodNetworking selects is a member of its node's trunk: own gr
   expect(await ask(own, shared)).toEqual(addressesOf(own));
   expect(await ask(shared, own)).toEqual(addressesOf(shared));
   expect(await kubectl("-n", namespace, "describe", "pod", "own")).toMatch(/AttachENISucceed.*as a member of eni-/);
+  // The first sandbox waits for its ENI; nothing fails and is tried again.
+  expect(await listEvents(client, namespace, "FailedCreatePodSandBox")).toEqual([]);
   expect(await kubectl("-n", namespace, "get", "pod", "own", "-o", "jsonpath={.spec.containers[0].resources.limits}")).toContain(
     '"aliyun/member-eni":"1"',
   );
@@ -146,7 +148,7 @@ test("a pod of a StatefulSet keeps its fixed addresses on another node of its zo
   const [a, , c] = nodes;
   if (a === undefined || c === undefined) throw new Error("no nodes");
   const networks = {
-    podNetworks: [{ eniOptions: { eniType: "Trunk" }, allocationType: { type: "Fixed", releaseStrategy: "TTL", releaseAfter: "2s" } }],
+    podNetworks: [{ eniOptions: { eniType: "Trunk" }, allocationType: { type: "Fixed", releaseStrategy: "TTL", releaseAfter: "25s" } }],
   };
   const template = {
     metadata: { labels: { app: "db" }, annotations: { "k8s.aliyun.com/pod-networks": JSON.stringify(networks) } },
@@ -160,6 +162,7 @@ test("a pod of a StatefulSet keeps its fixed addresses on another node of its zo
   });
   const [before] = await podsReady(client, namespace, 1, 90_000);
   expect(before?.spec.nodeName).toBe(a.on.name);
+  const [{ id: eni = "" } = {}] = await membersOfCloud();
   // Node b, of the other zone, is free to take it, and must not.
   await kubectl("uncordon", nodes[1]?.on.name ?? "");
   await kubectl("uncordon", c.on.name);
@@ -171,7 +174,7 @@ test("a pod of a StatefulSet keeps its fixed addresses on another node of its zo
   const [after] = await podsReady(client, namespace, 1, 90_000);
   expect(after?.spec.nodeName).toBe(c.on.name);
   expect(after && addressesOf(after)).toEqual(before && addressesOf(before));
-  expect(await membersOfCloud()).toMatchObject([{ instanceId: c.on.machine.instanceId }]);
+  expect(await membersOfCloud()).toMatchObject([{ id: eni, instanceId: c.on.machine.instanceId }]);
   expect((await listEvents(client, namespace, "AttachENISucceed")).length).toBeGreaterThan(0);
   await kubectl("uncordon", a.on.name);
   await deleteStatefulSet(client, namespace, "db");

@@ -29,7 +29,7 @@ beforeAll(async () => {
   await createNamespace(client(), "apps");
   controlPlane = await ControlPlaneProcess.start(region, plane().admin);
   await controlPlane.ready();
-});
+}, 120_000);
 afterAll(async () => {
   expect(await controlPlane?.stop()).toBe(0);
   await region?.simulator.close();
@@ -106,6 +106,34 @@ test("a pod with a fixed address keeps its ENI on another node, and it is never 
   await nothingLeft();
 });
 
+test("two interfaces on whole ENIs: each with its own vSwitch, and the default route where it is asked for", async () => {
+  const eniOptions = { eniType: "ENI" };
+  const first = { interface: "eth0", vSwitchOptions: ["vsw-pods"], securityGroupIDs: ["sg-pods"], eniOptions };
+  const second = {
+    ...first,
+    interface: "eth1",
+    vSwitchOptions: ["vsw-small"],
+    defaultRoute: true,
+    extraRoutes: [{ dst: "192.168.0.0/16" }],
+  };
+  await createAnnotatedPod(client(), "two", "node-2", { "pod-networks": JSON.stringify({ podNetworks: [first, second] }) });
+  const { spec, status } = await podEniIn(client(), "two", "Bind");
+  expect(spec.allocations).toMatchObject([
+    { interface: "eth0", defaultRoute: false, ipv4CIDR: "10.0.2.0/24", eni: { attachmentOptions: { trunk: false } } },
+    { interface: "eth1", defaultRoute: true, ipv4CIDR: "10.0.3.0/29", extraRoutes: [{ dst: "192.168.0.0/16" }] },
+  ]);
+  expect(Object.values(status?.eniInfos ?? {})).toMatchObject([
+    { type: "Secondary", status: "Bind" },
+    { type: "Secondary", status: "Bind" },
+  ]);
+  expect(region.podEnis().map(({ instanceId, status: state }) => [instanceId, state])).toEqual([
+    ["i-2", "InUse"],
+    ["i-2", "InUse"],
+  ]);
+  await endPod(client(), "two");
+  await nothingLeft();
+});
+
 test("a PodNetworking becomes Ready with its zones; one whose vSwitch does not exist says so", async () => {
   await create(client(), podNetworkings, undefined, {
     metadata: { name: "good" },
@@ -153,6 +181,53 @@ test("killed and started again at any moment, one ENI is made for one pod, and n
     controlPlane = await ControlPlaneProcess.start(region, plane().admin);
     await controlPlane.ready();
   }
+  for (const name of names) await podEniIn(client(), name, "Bind");
+  expect(region.podEnis()).toHaveLength(names.length);
+  for (const name of names) await endPod(client(), name);
+  await nothingLeft();
+});
+
+test("degraded by hand to L1 nothing is released, to L0 nothing is called; when that is over, what waited goes on", async () => {
+  const level = async (name: string, number: number) => {
+    await controlPlane.configure({ degradation: name });
+    await until(`degradation is ${name}`, 15_000, async () =>
+      (await (await fetch(`${controlPlane.healthz}/metrics`)).text()).includes(`terway_controlplane_degradation ${number}`),
+    );
+  };
+  const calls = () => Object.values(region.simulator.counters()).reduce((sum, { calls: count }) => sum + count, 0);
+  await createAnnotatedPod(client(), "kept", "node-1", { "trunk-on": "true" });
+  await podEniIn(client(), "kept", "Bind");
+  await level("l1", 1);
+  await endPod(client(), "kept");
+  await createAnnotatedPod(client(), "made", "node-1", { "trunk-on": "true" });
+  await podEniIn(client(), "made", "Bind");
+  expect(region.podEnis().map(({ status }) => status)).toEqual(["InUse", "InUse"]);
+  await level("l0", 2);
+  const before = calls();
+  await createAnnotatedPod(client(), "waits", "node-1", { "trunk-on": "true" });
+  await until("the pod hears why it waits", 20_000, async () =>
+    (await listEvents(client(), "apps", "CreateENIFailed")).some(({ message }) => message.includes("degraded to L0")),
+  );
+  expect(calls()).toBe(before);
+  await level("", 0);
+  await podEniIn(client(), "waits", "Bind");
+  await podEniGone(client(), "kept");
+  for (const name of ["made", "waits"]) await endPod(client(), name);
+  await nothingLeft();
+});
+
+test("of two replicas one works; when it is killed the other goes on", async () => {
+  await controlPlane.stop();
+  const election = { leaderElection: true, leaseDuration: "4s", renewDeadline: "3s", retryPeriod: "500ms" };
+  const first = await ControlPlaneProcess.start(region, plane().admin, election);
+  await until("the first leads", 30_000, async () => first.log.includes("controllers run"));
+  controlPlane = await ControlPlaneProcess.start(region, plane().admin, election);
+  await controlPlane.ready();
+  const names = ["one", "two", "three", "four"];
+  for (const name of names) await createAnnotatedPod(client(), name, "node-2", { "trunk-on": "true" });
+  await until("the first has begun", 20_000, async () => region.podEnis().length > 0);
+  expect(controlPlane.log).not.toContain("controllers run");
+  await first.stop("SIGKILL");
   for (const name of names) await podEniIn(client(), name, "Bind");
   expect(region.podEnis()).toHaveLength(names.length);
   for (const name of names) await endPod(client(), name);

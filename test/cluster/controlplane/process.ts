@@ -11,10 +11,12 @@ export class ControlPlaneProcess {
   readonly #child: ChildProcess;
   readonly #directory: string;
   readonly healthz: string;
+  readonly #config: Readonly<Record<string, unknown>>;
   log = "";
 
-  private constructor(child: ChildProcess, directory: string, healthz: string) {
+  private constructor(child: ChildProcess, directory: string, healthz: string, config: Readonly<Record<string, unknown>>) {
     this.#child = child;
+    this.#config = config;
     this.#directory = directory;
     this.healthz = healthz;
     for (const stream of [child.stdout, child.stderr])
@@ -31,6 +33,7 @@ export class ControlPlaneProcess {
       clusterID: "c-test",
       vpcID: "vpc-1",
       healthzBindAddress: `127.0.0.1:${port}`,
+      metricsBindAddress: `127.0.0.1:${port}`,
       disableWebhook: true,
       ...config,
     };
@@ -40,7 +43,7 @@ export class ControlPlaneProcess {
     const args = ["--config", join(directory, "config.yaml"), "--credential", join(directory, "secret.yaml"), "--kubeconfig", kubeconfig];
     const env = { ...process.env, TERWAY_ECS_ENDPOINT: region.url, TERWAY_VPC_ENDPOINT: region.url, LOG_LEVEL: "debug" };
     const child = spawn(join(repositoryRoot, "dist/terway-controlplane"), args, { env, stdio: ["ignore", "pipe", "pipe"] });
-    return new ControlPlaneProcess(child, directory, `http://127.0.0.1:${port}`);
+    return new ControlPlaneProcess(child, directory, `http://127.0.0.1:${port}`, file);
   }
 
   async ready(): Promise<void> {
@@ -51,6 +54,11 @@ export class ControlPlaneProcess {
         () => false,
       );
     });
+  }
+
+  /** Changes its file while it runs, as a mounted ConfigMap changes. */
+  async configure(changes: Readonly<Record<string, unknown>>): Promise<void> {
+    await writeFile(join(this.#directory, "config.yaml"), JSON.stringify({ ...this.#config, ...changes }));
   }
 
   /** Answers the exit status; null after a signal that kills. */

@@ -1,3 +1,4 @@
+export { CertificateKeeper } from "./certificate/keeper.ts";
 export { controlPlaneAccess } from "./cluster/access.ts";
 export { type CtrlConfig, parseCtrlConfig } from "./config/ctrl-config.ts";
 export { ctrlConfigFileSchema, ctrlSecretFileSchema } from "./config/ctrl-config-keys.ts";

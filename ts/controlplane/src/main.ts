@@ -1,5 +1,4 @@
-import { systemClock, systemRandom } from "@terway/model";
-import { WrongConfiguration } from "./config/config-files.ts";
+import { systemClock, systemRandom, WrongConfiguration } from "@terway/model";
 import { helpText, readFlags } from "./flags.ts";
 import { openLog } from "./log.ts";
 import { runControlPlane } from "./program.ts";

@@ -1,5 +1,4 @@
-import { systemClock, systemRandom } from "@terway/model";
-import { WrongConfiguration } from "./config/config-file.ts";
+import { systemClock, systemRandom, WrongConfiguration } from "@terway/model";
 import { runDaemon } from "./daemon.ts";
 import { helpText, readFlags } from "./flags.ts";
 import { InstanceChanged } from "./identity.ts";

@@ -1,5 +1,5 @@
 import { systemClock, systemRandom } from "@terway/model";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { ScriptedServer } from "../../kube/src/testing/scripted-server.ts";
 import { ApiCluster } from "./cluster/api-cluster.ts";
 import { openLog } from "./log.ts";
@@ -98,4 +98,29 @@ test("gone is who is surely gone: deleted, replaced, evicted; not who terminates
   expect(await gone("completed")).toBe(true);
   expect(await gone("replaced", "uid-older")).toBe(true);
   expect(await gone("deleted")).toBe(true);
+});
+
+describe("a PodENI that is waited for", () => {
+  const podEni = (phase: string) => ({ spec: { allocations: [] }, status: { phase } });
+
+  test("its change is told at once, that of another pod's is not, and the time is over when it is over", async () => {
+    server.put("a", podEni(""));
+    server.put("b", podEni(""));
+    await start();
+    // The first list tells of both.
+    await Promise.all(["a", "b"].map((name) => pods.podEniChanged(identity(name), 60_000)));
+    const changed = pods.podEniChanged(identity("a"), 60_000);
+    const other = pods.podEniChanged(identity("b"), 60_000);
+    let told = false;
+    void other.then(() => {
+      told = true;
+    });
+    await vi.waitFor(() => expect(server.openWatches).toBe(2));
+    server.put("a", podEni("Bind"));
+    expect(await changed).toBe(true);
+    expect(told).toBe(false);
+    server.put("b", podEni("Bind"));
+    expect(await other).toBe(true);
+    expect(await pods.podEniChanged(identity("c"), 20)).toBe(true);
+  });
 });

@@ -86,6 +86,26 @@ export class Pods {
   }
 
   /**
+   * Resolves when the pod's PodENI has changed, or after `limitMs`, with true: it is worth another look. False at once where nobody tells of changes.
+   */
+  async podEniChanged({ namespace, name }: PodIdentity, limitMs: number): Promise<boolean> {
+    if (!this.#parts.cluster.complete) return false;
+    const { objects } = this.#watchPodEnis();
+    return new Promise((resolve) => {
+      const finish = () => {
+        cancel();
+        ignore();
+        resolve(true);
+      };
+      const cancel = this.#parts.clock.after(limitMs, finish);
+      const ignore = objects.listen((event) => {
+        const { metadata } = event.type === "deleted" ? event.before : event.object;
+        if (metadata.namespace === namespace && metadata.name === name) finish();
+      });
+    });
+  }
+
+  /**
    * Whether the cluster surely has no such pod any more, or one that has ended; asked, not remembered. False when that cannot be found out.
    */
   async isGone(identity: PodIdentity): Promise<boolean> {

@@ -177,3 +177,14 @@ function editDistance(a: string, b: string): number {
   }
   return previous[b.length] ?? 0;
 }
+
+/** The configuration cannot be used, and nobody will mend it while we wait. */
+export class WrongConfiguration extends Error {
+  override readonly name = "WrongConfiguration";
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(problems.join("\n"));
+    this.problems = problems;
+  }
+}

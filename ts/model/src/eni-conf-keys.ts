@@ -39,7 +39,8 @@ const tags = z
     z.string().max(128),
   )
   .optional();
-const backoff = z.object({
+/** An entry of Terway's table of pauses, with Go's field names; times in nanoseconds. */
+export const backoffSchema = z.object({
   InitialDelay: z.int().min(0).optional(),
   Duration: z.int().min(0).optional(),
   Factor: z.number().min(0).optional(),
@@ -196,7 +197,7 @@ export const eniConfFileSchema = z.object({
     meaning:
       "Owner kinds, in any case, whose pods keep their addresses for five minutes as those of a StatefulSet do. Needs the pod's object.",
   }),
-  backoff_override: key(z.record(z.string(), backoff).optional(), {
+  backoff_override: key(z.record(z.string(), backoffSchema).optional(), {
     type: "object: name → {InitialDelay, Duration, Factor, Jitter, Steps, Cap}, durations in ns",
     status: "planned",
     meaning: "Replaces entries of the back-off table.",

@@ -1,21 +1,10 @@
 import { readFile } from "node:fs/promises";
-import { type Clock, type ConfigIssue, type DegradationLevel, formatIssue } from "@terway/model";
+import { type Clock, type ConfigIssue, type DegradationLevel, formatIssue, WrongConfiguration } from "@terway/model";
 import type { Logger } from "../log.ts";
 import { type CtrlConfig, type CtrlSecret, type Parsed, parseCtrlConfig, parseCtrlSecret } from "./ctrl-config.ts";
 
 /** A mounted ConfigMap is swapped under the path; looking is cheaper than following its symbolic links. */
 const periodMs = 5_000;
-
-/** The configuration cannot be used, and nobody will mend it while we wait. */
-export class WrongConfiguration extends Error {
-  override readonly name = "WrongConfiguration";
-  readonly problems: readonly string[];
-
-  constructor(problems: readonly string[]) {
-    super(problems.join("\n"));
-    this.problems = problems;
-  }
-}
 
 export interface Configuration {
   readonly config: CtrlConfig;

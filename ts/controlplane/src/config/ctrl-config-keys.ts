@@ -1,4 +1,4 @@
-import { key, parseGoDuration } from "@terway/model";
+import { backoffSchema, key, parseGoDuration } from "@terway/model";
 import { z } from "zod";
 
 const text = z.string().optional();
@@ -8,15 +8,6 @@ const duration = z
   .string()
   .refine((value) => value === "" || parseGoDuration(value) !== undefined, 'must be a Go duration such as "90s" or "10m"')
   .optional();
-const backoff = z.object({
-  InitialDelay: z.int().min(0).optional(),
-  Duration: z.int().min(0).optional(),
-  Factor: z.number().min(0).optional(),
-  Jitter: z.number().min(0).optional(),
-  Steps: z.int().min(0).optional(),
-  Cap: z.int().min(0).optional(),
-});
-
 /** `ctrl-config.yaml` as it stands in the file, with Terway's names. */
 export const ctrlConfigFileSchema = z.object({
   leaseLockName: key(text, {
@@ -141,7 +132,7 @@ export const ctrlConfigFileSchema = z.object({
     status: "active",
     meaning: "Kinds of owners whose pods come back under their names, beside StatefulSet; any case.",
   }),
-  backoffOverride: key(z.record(z.string(), backoff).optional(), {
+  backoffOverride: key(z.record(z.string(), backoffSchema).optional(), {
     type: "object: name → {Duration, Factor, …}",
     status: "planned",
     meaning: "Pauses between tries.",

@@ -21,6 +21,15 @@ export function openEniController(parts: ControllerParts): Controller {
   const reader = new EniReader(cloud, clock);
   const polls = new Map<string, number>();
 
+  /** The pod is what people look at; its uid is what `kubectl describe` finds events by. */
+  function subjectOf({ metadata, spec }: NetworkInterface) {
+    const { namespace, name: podName } = spec?.podENIRef ?? {};
+    if (!namespace || !podName)
+      return { apiVersion: networkInterfaces.resource.apiVersion, kind: "NetworkInterface", name: metadata.name, uid: metadata.uid };
+    const uid = informers.pods.objects.get(`${namespace}/${podName}`)?.metadata.uid;
+    return { apiVersion: "v1", kind: "Pod", namespace, name: podName, ...(uid === undefined ? {} : { uid }) };
+  }
+
   async function reconcile(key: string, signal: AbortSignal): Promise<number | undefined> {
     const one = objects.get(key);
     if (one === undefined) {
@@ -132,11 +141,4 @@ function attachedAt({ status }: NetworkInterface): { readonly kind: "attached"; 
   const { phase, instanceID, trunkENIID } = status ?? {};
   if (phase !== "Binding" || !instanceID) return undefined;
   return { kind: "attached", at: { instanceId: instanceID, ...(trunkENIID ? { trunkId: trunkENIID } : {}) } };
-}
-
-/** The pod is what people look at. */
-function subjectOf({ metadata, spec }: NetworkInterface) {
-  const { namespace, name: podName } = spec?.podENIRef ?? {};
-  if (namespace && podName) return { apiVersion: "v1", kind: "Pod", namespace, name: podName };
-  return { apiVersion: networkInterfaces.resource.apiVersion, kind: "NetworkInterface", name: metadata.name, uid: metadata.uid };
 }

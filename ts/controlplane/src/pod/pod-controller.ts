@@ -38,7 +38,7 @@ export function openPodController(parts: ControllerParts): Controller {
   async function reconcile(key: string): Promise<number | undefined> {
     const pod = podObjects.get(key);
     const podEni = informers.podEnis.objects.get(key);
-    if (pod === undefined || !needsOwn(pod)) {
+    if (pod === undefined || !(needsOwn(pod) || isOwnerOf(pod, podEni))) {
       creating.forget(key);
       return podEni === undefined ? undefined : release(podEni, pod);
     }
@@ -59,12 +59,12 @@ export function openPodController(parts: ControllerParts): Controller {
     // What is about to be taken away is asked for once more: a watch may be behind, above all that of a replica that leads since a moment.
     if (seen === undefined && (await isThere(podEni)))
       throw new NoNetwork(`pod ${podEni.metadata.namespace}/${podEni.metadata.name} is there, but not known here yet`);
-    await patchStatus(client, podEnis.resource, podEni, isFixed(podEni) ? detaching(podEni) : { phase: "Deleting" });
+    await patchStatus(client, podEnis.resource, podEni, isFixed(podEni) ? detaching() : { phase: "Deleting" });
     return undefined;
   }
 
-  const detaching = (podEni: PodEni) => ({
-    phase: (podEni.spec.allocations ?? []).length === 0 ? "Unbind" : "Detaching",
+  const detaching = () => ({
+    phase: "Detaching",
     podLastSeen: new Date(parts.clock.wallMs()).toISOString().replace(/\.\d+Z$/, "Z"),
   });
 
@@ -72,7 +72,7 @@ export function openPodController(parts: ControllerParts): Controller {
     try {
       const answer = await client.call({ method: "GET", path: pathOf(pods.resource, namespace, podName) });
       const pod = pods.prune(answer);
-      return pod !== undefined && pod.metadata.uid === annotations?.[podUidAnnotation] && needsOwn(pod);
+      return pod !== undefined && pod.metadata.uid === annotations?.[podUidAnnotation] && !hasEnded(pod);
     } catch (error) {
       if (error instanceof ApiError && error.status === 404) return false;
       throw error;
@@ -88,7 +88,7 @@ export function openPodController(parts: ControllerParts): Controller {
       return undefined;
     }
     if (phase !== "Unbind") {
-      await patchStatus(client, podEnis.resource, podEni, detaching(podEni));
+      await patchStatus(client, podEnis.resource, podEni, detaching());
       return undefined;
     }
     const node = factsOf(pod);
@@ -204,6 +204,10 @@ export function openPodController(parts: ControllerParts): Controller {
 }
 
 const hasEnded = ({ status }: PodObject) => status?.phase === "Succeeded" || status?.phase === "Failed";
+
+/** What a pod has it keeps while it lives, whatever became of the annotation or the node that it was given for. */
+const isOwnerOf = (pod: PodObject, podEni: PodEni | undefined) =>
+  !hasEnded(pod) && podEni?.metadata.annotations?.[podUidAnnotation] === pod.metadata.uid;
 
 const isFixed = ({ spec }: PodEni) => (spec.allocations ?? []).some(({ allocationType }) => allocationType?.type === "Fixed");
 

@@ -1,5 +1,4 @@
-import { nearest } from "@terway/model";
-import { WrongConfiguration } from "../config/config-files.ts";
+import { nearest, WrongConfiguration } from "@terway/model";
 import type { Controller } from "./controller.ts";
 import type { ControllerParts } from "./parts.ts";
 

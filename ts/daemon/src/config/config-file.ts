@@ -1,23 +1,12 @@
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { Clock } from "@terway/model";
+import { type Clock, WrongConfiguration } from "@terway/model";
 import { readConflistSource } from "../conflist.ts";
 import type { Logger } from "../log.ts";
 import { type ConfigSource, type ConfigTexts, type Configuration, parseConfiguration } from "./configuration.ts";
 
 /** A mounted ConfigMap is swapped under the path; looking is cheaper than following its symbolic links. */
 const periodMs = 5_000;
-
-/** The configuration cannot be used, and nobody will mend it while we wait. */
-export class WrongConfiguration extends Error {
-  override readonly name = "WrongConfiguration";
-  readonly problems: readonly string[];
-
-  constructor(problems: readonly string[]) {
-    super(problems.join("\n"));
-    this.problems = problems;
-  }
-}
 
 export interface ConfigFilesParts {
   /** `eni_conf`. */

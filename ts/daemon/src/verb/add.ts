@@ -71,8 +71,11 @@ async function attach(node: Node, call: ContainerCall, sandbox: Sandbox, pod: Po
   const id = leaseId(call);
   const wishes = wishesOf(node, pod);
   await clearTheWay(node, id, sandbox);
-  const podEni = await podEniOf(node, sandbox, pod, node.pool.isGiven(id));
-  if (podEni !== undefined) return attachGiven(node, call, sandbox, podEni, wishes);
+  const given = await patiently(node, call, sandbox, async () => {
+    const podEni = await podEniOf(node, sandbox, pod, node.pool.isGiven(id));
+    return podEni === undefined ? undefined : attachGiven(node, call, sandbox, podEni, wishes);
+  });
+  if (given !== undefined) return given;
   if (node.pool.isGiven(id)) return attachAgain(node, call);
   const started = node.clock.monotonicMs();
   const keepMs = node.keepMs(pod);
@@ -118,6 +121,28 @@ function attachmentFor(node: Node, call: ContainerCall, lease: Lease, wishes: Po
     ...(conf.hostStackCidrs === undefined ? {} : { hostStackCidrs: conf.hostStackCidrs }),
     shaping: shapingOf(conf, wishes, modes, mode),
   });
+}
+
+/** Time kept for the kernel when the PodENI comes at the last moment. */
+const kernelMs = 1_500;
+/** What a PodENI waits for may also be in the instance's metadata, which nobody announces. */
+const lookMs = 500;
+
+/**
+ * Tries again as long as the caller waits, whenever the pod's PodENI has changed: attaching an ENI takes a few seconds, and the runtime comes back for a call that
+ * has failed only after fifteen.
+ */
+async function patiently<T>(node: Node, call: ContainerCall, sandbox: Sandbox, attempt: () => Promise<T>): Promise<T> {
+  const { podNamespace: namespace, podName: name } = sandbox;
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      const leftMs = call.deadline.stepMs() - kernelMs;
+      if (!(error instanceof CniError) || error.code !== cniCode.tryAgainLater || leftMs <= 0) throw error;
+      if (!(await node.pods.podEniChanged({ namespace, name }, Math.min(leftMs, lookMs)))) throw error;
+    }
+  }
 }
 
 /** The ENIs that were given to this pod alone. A pod that shall have some does not take an address of the pool meanwhile. */
