@@ -13,7 +13,7 @@ import { type Caller, type CallRecord, isAlreadyGone, openCaller } from "./call.
 import type { CredentialSource } from "./credentials.ts";
 import { cloudEndpoints } from "./endpoints.ts";
 import { toCloudError } from "./failure.ts";
-import { concurrencyGuard, degradationGuard, gate, rateGuard } from "./gate.ts";
+import { concurrencyGuard, degradationGuard, gate, outcomeGuard, rateGuard } from "./gate.ts";
 import { type Action, type Operation, operations, type Product } from "./operations.ts";
 import { RateLimit } from "./rate-limit.ts";
 import { openSdk, type Query } from "./sdk.ts";
@@ -29,6 +29,8 @@ export interface CloudOptions {
   readonly rateLimits?: () => Readonly<Record<string, number>>;
   /** Asked at each call; absent: never degraded. */
   readonly degradation?: () => DegradationLevel;
+  /** How each call that was sent ended. */
+  readonly onOutcome?: (error: CloudError | undefined) => void;
   /** Calls under way at once; default 16. */
   readonly callsAtOnce?: number;
   readonly onCall?: (record: CallRecord) => void;
@@ -65,6 +67,7 @@ export function openCloud(options: CloudOptions): MemberCloud {
       rateGuard(rateLimit),
       degradationGuard(options.degradation ?? (() => "none")),
       concurrencyGuard(options.callsAtOnce ?? maxCallsAtOnce),
+      outcomeGuard(options.onOutcome ?? (() => {})),
     ]),
   });
   return cloudOver(call);

@@ -51,6 +51,20 @@ export function degradationGuard(level: () => DegradationLevel): Guard {
   };
 }
 
+/** Tells how each call that was sent ended. */
+export function outcomeGuard(onOutcome: (error: CloudError | undefined) => void): Guard {
+  return async (_call, next) => {
+    try {
+      const answer = await next();
+      onOutcome(undefined);
+      return answer;
+    } catch (error) {
+      if (error instanceof CloudError) onOutcome(error);
+      throw error;
+    }
+  };
+}
+
 /** At most `most` calls at once: the SDK opens a socket for each (reference: section 5). */
 export function concurrencyGuard(most: number): Guard {
   let running = 0;

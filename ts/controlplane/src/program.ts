@@ -1,6 +1,6 @@
-import { openCloud, openCredentials, openMetadata } from "@terway/cloud";
+import { Degradation, openCloud, openCredentials, openMetadata } from "@terway/cloud";
 import { openClient } from "@terway/kube";
-import type { Clock, DegradationLevel, Random } from "@terway/model";
+import type { Clock, Random } from "@terway/model";
 import { CertificateKeeper } from "./certificate/keeper.ts";
 import { informersSynced, startInformers, stopInformers } from "./cluster/informers.ts";
 import { followDegradation, readConfiguration } from "./config/config-files.ts";
@@ -31,8 +31,13 @@ export async function runControlPlane({ flags, clock, random, log }: ProgramOpti
   for (const warning of warnings) log.warn(warning);
   const selected = selectControllers(controllers, config.controllers);
   const metrics = new Metrics();
-  let level: DegradationLevel = config.degradation;
-  metrics.degraded(level);
+  let degradation = config.degradation;
+  const automatic = new Degradation({
+    clock,
+    thresholds: () => degradation.thresholds,
+    onChange: (level, reason) => log.warn({ level }, `degradation: ${reason}`),
+  });
+  metrics.degradation(() => (degradation.level === "none" ? automatic.level : degradation.level));
 
   const { ecs, vpc, metadata: metadataEndpoint } = flags.endpoints;
   const metadata = openMetadata({ clock, random, ...(metadataEndpoint === undefined ? {} : { endpoint: new URL(metadataEndpoint) }) });
@@ -46,7 +51,8 @@ export async function runControlPlane({ flags, clock, random, log }: ProgramOpti
     ...{ regionId, credentials, clock, random, callsAtOnce: cloudCallsAtOnce },
     endpoints: { ...(ecs === undefined ? {} : { ecs: new URL(ecs) }), ...(vpc === undefined ? {} : { vpc: new URL(vpc) }) },
     rateLimits: () => config.rateLimits,
-    degradation: () => level,
+    degradation: () => (degradation.level === "none" ? automatic.forCall() : degradation.level),
+    onOutcome: (error) => automatic.record(error),
     onCall: ({ action, durationMs, errorCode }) => metrics.called(action, errorCode !== undefined, durationMs),
   });
 
@@ -65,13 +71,12 @@ export async function runControlPlane({ flags, clock, random, log }: ProgramOpti
     ...{ healthz, registry: metrics.registry, unready },
     ...(metricsListen === undefined ? {} : { metrics: metricsListen }),
   });
-  const onLevel = (changed: DegradationLevel) => {
-    if (changed === level) return;
-    log.warn({ from: level, to: changed }, "degradation");
-    level = changed;
-    metrics.degraded(changed);
+  const onChange = (changed: typeof degradation) => {
+    if (JSON.stringify(changed) === JSON.stringify(degradation)) return;
+    log.warn({ from: degradation, to: changed }, "degradation was changed by hand");
+    degradation = changed;
   };
-  void followDegradation(flags.config, { clock, log, onLevel }, stop);
+  void followDegradation(flags.config, { clock, log, onChange }, stop);
 
   const parts: ControllerParts = { config, client, informers, cloud, vSwitches, clock, random, log, metrics };
   const running = selected.map(({ open }) => open(parts));

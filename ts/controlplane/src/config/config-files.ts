@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
-import { type Clock, type ConfigIssue, type DegradationLevel, formatIssue, WrongConfiguration } from "@terway/model";
+import { type Clock, type ConfigIssue, formatIssue, WrongConfiguration } from "@terway/model";
 import type { Logger } from "../log.ts";
-import { type CtrlConfig, type CtrlSecret, type Parsed, parseCtrlConfig, parseCtrlSecret } from "./ctrl-config.ts";
+import { type CtrlConfig, type CtrlSecret, type DegradationConfig, type Parsed, parseCtrlConfig, parseCtrlSecret } from "./ctrl-config.ts";
 
 /** A mounted ConfigMap is swapped under the path; looking is cheaper than following its symbolic links. */
 const periodMs = 5_000;
@@ -31,7 +31,7 @@ const problemsOf = (path: string, parsed: Parsed<unknown>) => (parsed.ok ? [] : 
 /** Follows `degradation`, the one key that counts while the program runs. A file that cannot be read changes nothing. */
 export async function followDegradation(
   path: string,
-  parts: { readonly clock: Clock; readonly log: Logger; readonly onLevel: (level: DegradationLevel) => void },
+  parts: { readonly clock: Clock; readonly log: Logger; readonly onChange: (degradation: DegradationConfig) => void },
   signal: AbortSignal,
 ): Promise<void> {
   let last = "";
@@ -42,7 +42,7 @@ export async function followDegradation(
     if (text === last) continue;
     last = text;
     const parsed = parseCtrlConfig(text);
-    if (parsed.ok) parts.onLevel(parsed.value.degradation);
+    if (parsed.ok) parts.onChange(parsed.value.degradation);
     else parts.log.warn(`${path} is not used: ${problemsOf(path, parsed).join("; ")}`);
   }
 }

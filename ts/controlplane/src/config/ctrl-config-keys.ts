@@ -144,12 +144,20 @@ export const ctrlConfigFileSchema = z.object({
     status: "active",
     meaning: "Instead of the built-in limits.",
   }),
-  degradation: key(z.enum(["", "l0", "l1"]).optional(), {
-    type: "`l0` or `l1`",
-    status: "active",
-    meaning:
-      "By hand: `l1` releases nothing, `l0` calls the cloud for nothing at all. Read while the program runs; everything else needs a restart.",
-  }),
+  degradation: key(
+    z
+      .union([
+        z.enum(["", "l0", "l1"]),
+        z.object({ enable: z.boolean().optional(), l0_threshold: z.int().min(1).optional(), l1_threshold: z.int().min(1).optional() }),
+      ])
+      .optional(),
+    {
+      type: "`l0`, `l1`, or `{enable, l0_threshold, l1_threshold}`",
+      status: "active",
+      meaning:
+        "`l1` releases nothing, `l0` calls the cloud for nothing at all. By hand; or by itself, when so many calls (10 and 5) have failed one after another. Read while the program runs; everything else needs a restart.",
+    },
+  ),
 });
 export type CtrlConfigFile = z.infer<typeof ctrlConfigFileSchema>;
 

@@ -19,7 +19,7 @@ test("what is not set has Terway's default", () => {
       injectResources: true,
       ipv4: true,
       ipv6: false,
-      degradation: "none",
+      degradation: { level: "none" },
       statefulKinds: ["statefulset"],
     },
   });
@@ -39,6 +39,11 @@ describe("wrong values are refused with their key, all at once", () => {
     ["nothing", "", ["clusterID: is missing", "vpcID: is missing"]],
     ["types and ranges", `${least}eniMaxConcurrent: 0\nretryPeriod: soon\nipStack: ipv5\n`, ["eniMaxConcurrent", "retryPeriod", "ipStack"]],
     ["an address without port", `${least}healthzBindAddress: localhost\n`, ["healthzBindAddress: must be"]],
+    [
+      "levels in the wrong order",
+      `${least}degradation: { enable: true, l0_threshold: 5 }\n`,
+      ["degradation.l0_threshold: is 5 and must be more"],
+    ],
     ["a lease that ends before it is renewed", `${least}leaseDuration: 5s\n`, ["renewDeadline: is 10000 ms"]],
   ])("%s", (_, text, words) => {
     const parsed = parseCtrlConfig(text);
@@ -46,6 +51,16 @@ describe("wrong values are refused with their key, all at once", () => {
     expect(found).toHaveLength(words.length);
     for (const word of words) expect(found.join("\n")).toContain(word);
   });
+});
+
+test("degradation is a level, or the documents' thresholds", () => {
+  const read = (text: string) => {
+    const parsed = parseCtrlConfig(least + text);
+    return parsed.ok ? parsed.value.degradation : parsed.errors;
+  };
+  expect(read("degradation: l1\n")).toEqual({ level: "l1" });
+  expect(read("degradation: { enable: true, l0_threshold: 12 }\n")).toEqual({ level: "none", thresholds: { l1: 5, l0: 12 } });
+  expect(read("degradation: { enable: false, l1_threshold: 1 }\n")).toEqual({ level: "none" });
 });
 
 test("an unknown key warns and names the near one", () => {

@@ -13,6 +13,12 @@ import type { z } from "zod";
 import { type Listen, parseListen } from "../listen-address.ts";
 import { type CtrlConfigFile, ctrlConfigFileSchema, ctrlSecretFileSchema } from "./ctrl-config-keys.ts";
 
+/** By hand: a level. By itself: failures in a row. */
+export interface DegradationConfig {
+  readonly level: DegradationLevel;
+  readonly thresholds?: { readonly l1: number; readonly l0: number };
+}
+
 /** `ctrl-config.yaml` with defaults filled in and durations in milliseconds. */
 export interface CtrlConfig {
   readonly namespace: string;
@@ -58,7 +64,7 @@ export interface CtrlConfig {
   readonly ownEnisForAll: boolean;
   readonly centralizedIpam: boolean;
   readonly rateLimits: Readonly<Record<string, number>>;
-  readonly degradation: DegradationLevel;
+  readonly degradation: DegradationConfig;
 }
 
 export interface CtrlSecret {
@@ -126,6 +132,13 @@ function problems(file: CtrlConfigFile): ConfigIssue[] {
     if (text && text !== "0" && parseListen(text) === undefined)
       found.push({ path: name, code: "value", message: `must be [host]:port such as "0.0.0.0:8080", but is ${JSON.stringify(text)}.` });
   }
+  const { thresholds } = degradationOf(file.degradation);
+  if (thresholds !== undefined && thresholds.l0 <= thresholds.l1)
+    found.push({
+      path: "degradation.l0_threshold",
+      code: "conflict",
+      message: `is ${thresholds.l0} and must be more than \`l1_threshold\` (${thresholds.l1}).`,
+    });
   const { leaseMs, renewMs, retryMs } = leaseOf(file);
   if (renewMs >= leaseMs)
     found.push({
@@ -143,6 +156,13 @@ function problems(file: CtrlConfigFile): ConfigIssue[] {
 }
 
 const ms = (text: string | undefined, otherwise: number) => (text ? parseGoDuration(text) : undefined) ?? otherwise;
+
+function degradationOf(value: CtrlConfigFile["degradation"]): DegradationConfig {
+  if (typeof value !== "object") return { level: value || "none" };
+  return value.enable === true
+    ? { level: "none", thresholds: { l1: value.l1_threshold ?? 5, l0: value.l0_threshold ?? 10 } }
+    : { level: "none" };
+}
 
 function leaseOf(file: CtrlConfigFile) {
   return { leaseMs: ms(file.leaseDuration, 15_000), renewMs: ms(file.renewDeadline, 10_000), retryMs: ms(file.retryPeriod, 2_000) };
@@ -189,6 +209,6 @@ function normalize(file: CtrlConfigFile): CtrlConfig {
     ownEnisForAll: file.ipamType === "crd",
     centralizedIpam: file.centralizedIPAM ?? false,
     rateLimits: file.rateLimit ?? {},
-    degradation: file.degradation || "none",
+    degradation: degradationOf(file.degradation),
   };
 }

@@ -25,11 +25,6 @@ export class Metrics {
     registers: [this.registry],
   });
   readonly #leader = new Gauge({ name: "terway_controlplane_leader", help: "1 where controllers run", registers: [this.registry] });
-  readonly #degradation = new Gauge({
-    name: "terway_controlplane_degradation",
-    help: "0: none, 1: nothing is released, 2: the cloud is not called",
-    registers: [this.registry],
-  });
   readonly #admissions = new Counter({
     name: "terway_controlplane_admissions_total",
     help: "Answers of the webhooks",
@@ -40,7 +35,6 @@ export class Metrics {
   constructor() {
     collectDefaultMetrics({ register: this.registry });
     this.leads(false);
-    this.degraded("none");
   }
 
   called(api: string, failed: boolean, durationMs: number): void {
@@ -70,8 +64,16 @@ export class Metrics {
     this.#leader.set(Number(yes));
   }
 
-  degraded(level: DegradationLevel): void {
-    this.#degradation.set({ none: 0, l1: 1, l0: 2 }[level]);
+  /** Asked at each scrape. */
+  degradation(level: () => DegradationLevel): void {
+    new Gauge({
+      name: "terway_controlplane_degradation",
+      help: "0: none, 1: nothing is released, 2: the cloud is not called",
+      registers: [this.registry],
+      collect() {
+        this.set({ none: 0, l1: 1, l0: 2 }[level()]);
+      },
+    });
   }
 
   admitted(webhook: string, kind: string, result: "allowed" | "changed" | "denied" | "failed"): void {
