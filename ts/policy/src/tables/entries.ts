@@ -18,11 +18,42 @@ export function entriesForEverybody({ entries }: PlainSet): PolicyEntry[] {
 }
 
 /** What the set allows to remotes of whom exactly this is visible, beside what it allows to everybody. */
-export function entriesForClass({ entries }: PlainSet, number: string, visible: ReadonlySet<string>): PolicyEntry[] {
+export function entriesForClass(set: PlainSet, number: string, visible: ReadonlySet<string>): PolicyEntry[] {
+  const { byPeer, named } = indexOf(set);
+  const entries = [...visible].flatMap((token) => byPeer.get(token) ?? []);
   return inClass(
     number,
-    entries.flatMap((entry) => rangesOf(entry, visible)),
+    [...entries, ...named].flatMap((entry) => rangesOf(entry, visible)),
   );
+}
+
+interface EntryIndex {
+  /** Those of a peer with ports by number, by what must be visible. */
+  readonly byPeer: ReadonlyMap<string, readonly PlainEntry[]>;
+  readonly named: readonly PlainEntry[];
+}
+
+const indexes = new WeakMap<PlainSet, EntryIndex>();
+
+/** A set of ten thousand rules has as many classes: none of them may look at all rules. */
+function indexOf(set: PlainSet): EntryIndex {
+  let index = indexes.get(set);
+  if (index === undefined) {
+    const [byPeer, named] = [new Map<string, PlainEntry[]>(), [] as PlainEntry[]];
+    for (const entry of set.entries) {
+      const { peer, port } = entry;
+      if (port !== undefined && "name" in port) named.push(entry);
+      else if (peer !== undefined) {
+        const key = "block" in peer ? peer.block.key : peer.pods;
+        const known = byPeer.get(key);
+        if (known === undefined) byPeer.set(key, [entry]);
+        else known.push(entry);
+      }
+    }
+    index = { byPeer, named };
+    indexes.set(set, index);
+  }
+  return index;
 }
 
 function rangesOf({ peer, port, rule }: PlainEntry, visible: ReadonlySet<string>): Range[] {
