@@ -23,7 +23,7 @@ pub use endpoint::{Class, Endpoint, EndpointFlags};
 pub use eni::{Eni, EniFlags, VlanLink, VlanLinkKey};
 pub use fabric::{FabricMember, FabricReason, FabricTrunkKey};
 pub use flow::{Direction, Flow, FlowFlags, FlowKey, FlowState, Fragment, FragmentKey};
-pub use policy::{PeerClass, Pod, PodFlags, PolicyKey, Set, SetFlags, Settings, slot};
+pub use policy::{PeerClass, Pod, PodFlags, PolicyKey, Set, SetFlags, Settings, SettingsFlags, slot};
 pub use prefix::Prefix;
 pub use schema::{Field, SCHEMAS, Schema};
 pub use verdict::{Sample, VerdictKey};

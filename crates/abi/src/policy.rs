@@ -111,10 +111,18 @@ pub struct Settings {
     pub ahead: [u32; 2],
     /// Number of the last change that could change a verdict; flows of another epoch are judged again.
     pub epoch: u32,
-    /// Zero.
+    /// [`SettingsFlags`].
     pub flags: u32,
     /// Zero.
     pub spare: [u64; 7],
+}
+
+/// Bits of [`Settings::flags`]. Every layout keeps their meaning: one sets them in another's map.
+pub struct SettingsFlags;
+
+impl SettingsFlags {
+    /// Another layout's programs stand behind on the hooks, and must see every packet that passes: none is sent on past them.
+    pub const TAKEN_OVER: u32 = 1 << 0;
 }
 
 const _: () = assert!(size_of::<Settings>() == 64 + crate::AHEAD && align_of::<Settings>() == 8);

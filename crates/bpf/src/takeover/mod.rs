@@ -3,7 +3,7 @@
 //! No packet may be lost and no verdict change meanwhile, so both builds' programs stand on the hooks for a moment, the other's first: what it lets
 //! pass comes to ours. The order is
 //!
-//! 1. tables are copied ([`Takeover::begin`], when the programs are opened); pods' records only watch, so that flows are remembered and nothing is judged
+//! 1. the other's programs are told to send no packet on past the next filter ([`SettingsFlags::TAKEN_OVER`]); tables are copied ([`Takeover::begin`], when the programs are opened); pods' records only watch, so that flows are remembered and nothing is judged
 //! 2. our programs are added behind the other's, by the caller
 //! 3. its flows are copied, records decide, and flows of the meantime are copied once more ([`Takeover::decide`]); from here on both decide,
 //!    by the same tables, and ours are whole: whoever comes after a crash goes on from them
@@ -13,7 +13,7 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 
-use terway_abi::{Field, FlowState, PodFlags, SCHEMAS, Schema, map};
+use terway_abi::{Field, FlowState, PodFlags, SCHEMAS, Schema, SettingsFlags, map};
 
 use crate::Error;
 use crate::pin::Pins;
@@ -58,14 +58,15 @@ impl Takeover {
         let Some((directory, mark)) = &self.predecessor else {
             return declare_first(pins);
         };
+        set_taken_over(directory, mark, true)?;
         for schema in SCHEMAS.iter().filter(|schema| !TRANSIENT.contains(&schema.map)) {
             let Some(copy) = Copy::open(pins, directory, mark, schema)? else {
                 continue;
             };
-            copy.replace(|value| {
-                if schema.map == map::PODS {
-                    set_number(schema, "flags", value, PodFlags::TRACK_ONLY);
-                }
+            copy.replace(|value| match schema.map {
+                map::PODS => set_number(schema, "flags", value, PodFlags::TRACK_ONLY),
+                map::SETTINGS => set_number(schema, "flags", value, 0),
+                _ => {}
             })?;
         }
         Ok(())
@@ -105,12 +106,34 @@ impl Takeover {
     }
 }
 
-/// Ours are whole from the beginning: there was nothing before them.
+/// Ours are in force: whole from the beginning where there was nothing before them, and nobody's who began to take over and came to no end.
 pub(crate) fn declare_first(pins: &Pins) -> Result<(), Error> {
     match Mark::read(pins.directory())? {
-        Some(_) => Ok(()),
+        Some(mark) => set_taken_over(pins.directory(), &mark, false),
         None => Mark::write(pins.directory(), 1),
     }
+}
+
+/// Writes [`SettingsFlags::TAKEN_OVER`] of the layout in this directory.
+fn set_taken_over(directory: &std::path::Path, mark: &Mark, taken_over: bool) -> Result<(), Error> {
+    let path = directory.join("maps").join(map::SETTINGS);
+    let offset = Line::find(&mark.text, map::SETTINGS).and_then(|line| line.offset("flags"));
+    let Some(offset) = offset.filter(|_| path.exists()) else {
+        return Ok(());
+    };
+    let failed = |error: std::io::Error| Error::from_cause(format!("writing {}", path.display()), &error);
+    let (settings, key) = (RawMap::open(&path)?, [0; 4]);
+    let Some(mut value) = settings.get(&key).map_err(failed)? else {
+        return Ok(());
+    };
+    let Some(byte) = value.get_mut(offset) else { return Ok(()) };
+    let before = *byte;
+    let bit = SettingsFlags::TAKEN_OVER as u8;
+    *byte = if taken_over { before | bit } else { before & !bit };
+    if *byte == before {
+        return Ok(());
+    }
+    settings.put(&key, &value).map_err(failed)
 }
 
 /// From the other layout's map to ours.

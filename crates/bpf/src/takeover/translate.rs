@@ -25,6 +25,14 @@ impl<'a> Line<'a> {
     }
 }
 
+impl Line<'_> {
+    /// Where a field of the value stands.
+    pub(crate) fn offset(&self, name: &str) -> Option<usize> {
+        let found = self.value.iter().find(|(known, _)| *known == name);
+        found.map(|(_, range)| range.start)
+    }
+}
+
 fn fields(text: Option<&str>) -> Vec<(&str, Range<usize>)> {
     let field = |text: &'_ str| -> Option<(usize, usize)> {
         let (offset, size) = text.split_once(':')?;
