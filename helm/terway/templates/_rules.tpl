@@ -52,6 +52,30 @@
     - get
     - list
     - watch
+- apiGroups:
+    - network.alibabacloud.com
+  resources:
+    - nodes
+  verbs:
+    - get
+    - list
+    - watch
+    - create
+    - patch
+- apiGroups:
+    - network.alibabacloud.com
+  resources:
+    - noderuntimes
+  verbs:
+    - get
+    - create
+    - patch
+- apiGroups:
+    - network.alibabacloud.com
+  resources:
+    - noderuntimes/status
+  verbs:
+    - patch
 {{- if .Values.networkPolicy.enabled }}
 - apiGroups:
     - ''

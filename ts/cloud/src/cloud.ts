@@ -16,7 +16,7 @@ import { toCloudError } from "./failure.ts";
 import { concurrencyGuard, degradationGuard, gate, outcomeGuard, rateGuard } from "./gate.ts";
 import { type Action, type Operation, operations, type Product } from "./operations.ts";
 import { RateLimit } from "./rate-limit.ts";
-import { openSdk, type Query } from "./sdk.ts";
+import { openSdk, type Query, type Send } from "./sdk.ts";
 
 export interface CloudOptions {
   /** Absent ones: the endpoints inside the VPC of the region. Plain `http:` is for the simulator. */
@@ -34,6 +34,8 @@ export interface CloudOptions {
   /** Calls under way at once; default 16. */
   readonly callsAtOnce?: number;
   readonly onCall?: (record: CallRecord) => void;
+  /** In the place of the SDK, for a cloud inside the same process. */
+  readonly send?: Send;
   readonly attemptTimeoutMs?: number;
   readonly callTimeoutMs?: number;
 }
@@ -57,12 +59,14 @@ export function openCloud(options: CloudOptions): MemberCloud {
     onCall: options.onCall,
     attemptTimeoutMs,
     callTimeoutMs: options.callTimeoutMs ?? 60_000,
-    send: openSdk({
-      endpoints: { ...cloudEndpoints(regionId, {}), ...options.endpoints },
-      regionId,
-      credentials,
-      socketTimeoutMs: attemptTimeoutMs + 1000,
-    }),
+    send:
+      options.send ??
+      openSdk({
+        endpoints: { ...cloudEndpoints(regionId, {}), ...options.endpoints },
+        regionId,
+        credentials,
+        socketTimeoutMs: attemptTimeoutMs + 1000,
+      }),
     gate: gate([
       rateGuard(rateLimit),
       degradationGuard(options.degradation ?? (() => "none")),

@@ -5,3 +5,4 @@ export { Degradation } from "./degradation.ts";
 export { cloudEndpoints } from "./endpoints.ts";
 export { type MetadataOptions, openMetadata } from "./metadata.ts";
 export { type Action, type Operation, operations, type Product } from "./operations.ts";
+export type { Send } from "./sdk.ts";

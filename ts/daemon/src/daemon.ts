@@ -15,6 +15,8 @@ import {
 import { adminRoutes } from "./admin.ts";
 import { readAttachment } from "./attachment.ts";
 import { Background } from "./background.ts";
+import { takeBack } from "./central/hand-back.ts";
+import { openCentral } from "./central/open.ts";
 import { openCluster } from "./cluster/open-cluster.ts";
 import type { Configuration } from "./config/configuration.ts";
 import { InForce } from "./config/in-force.ts";
@@ -32,7 +34,6 @@ import { healthRoutes } from "./health.ts";
 import { openHoldings } from "./holdings.ts";
 import { askIdentity, believe, learnIdentity } from "./identity.ts";
 import { type InstanceFacts, readFacts } from "./instance.ts";
-import type { InstanceLink } from "./instance-link.ts";
 import { keepMs } from "./keep.ts";
 import { probeOnce } from "./kernel-probe.ts";
 import type { Logger } from "./log.ts";
@@ -40,7 +41,8 @@ import { Metrics } from "./metrics.ts";
 import { serveMetrics } from "./metrics-listener.ts";
 import { chooseModes, type ModeChoice, rememberedModes, virtualTypeName } from "./mode-choice.ts";
 import type { Node } from "./node.ts";
-import { openNodePool } from "./open-pool.ts";
+import type { NodeLink } from "./node-link.ts";
+import { type NodePoolParts, openNodePool } from "./open-pool.ts";
 import { OwnNode } from "./own-node.ts";
 import { Pods } from "./pods.ts";
 import { NodePolicy } from "./policy/node-policy.ts";
@@ -131,7 +133,7 @@ export async function runDaemon(options: DaemonOptions, stop: AbortSignal): Prom
   const { given, problems: unreadable } = await GivenLeases.open(join(flags.stateDir, "given"));
   for (const problem of unreadable) log.warn(problem);
   let pool: AddressPool | undefined;
-  let link: InstanceLink | undefined;
+  let link: NodeLink | undefined;
   let choice: ModeChoice | undefined;
   let kernel: KernelCapabilities | undefined;
   let symmetricRouting = "not switched yet";
@@ -204,14 +206,19 @@ export async function runDaemon(options: DaemonOptions, stop: AbortSignal): Prom
 
   const tombstones = new Tombstones(node, join(flags.runDir, "tombstones"));
   const openNode = async (facts: InstanceFacts) => {
-    const opened = await openNodePool(facts, {
+    const poolParts: NodePoolParts = {
       ...{ flags, clock, random, log, metrics, events, metadata, datapath, failpoint, bootId: bootId.current },
       conf: () => inForce.conf,
       poolConfig: () => poolConfig,
       onPoolConfig: (config) => {
         poolConfig = config;
       },
-    });
+    };
+    const opened = inForce.started.conf.centralizedIpam
+      ? await openCentral(facts, { ...poolParts, cluster, pods, background })
+      : await takeBack(cluster, { ...{ clock, log }, name: flags.nodeName, stateDir: flags.stateDir }).then((outdated) =>
+          openNodePool(facts, poolParts, outdated),
+        );
     pool = opened.pool;
     cloud = opened.cloud;
     await policy.open();
@@ -233,7 +240,7 @@ export async function runDaemon(options: DaemonOptions, stop: AbortSignal): Prom
     choice = decided;
     publishing = { node, source: () => inForce.conflist, cniConfDir, virtualType: virtualTypeName(decided.modes) };
     const toPublish = publishing;
-    const newLink = opened.openLink(decided.modes.node === "exclusive");
+    const newLink = opened.openLink(decided.modes);
     link = newLink;
     const settled = Promise.all([newLink.settled, Promise.race([pods.synced, clock.sleep(podsHeardMs)])]);
     // Objects in a directory may stand there without a sandbox ever coming.

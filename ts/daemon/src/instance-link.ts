@@ -11,6 +11,7 @@ import {
 import type { InstanceFacts } from "./instance.ts";
 import { writeFacts } from "./instance.ts";
 import type { Logger } from "./log.ts";
+import type { NodeLink } from "./node-link.ts";
 import { poolConfig } from "./pool-config.ts";
 import { retry } from "./retry.ts";
 
@@ -31,7 +32,7 @@ export interface InstanceLinkOptions {
 const hopeless: ReadonlySet<CloudErrorClass> = new Set(["denied", "invalid", "gone"]);
 
 /** Keeps the pool's bounds equal to configuration and instance type, and says why they are unknown while they are. */
-export class InstanceLink {
+export class InstanceLink implements NodeLink {
   readonly #options: InstanceLinkOptions;
   #facts: InstanceFacts;
   #configured = false;

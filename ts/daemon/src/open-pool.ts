@@ -1,12 +1,14 @@
 import { openCloud, openCredentials } from "@terway/cloud";
-import { openPool } from "@terway/ipam";
-import type { AddressPool, Clock, Cloud, Datapath, EniConf, EventSink, Metadata, PoolConfig, Random } from "@terway/model";
+import { type FailpointHook, openPool } from "@terway/ipam";
+import type { AddressPool, Clock, Cloud, Datapath, EniConf, EventSink, Metadata, NodeModes, PoolConfig, Random } from "@terway/model";
+import { forgetCentral } from "./central/mark.ts";
 import type { Failpoint } from "./failpoint.ts";
 import type { Flags } from "./flags.ts";
 import { type InstanceFacts, writeFacts } from "./instance.ts";
 import { InstanceLink } from "./instance-link.ts";
 import type { Logger } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
+import type { NodeLink } from "./node-link.ts";
 import { poolEventSink } from "./pool-events.ts";
 
 export interface NodePoolParts {
@@ -29,12 +31,44 @@ export interface NodePoolParts {
 /** How long to wait for an older daemon that still holds the journal; it drains for 5 s. */
 const lockWaitMs = 30_000;
 
-/** The pool of the instance that `facts` names, over its own journal, and what makes the link that gives it its bounds. Throws when the journal cannot be had. */
-export async function openNodePool(
-  facts: InstanceFacts,
-  parts: NodePoolParts,
-): Promise<{ pool: AddressPool; cloud: Cloud; openLink: (exclusive: boolean) => InstanceLink }> {
-  const { flags, clock, random, log, metrics, events, metadata, datapath, failpoint, conf } = parts;
+/** A pool, and what makes the link that gives it its bounds. */
+export interface OpenedPool {
+  readonly pool: AddressPool;
+  /** Absent: this node calls no cloud. */
+  readonly cloud?: Cloud;
+  readonly openLink: (modes: NodeModes) => NodeLink;
+}
+
+/** What every pool over this node's journal is opened with. */
+export function journaledPool(facts: InstanceFacts, parts: NodePoolParts) {
+  const { flags, clock, random, log, metrics, events, datapath, failpoint } = parts;
+  return {
+    journalDir: flags.stateDir,
+    clock,
+    random,
+    config: parts.poolConfig(),
+    identity: facts.identity,
+    bootId: parts.bootId,
+    lockWaitMs,
+    onEvent: poolEventSink(log, events, metrics),
+    failpoint: (step: Parameters<FailpointHook>[0]) => {
+      if (step === "journal.append.durable") metrics.journalCommitted();
+      failpoint(step);
+    },
+    occupied: async () => {
+      const surveyed = await datapath.survey();
+      if (!surveyed.ok) throw new Error(surveyed.error.message);
+      return surveyed.value.flatMap((one) => one.addresses);
+    },
+  };
+}
+
+/**
+ * The pool of the instance that `facts` names, over its own journal and the cloud. `outdated`: the control plane has changed its ENIs meanwhile. Throws when
+ * the journal cannot be had.
+ */
+export async function openNodePool(facts: InstanceFacts, parts: NodePoolParts, outdated: boolean): Promise<OpenedPool> {
+  const { flags, clock, random, log, metrics, events, metadata, conf } = parts;
   const { ecs, vpc } = flags.endpoints;
   const credentials = openCredentials({
     clock,
@@ -54,29 +88,16 @@ export async function openNodePool(
   // Before the journal is made: what it holds belongs to this instance.
   await writeFacts(flags.stateDir, facts);
   const pool = await openPool({
-    journalDir: flags.stateDir,
-    cloud,
-    metadata,
-    clock,
-    random,
-    config: parts.poolConfig(),
-    identity: facts.identity,
-    bootId: parts.bootId,
-    lockWaitMs,
-    onEvent: poolEventSink(log, events, metrics),
-    failpoint: (step) => {
-      if (step === "journal.append.durable") metrics.journalCommitted();
-      failpoint(step);
-    },
-    occupied: async () => {
-      const surveyed = await datapath.survey();
-      if (!surveyed.ok) throw new Error(surveyed.error.message);
-      return surveyed.value.flatMap((one) => one.addresses);
+    ...journaledPool(facts, parts),
+    ...{ cloud, metadata, outdated },
+    onLook: (answered) => {
+      if (answered && outdated)
+        forgetCentral(flags.stateDir).catch((error: unknown) => log.warn({ err: error }, "the mark of the control plane stays"));
     },
   });
-  const openLink = (exclusive: boolean) =>
+  const openLink = ({ node }: NodeModes) =>
     new InstanceLink(facts, {
-      exclusive,
+      exclusive: node === "exclusive",
       cloud,
       clock,
       random,

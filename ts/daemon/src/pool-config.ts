@@ -9,6 +9,12 @@ export interface PoolSizing {
 /** Tag by which our ENIs are known; Terway's own. */
 export const creatorTag = { creator: "terway" } as const;
 
+/** ENIs with one of these are another controller's, whatever the configuration says. Source: Terway's defaults. */
+export const alwaysBlockedTags = [
+  { key: "creator", value: "alibabacloud-erdma-controller" },
+  { key: "terway.alibabacloud.com/excluded", value: "true" },
+] as const;
+
 /** Bounds of the pool from `eni_conf` and the instance type, by Terway's rules. Pure. */
 export function poolConfig(input: {
   readonly conf: EniConf;
@@ -69,6 +75,8 @@ export function poolConfig(input: {
       securityGroupIds: conf.securityGroupIds.length > 0 ? conf.securityGroupIds : input.primarySecurityGroupIds,
       ...(conf.resourceGroupId === undefined ? {} : { resourceGroupId: conf.resourceGroupId }),
       eniTags: { ...conf.eniTags, ...creatorTag },
+      tagFilter: conf.eniTagFilter,
+      tagBlockList: [...alwaysBlockedTags, ...conf.eniTagBlockList],
       coolDownMs: input.coolDownMs,
       syncPeriodMs: conf.ipPoolSyncPeriodMs,
     },

@@ -21,6 +21,8 @@ export interface LookoutParts {
   readonly failpoint: (name: Failpoint) => Promise<void>;
   /** Addresses in use in the kernel, leases or not. */
   readonly occupied: (() => Promise<readonly string[]>) | undefined;
+  /** The journal's word is not enough, however long the cloud does not answer. */
+  readonly outdated: boolean;
   /** A look has ended; whether the cloud answered. */
   readonly onLook: ((answered: boolean) => void) | undefined;
 }
@@ -55,7 +57,7 @@ export class Lookout {
 
   start(): void {
     this.parts.clock.after(firstLookGraceMs, () => {
-      if (this.seen || this.stopped) return;
+      if (this.seen || this.stopped || this.parts.outdated) return;
       this.parts.inventory.trustJournal = true;
       this.onChange();
     });
@@ -124,7 +126,7 @@ export class Lookout {
     if (this.seen) return;
     if (!answered) {
       await observer.askMetadata();
-      inventory.trustJournal = true;
+      inventory.trustJournal = !this.parts.outdated;
       return;
     }
     await this.parts.failpoint("recover.observed");

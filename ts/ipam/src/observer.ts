@@ -30,6 +30,8 @@ export interface ObserverContext {
   readonly inventory: Inventory;
   readonly problems: Problems;
   readonly backoffs: Backoffs;
+  /** One answer proves an absence: it is the word of who makes it so, and never late. */
+  readonly isFinal: boolean;
   emit(event: PoolEvent): void;
   record(records: readonly JournalRecord[]): Promise<void>;
   /** One cloud call as a value; throws when the pool closes. */
@@ -180,7 +182,7 @@ export class Observer {
     const { inventory } = this.context;
     const proven: string[] = [];
     for (const name of addresses ?? [eniId]) {
-      const verdict = this.suspicions.missed(name);
+      const verdict = this.context.isFinal ? "proven" : this.suspicions.missed(name);
       if (verdict !== "young") inventory.suspects.add(name);
       if (verdict === "proven") proven.push(name);
     }

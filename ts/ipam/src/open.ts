@@ -42,6 +42,8 @@ export interface PoolOptions {
    * process had begun is left to that hand, which finds it by its tags.
    */
   readonly supplied?: boolean;
+  /** Somebody else changed the node's ENIs since the journal was written: nothing is given out before the cloud was seen. */
+  readonly outdated?: boolean;
   readonly failpoint?: FailpointHook;
 }
 
@@ -147,6 +149,7 @@ async function open(
   const executor: Executor = new Executor(journal, context, () => pool.onChange());
   const observer: Observer = new Observer({
     ...context,
+    isFinal: options.supplied ?? false,
     metadata: options.metadata,
     record: (records) => executor.record(records),
     attempt: <T>(action: string, call: () => Promise<T>): Promise<Attempt<T>> =>
@@ -177,6 +180,7 @@ async function open(
     failpoint,
     occupied: options.occupied,
     onLook: options.onLook,
+    outdated: options.outdated ?? false,
     generationFloor,
     onClose: () => {
       closed = true;

@@ -15,6 +15,7 @@ export { sweep } from "./host/sweep.ts";
 export { requestJson } from "./host/unix-http.ts";
 export { KubernetesCluster, type KubernetesNode, type PoolSize, planOf } from "./kubernetes/cluster.ts";
 export { ControlPlane, type Identity, nodeIdentity } from "./kubernetes/control-plane.ts";
+export { writeOnNode } from "./kubernetes/kubelet.ts";
 export { agentPodSpec, createPod, deletePod, isReady, listPods, type PodObject, podsGone, podsReady } from "./kubernetes/pods.ts";
 export { kubernetesPrograms } from "./kubernetes/programs.ts";
 export { startControlPlane } from "./kubernetes/standalone.ts";

@@ -95,11 +95,11 @@ export const eniConfFileSchema = z.object({
   }),
   resource_group_id: key(text, { type: "resource group id", status: "active", meaning: "Resource group of every ENI that is created." }),
   eni_tags: key(tags, { type: "object: key → value", status: "active", meaning: "Tags of every ENI that is created, beside our own." }),
-  eni_tag_filter: key(tags, { type: "object: key → value", status: "planned", meaning: "Only ENIs with all these tags are managed." }),
+  eni_tag_filter: key(tags, { type: "object: key → value", status: "active", meaning: "Only ENIs with all these tags are managed." }),
   eni_tag_block_list: key(z.array(z.object({ key: z.string(), value: z.string().optional() })).optional(), {
     type: "list of {key, value}",
-    status: "planned",
-    meaning: "ENIs with one of these tags are never managed.",
+    status: "active",
+    meaning: "ENIs with one of these tags are never managed; those of other controllers of the cloud always are among them.",
   }),
   max_pool_size: key(count, {
     type: "integer ≥ 0",
@@ -157,9 +157,8 @@ export const eniConfFileSchema = z.object({
   ...modeKeyShape,
   ipam_type: key(choice(["default", "crd", "prefercrd"]), {
     type: "`default` or `crd`",
-    status: "planned",
-    inert: "default",
-    meaning: "`crd`: the control plane allocates addresses; `default`: each node does.",
+    status: "active",
+    meaning: "`crd`: the control plane allocates addresses, and no node calls the cloud; `default`: each node does.",
   }),
   enable_erdma: key(flag, { type: "boolean", status: "planned", meaning: "ENIs with eRDMA are used." }),
   ip_warm_up_size: key(count, {

@@ -67,7 +67,7 @@ describe("what the documents show is accepted", () => {
     [{ enable_datapath_v2: true }, "enable_datapath_v2"],
     [{ degradation: { enable: true, l0_threshold: 10, l1_threshold: 5 } }, "degradation"],
     [{ disable_security_policy: true }, "disable_security_policy"],
-    [{ ipam_type: "crd", enable_erdma: true }, "ipam_type", "enable_erdma"],
+    [{ ipam_type: "crd", enable_erdma: true }, "enable_erdma"],
   ])("%j: says by name what is not implemented yet", (value, ...names) => {
     const { warnings } = accepted(value);
     expect(warnings.map((issue) => [issue.code, issue.path])).toEqual(names.map((name) => ["not_implemented", name]));
@@ -98,6 +98,9 @@ describe("defaults", () => {
       serviceCidrs: [],
       networkPolicyEnforcingMode: "standard",
       patchPodIps: true,
+      centralizedIpam: false,
+      eniTagFilter: {},
+      eniTagBlockList: [],
       devicePlugin: true,
       statefulKinds: ["statefulset"],
       vSwitches: {},

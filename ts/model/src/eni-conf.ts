@@ -23,6 +23,8 @@ export interface EniConf {
   readonly securityGroupIds: readonly string[];
   readonly resourceGroupId?: string;
   readonly eniTags: Readonly<Record<string, string>>;
+  readonly eniTagFilter: Readonly<Record<string, string>>;
+  readonly eniTagBlockList: readonly { readonly key: string; readonly value: string }[];
   readonly maxPoolSize: number;
   readonly minPoolSize: number;
   readonly minEni: number;
@@ -37,6 +39,8 @@ export interface EniConf {
   readonly eniSelectionPolicy: "most_ips" | "least_ips";
   readonly ipv4: boolean;
   readonly ipv6: boolean;
+  /** Addresses come from the control plane, by the node's own Node object. */
+  readonly centralizedIpam: boolean;
   readonly ipPoolSyncPeriodMs: number;
   /** OpenAPI operation → calls per minute. */
   readonly rateLimits: Readonly<Record<string, number>>;
@@ -180,6 +184,8 @@ function normalize(file: EniConfFile): EniConf {
     securityGroupIds: securityGroups(file),
     ...(file.resource_group_id ? { resourceGroupId: file.resource_group_id } : {}),
     eniTags: file.eni_tags ?? {},
+    eniTagFilter: file.eni_tag_filter ?? {},
+    eniTagBlockList: (file.eni_tag_block_list ?? []).flatMap(({ key: name, value = "" }) => (name === "" ? [] : [{ key: name, value }])),
     maxPoolSize: file.max_pool_size ?? Math.max(5, minPoolSize),
     minPoolSize,
     minEni: file.min_eni ?? 0,
@@ -192,6 +198,7 @@ function normalize(file: EniConfFile): EniConf {
     eniSelectionPolicy: file.eni_selection_policy ?? "most_ips",
     ipv4: stack !== "ipv6",
     ipv6: stack !== "ipv4",
+    centralizedIpam: file.ipam_type === "crd",
     ipPoolSyncPeriodMs: parseGoDuration(file.ip_pool_sync_period ?? "") ?? 120_000,
     rateLimits: file.rate_limit ?? {},
     ...(file.log_level ? { logLevel: file.log_level } : {}),

@@ -58,6 +58,8 @@ export interface PoolConfig {
   /** Free addresses to keep at least and at most. */
   readonly minIdle: number;
   readonly maxIdle: number;
+  /** What is asked for at all fills the idle stock up to this, if that costs no further call. Absent: `minIdle`. */
+  readonly refillIdle?: number;
   /** Once in the node's life the pool grows to this many, used ones included, whatever the bounds say; what is too many is given back later. 0: off. */
   readonly warmUpSize: number;
   /** Absent: idle stock within the bounds is kept. */

@@ -3,7 +3,7 @@ import type { AddressPool, Clock, Cloud, Lease, NodeResource, NodeRuntime, PoolE
 import { type AddressPod, addressesOf, demandOf } from "./demand.ts";
 import { planOf } from "./spec.ts";
 import { podInterface, renderForeign } from "./status.ts";
-import { poolPart, StatusJournal, type StatusPort } from "./status-journal.ts";
+import { clearStatus, poolPart, StatusJournal, type StatusPort } from "./status-journal.ts";
 
 export interface ManagedNodeOptions {
   readonly name: string;
@@ -47,6 +47,8 @@ export class ManagedNode {
   #config: string | undefined;
   #groups: readonly string[] | undefined;
   #foreign = new Set<string>();
+  /** Nothing of ours stands in the object. */
+  #isFree = false;
   #world: NodeWorld | undefined;
   readonly #asking = new Set<string>();
   readonly #ending = new Set<string>();
@@ -73,6 +75,7 @@ export class ManagedNode {
   async look(world: NodeWorld): Promise<string | undefined> {
     this.#world = world;
     const plan = planOf(world.object.spec, this.#options.syncPeriodMs, this.#groups);
+    if (world.object.spec?.eni === undefined) await this.#letGo();
     if (typeof plan === "string") return plan;
     if (plan.config.securityGroupIds.length === 0) {
       this.#groups = await this.#instanceGroups(plan.identity.instanceId);
@@ -95,6 +98,14 @@ export class ManagedNode {
     this.#asking.clear();
     this.#ending.clear();
     await opened?.pool.close();
+  }
+
+  /** The node manages its ENIs by itself (again): this account of them goes, which is what it waits for. */
+  async #letGo(): Promise<void> {
+    if (this.#isFree) return;
+    await this.close();
+    await clearStatus(this.#options.port);
+    this.#isFree = true;
   }
 
   async #open({ identity, config }: Exclude<ReturnType<typeof planOf>, string>): Promise<Opened | undefined> {
@@ -120,6 +131,7 @@ export class ManagedNode {
       ...(failpoint === undefined ? {} : { failpoint }),
     });
     this.#opened = { pool, journal };
+    this.#isFree = false;
     this.#config = JSON.stringify(config);
     return this.#opened;
   }

@@ -8,7 +8,9 @@ import { Nodes } from "./nodes.ts";
  * nothing but the API server: what the cloud is asked for goes on beside it, many at a time.
  */
 export function openMultiIpNodeController(parts: ControllerParts): Controller {
-  const { client, cloud, clock, random, log, metrics, config, informers } = parts;
+  const { client, clock, random, log, metrics, config, informers, vSwitches } = parts;
+  // Thousands of nodes share a few vSwitches.
+  const cloud = { ...parts.cloud, describeVSwitches: (ids: readonly string[]) => vSwitches.read(ids) };
   const said = new Map<string, string>();
   const nodes = new Nodes({
     ...{ client, cloud, clock, random },

@@ -90,6 +90,20 @@ describe("addresses of a node in its object", () => {
   });
 });
 
+test("a node that manages its ENIs itself again finds nothing of them in the object, and pods keep what they have", async () => {
+  const world = await running({}, names(3));
+  const { cloud, bindings } = world;
+  const before = cloud.truth();
+  await world.apply({});
+  await world.clock.advance(120_000);
+  expect(world.object.status).toEqual({});
+  expect(cloud.truth()).toEqual(before);
+  await world.applyWishes();
+  for (const [name, addresses] of Object.entries(bindings)) world.pod(name, addresses);
+  await world.clock.advance(60_000);
+  expect(world.bindings).toEqual(bindings);
+});
+
 describe("take-over", () => {
   test("pods that run keep exactly their addresses, also beside new ones that want any", async () => {
     const world = new World();

@@ -52,6 +52,8 @@ export function planOf(spec: Spec | undefined, syncPeriodMs: number, groups: rea
       exclusive: false,
       minIdle: Math.min(pool.minPoolSize ?? 0, maxIdle),
       maxIdle,
+      // Thousands of nodes share one budget of calls: a few pods may come or go before the next one.
+      refillIdle: Math.ceil((Math.min(pool.minPoolSize ?? 0, maxIdle) + maxIdle) / 2),
       warmUpSize: pool.warmUpSize ?? 0,
       ...(reclaim === undefined ? {} : { reclaim }),
       maxEnis: Math.min(slots, Math.max(0, nodeCap.adapters - 1)),

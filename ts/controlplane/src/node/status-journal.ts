@@ -238,3 +238,11 @@ const patienceMs = 50;
 
 /** As JSON carries it, for comparison. */
 const plain = (value: Nic | NodeStatus | undefined): unknown => (value === undefined ? undefined : JSON.parse(JSON.stringify(value)));
+
+/** Takes away everything that a journal has written; what a person or another program wrote into the status stays. */
+export async function clearStatus(port: StatusPort): Promise<void> {
+  const object = await port.read();
+  if (object?.status === undefined) return;
+  let version = object.resourceVersion;
+  for (const part of [...Object.keys(object.status.networkInterfaces ?? {}), poolPart]) version = await port.apply(part, {}, version);
+}

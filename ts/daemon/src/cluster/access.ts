@@ -46,4 +46,22 @@ export const daemonAccess: readonly Access[] = [
     verbs: ["get", "list", "watch"],
     why: "ENIs that were given to single pods of the node; watched when there is a pod with `k8s.aliyun.com/pod-eni`.",
   },
+  {
+    apiGroup: "network.alibabacloud.com",
+    resource: "nodes",
+    verbs: ["get", "list", "watch", "create", "patch"],
+    why: "With `ipam_type: crd`: its own Node, in which it says what it wants of the control plane and finds its addresses.",
+  },
+  {
+    apiGroup: "network.alibabacloud.com",
+    resource: "noderuntimes",
+    verbs: ["get", "create", "patch"],
+    why: "With `ipam_type: crd`: its own NodeRuntime.",
+  },
+  {
+    apiGroup: "network.alibabacloud.com",
+    resource: "noderuntimes/status",
+    verbs: ["patch"],
+    why: "With `ipam_type: crd`: of which pods something is on the node; an address is free when it says so.",
+  },
 ];

@@ -1,5 +1,14 @@
 import type { Resource, Stored } from "@terway/kube";
-import { configMapSchema, nodeObjectSchema, podEniSchema, podObjectSchema } from "@terway/model";
+import {
+  configMapSchema,
+  type NodeResource,
+  type NodeRuntime,
+  nodeObjectSchema,
+  nodeResourceSchema,
+  nodeRuntimeSchema,
+  podEniSchema,
+  podObjectSchema,
+} from "@terway/model";
 import type { z } from "zod";
 import type { Kind } from "./cluster.ts";
 
@@ -15,6 +24,39 @@ export const podEnis = kindOf(
   { apiVersion: "network.alibabacloud.com/v1beta1", plural: "podenis", kind: "PodENI", namespaced: true },
   podEniSchema,
 );
+
+/** Metadata that an object of an API server has. */
+interface ApiMeta {
+  readonly name: string;
+  readonly uid: string;
+  readonly resourceVersion: string;
+}
+const apiMeta = ({ name, uid = "", resourceVersion = "" }: NodeResource["metadata"]): ApiMeta => ({ name, uid, resourceVersion });
+const ofGroup = (plural: string, kind: string): Resource => ({
+  apiVersion: "network.alibabacloud.com/v1beta1",
+  plural,
+  kind,
+  namespaced: false,
+});
+
+/** A Node of centralized IPAM. */
+export type NodeResourceObject = Pick<NodeResource, "spec" | "status"> & { readonly metadata: ApiMeta };
+export const nodeResources: Kind<NodeResourceObject> = {
+  resource: ofGroup("nodes", "Node"),
+  prune: (object) => {
+    const { metadata, spec, status } = nodeResourceSchema.parse(object);
+    return { metadata: apiMeta(metadata), ...(spec === undefined ? {} : { spec }), ...(status === undefined ? {} : { status }) };
+  },
+};
+
+export type NodeRuntimeObject = Pick<NodeRuntime, "status"> & { readonly metadata: ApiMeta };
+export const nodeRuntimes: Kind<NodeRuntimeObject> = {
+  resource: ofGroup("noderuntimes", "NodeRuntime"),
+  prune: (object) => {
+    const { metadata, status } = nodeRuntimeSchema.parse(object);
+    return { metadata: apiMeta(metadata), ...(status === undefined ? {} : { status }) };
+  },
+};
 
 /** What hinders to read an object, for the log. */
 export function describeUnreadable(error: unknown): string {

@@ -2,28 +2,32 @@ import { addressesIn, allocationsPerEni, attachable, countIn, leastOf, perEniLim
 import type { PlanAction, PlanEni, PlanInput } from "./model.ts";
 import { chooseVSwitch } from "./vswitch.ts";
 
-/** Actions that give `need` more allocations, as far as limits and refusals let them. */
-export function grow(input: PlanInput, need: number): { actions: PlanAction[] } {
+/** Actions that give `need` more allocations, as far as limits and refusals let them; the same ones may give up to `refill`. */
+export function grow(input: PlanInput, need: number, refill = need): { actions: PlanAction[] } {
   const actions: PlanAction[] = [];
   let left = need;
+  let welcome = Math.max(need, refill);
   for (const eni of byPreference(input)) {
     if (left <= 0) break;
-    const gain = Math.min(left, room(input, eni));
+    const places = room(input, eni);
+    const gain = Math.min(welcome, places);
     // What an ENI has place for is not asked for elsewhere, even when its turn comes only after the call that runs on it now: an ENI more costs
     // the instance a slot and takes longer than the wait.
-    left -= gain;
+    left -= Math.min(left, places);
+    welcome -= gain;
     if (gain > 0 && eni.phase === "inUse" && !eni.busy) actions.push(...assign(input, eni, gain));
   }
   for (const eni of attachable(input)) {
     if (left <= 0) break;
     if (eni.mayGrow) actions.push({ kind: "attachEni", eniId: eni.id });
     left -= eni.mayGrow ? allocationsPerEni(input) : 0;
+    welcome -= eni.mayGrow ? allocationsPerEni(input) : 0;
   }
   let slots = Math.min(input.createSlots, input.mayCreate ? input.limits.maxEnis - input.enis.length : 0);
   for (; left > 0 && slots > 0; slots -= 1) {
     const vSwitchId = chooseVSwitch(input);
     if (vSwitchId === undefined) break;
-    const count = Math.min(left, allocationsPerEni(input), input.limits.batch);
+    const count = Math.min(welcome, allocationsPerEni(input), input.limits.batch);
     if (count <= 0) break;
     // The primary address comes with the ENI and is given to pods like any other (Terway counts it in IPv4PerAdapter as well).
     actions.push({
@@ -33,6 +37,7 @@ export function grow(input: PlanInput, need: number): { actions: PlanAction[] } 
       ipv6Count: input.policy.ipv6 ? count : 0,
     });
     left -= allocationsPerEni(input);
+    welcome -= allocationsPerEni(input);
   }
   return { actions };
 }

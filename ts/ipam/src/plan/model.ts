@@ -63,6 +63,11 @@ export interface PlanPolicy {
   readonly ipv6: boolean;
   readonly minIdle: number;
   readonly maxIdle: number;
+  /**
+   * When something is asked for at all, the idle stock is filled up to this, as far as the ENIs have place that are there or come for other reasons: more
+   * addresses in one call instead of more calls. Absent: `minIdle`.
+   */
+  readonly refillIdle?: number;
   /** Allocations there shall be in all, used ones included, as long as the pool warms up; 0 otherwise. */
   readonly warmUp: number;
   readonly vSwitchPolicy: "ordered" | "random" | "most";

@@ -64,6 +64,24 @@ describe("planner", () => {
     );
   });
 
+  it("fills up with the same calls and never begins one to fill up", () => {
+    fc.assert(
+      fc.property(planInputs, (input) => {
+        const refilled = { ...input, policy: { ...input.policy, refillIdle: Math.max(input.policy.minIdle, input.policy.maxIdle) } };
+        const shape = (actions: readonly PlanAction[]) =>
+          actions.map((action) => ({ ...action, count: undefined, secondaryIpv4Count: undefined, ipv6Count: undefined }));
+        const [plain, filled] = [plan(input).actions, plan(refilled).actions];
+        if (input.policy.ipv6) expect(filled.length).toBeGreaterThanOrEqual(plain.length);
+        else expect(shape(filled)).toEqual(shape(plain));
+        // What is filled up is not given back again.
+        expect(plan(carriedOut(refilled, filled)).actions.filter(({ kind }) => kind === "unassign")).toEqual(
+          plan(carriedOut(input, plain)).actions.filter(({ kind }) => kind === "unassign"),
+        );
+      }),
+      runs,
+    );
+  });
+
   it("I4: removes only our own ENIs on which every address is free, or that are not attached", () => {
     fc.assert(
       fc.property(planInputs, (input) => {

@@ -30,10 +30,12 @@ export function plan(input: PlanInput): Plan {
   const supplied = sum(input, (eni) => leastOf(families, (family) => supply(eni, family)));
   const resting = sum(input, (eni) => leastOf(families, (family) => idle(eni, family))) - supplied;
   const { waiting, ahead = 0 } = input;
-  const topUp = Math.min(input.policy.minIdle, Math.max(0, idleCeiling(input) - ahead - resting));
+  const topUp = (stock: number) => Math.min(stock, Math.max(0, idleCeiling(input) - ahead - resting));
   const firm = sum(input, (eni) => leastOf(families, (family) => firmSupply(eni, family)));
-  const need = Math.max(0, waiting + ahead + topUp - supplied, waiting - firm, input.policy.warmUp - allocated(input));
-  const growth = grow(input, need);
+  const { minIdle, refillIdle = minIdle, warmUp } = input.policy;
+  const need = Math.max(0, waiting + ahead + topUp(minIdle) - supplied, waiting - firm, warmUp - allocated(input));
+  const refill = need > 0 ? waiting + ahead + topUp(refillIdle) - supplied : 0;
+  const growth = grow(input, need, refill);
   const keeping = growth.actions.length > 0 || waiting > 0 || need > 0;
   const actions = keeping ? [...growth.actions, ...removeSurplus(input)] : shrink(input);
   const reachable = reach(input);

@@ -101,15 +101,15 @@ export class KubernetesCluster {
   async startTerway(pool: PoolSize): Promise<void> {
     for (const { on } of this.nodes) {
       await on.install(terwaydConfig(this.lab.world, on.machine, pool));
-      await this.#introduce(on);
+      await this.introduce(on);
       await on.startDaemon();
     }
     await Promise.all(this.nodes.map(({ on }) => on.warm(60_000)));
     await this.ready();
   }
 
-  /** As administrator: what rights the daemon needs is the chart's to say, and is proven where the chart is installed. */
-  async #introduce(on: ClusterNode): Promise<void> {
+  /** Gives the node a kubeconfig for its daemon. As administrator: what rights the daemon needs is the chart's to say, and is proven where the chart is installed. */
+  async introduce(on: ClusterNode): Promise<void> {
     const kubeconfig = await this.plane.kubeconfig(`terwayd-${on.name}`, { user: "terwayd", groups: ["system:masters"] }, "vpc");
     await writeOnNode(on.node, terwaydKubeconfig, await readFile(kubeconfig, "utf8"));
     on.kubeconfig = terwaydKubeconfig;

@@ -34,6 +34,7 @@ export class World {
   readonly #runtimes = new Store<NodeRuntimeObject>();
   #runtime: NonNullable<NonNullable<NodeRuntime["status"]>["pods"]> = {};
   #process = 0;
+  readonly #wishes: NonNullable<NodeResource["spec"]>;
   #version = 1_000_000;
   #stop: (() => Promise<void>) | undefined;
 
@@ -46,12 +47,18 @@ export class World {
     this.api.onWrite = (path, object) => {
       if (path === nodePath) this.#nodes.set(nodeResources.prune(object));
     };
-    void this.apply({
+    this.#wishes = {
       nodeMetadata: { regionID: "r", instanceType: "ecs.t", instanceID: instanceId, zoneID: "z-1" },
       eni: { vSwitchOptions: ["vsw-a"], securityGroupIDs: ["sg-1"], vSwitchSelectPolicy: "ordered", enableIPv4: true, enableIPv6: ipv6 },
       pool,
       flavor: [{ networkInterfaceType: "Secondary", networkInterfaceTrafficMode: "Standard", count: maxEnis }],
-    });
+    };
+    void this.applyWishes();
+  }
+
+  /** What the node's daemon wants at first. */
+  applyWishes(): Promise<unknown> {
+    return this.apply(this.#wishes);
   }
 
   /** What the node's daemon writes. */
