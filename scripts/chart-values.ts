@@ -48,6 +48,13 @@ export const chartValuesSchema = z.strictObject({
     accessKeyId: said(text, "AccessKey of a RAM user; a Secret is made of it. Without credentials the RAM role of the instance is used."),
     accessKeySecret: said(text, "Its secret."),
     existingSecret: said(text, "A Secret with the keys `access-key-id` and `access-key-secret` instead."),
+    rrsa: z.strictObject({
+      roleArn: said(
+        text,
+        "RAM role of the service account (RRSA) instead of an AccessKey: its token is mounted, and exchanged for short-lived credentials.",
+      ),
+      oidcProviderArn: said(text, "The cluster's OIDC provider, which the role trusts."),
+    }),
     allowInConfigMap: said(
       flag,
       "Lets `eniConf` hold `access_key` and `access_secret`, where everybody who may read ConfigMaps sees them.",

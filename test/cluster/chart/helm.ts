@@ -50,6 +50,9 @@ export const cases: Readonly<Record<string, Case>> = {
   "somebody's Secret, the add-on's token": {
     values: { credentials: { existingSecret: "mine" }, eniConf: { credential_path: "/var/addon/token-config" } },
   },
+  "the role of a service account": {
+    values: { credentials: { rrsa: { roleArn: "acs:ram::1:role/terway", oidcProviderArn: "acs:ram::1:oidc-provider/ack-rrsa-c1" } } },
+  },
   "nothing but the daemon": {
     values: {
       serviceAccount: { create: false, name: "other" },

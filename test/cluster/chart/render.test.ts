@@ -148,6 +148,8 @@ test.each([
   ["a wrong value of one node", { nodeConfigs: { gpu: { min_pool_size: -1 } } }, /min_pool_size/],
   ["credentials in the ConfigMap", { eniConf: { access_key: "a", access_secret: "b" } }, /existingSecret/],
   ["half of an AccessKey", { credentials: { accessKeyId: "a" } }, /both or none/],
+  ["half of a role", { credentials: { rrsa: { roleArn: "a" } } }, /both or none/],
+  ["a role beside a Secret", { credentials: { rrsa: { roleArn: "a", oidcProviderArn: "b" }, existingSecret: "c" } }, /only one of them/],
   ["two sources of an AccessKey", { credentials: { accessKeyId: "a", accessKeySecret: "b", existingSecret: "c" } }, /only one/],
   ["a control plane of no cluster", { controlPlane: { enabled: true } }, /controlPlane.config.clusterID/],
   [

@@ -1,4 +1,4 @@
-import type { Clock, Metadata, Secret } from "@terway/model";
+import type { Clock, Metadata, RoleCredentials, Secret } from "@terway/model";
 import { readAddonToken } from "./addon-token.ts";
 import { readText } from "./read-text.ts";
 
@@ -34,6 +34,8 @@ export interface CredentialOptions {
   readonly credentialPath?: () => string | undefined;
   /** Where the secret of the add-on is mounted; files `access-key-id` and `access-key-secret` in it win over everything. */
   readonly secretDirectory?: string;
+  /** The RAM role of the service account (RRSA), where the environment names one; it comes before that of the instance. */
+  readonly oidcRole?: () => Promise<RoleCredentials>;
   /** For the RAM role of the instance. */
   readonly metadata?: Pick<Metadata, "roleCredentials">;
   readonly clock: Clock;
@@ -43,6 +45,8 @@ export interface CredentialOptions {
 const fileLifeMs = 10_000;
 /** After a failed renewal of credentials that are still valid, the next try waits this long. */
 const renewalPauseMs = 30_000;
+/** Fetched anew before they end; all others are read from files. */
+const ofRole: readonly string[] = ["ecs_ram_role", "oidc_role_arn"];
 const defaultSecretDirectory = "/var/alibaba-addon-secret";
 
 /** Order: mounted secret files, `access_key` of eni_conf, `credential_path`, RAM role of the instance (Terway's order). */
@@ -59,6 +63,7 @@ export function openCredentials(options: CredentialOptions): CredentialSource {
     if (key !== undefined) return { accessKeyId: key.id.reveal(), accessKeySecret: key.secret.reveal(), provider: "static_ak" };
     const path = options.credentialPath?.();
     if (path !== undefined) return fromAddonToken(path);
+    if (options.oidcRole !== undefined) return fromOidcRole(options.oidcRole);
     const role = await options.metadata?.roleCredentials();
     if (role !== undefined) return { ...role, provider: "ecs_ram_role" };
     throw new CredentialsError(`no credentials: ${directory} holds none, eni_conf has no \`access_key\`, and the instance has no RAM role`);
@@ -74,6 +79,13 @@ export function openCredentials(options: CredentialOptions): CredentialSource {
     return { ...token.credentials, provider: "static_sts" };
   }
 
+  async function fromOidcRole(assume: () => Promise<RoleCredentials>): Promise<AccessCredentials> {
+    const credentials = await assume().catch((error: unknown) => {
+      throw new CredentialsError(`no credentials: ${error instanceof Error ? error.message : String(error)}`);
+    });
+    return { ...credentials, provider: "oidc_role_arn" };
+  }
+
   function renew(): Promise<AccessCredentials> {
     renewal ??= find()
       .then((credentials) => {
@@ -87,7 +99,7 @@ export function openCredentials(options: CredentialOptions): CredentialSource {
   }
 
   function lifeOf(credentials: AccessCredentials): number {
-    if (credentials.provider !== "ecs_ram_role" || credentials.expiresAtMs === undefined) return fileLifeMs;
+    if (!ofRole.includes(credentials.provider) || credentials.expiresAtMs === undefined) return fileLifeMs;
     // A third of the life is left for failed renewals, but not more than 15 minutes; the metadata service gives new ones that early.
     const remaining = credentials.expiresAtMs - clock.wallMs();
     return Math.max(0, remaining - Math.min(15 * 60_000, remaining / 3));

@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
 import { parseArgs } from "node:util";
+import { type OidcRole, oidcRoleOf } from "@terway/cloud";
 import type { ClientSource } from "@terway/kube";
 import { exclusiveModeLabel } from "@terway/model";
 import { type LogLevel, logLevels } from "./log.ts";
@@ -26,7 +27,9 @@ export interface Flags {
   readonly learningWindowMs: number;
   /** From flag or environment; undefined leaves it to `eni_conf`. */
   readonly logLevel?: LogLevel;
-  readonly endpoints: { readonly ecs?: string; readonly vpc?: string; readonly metadata?: string };
+  readonly endpoints: { readonly ecs?: string; readonly vpc?: string; readonly sts?: string; readonly metadata?: string };
+  /** RAM role of the service account (RRSA), from the environment. */
+  readonly oidcRole?: OidcRole;
   /** Test hook. */
   readonly failpoint?: string;
 }
@@ -66,6 +69,9 @@ Environment:
   POD_NAMESPACE                              where ConfigMap eni-config stands (kube-system)
   KUBERNETES_SERVICE_HOST, KUBERNETES_SERVICE_PORT   the API server, for a pod with a service account; needs NODE_NAME
   TERWAY_ECS_ENDPOINT, TERWAY_VPC_ENDPOINT   URL of the OpenAPI, instead of the region's own
+  TERWAY_STS_ENDPOINT                        URL that gives credentials of a service account's role, instead of the region's own
+  ALIBABA_CLOUD_ROLE_ARN, ALIBABA_CLOUD_OIDC_PROVIDER_ARN, ALIBABA_CLOUD_OIDC_TOKEN_FILE
+                                             RAM role of the service account (RRSA), before that of the instance
   TERWAY_METADATA_ENDPOINT                   URL of the instance metadata (http://100.100.100.200)
   TERWAY_FAILPOINT                           test hook: the daemon kills itself at this step
 
@@ -121,7 +127,8 @@ export function readFlags(args: readonly string[], env: Readonly<Record<string, 
   };
   const [coolDown, learningWindow] = [seconds("cool-down", 30), seconds("learning-window", 120)];
   const logLevel = oneOf("--log-level", values["log-level"], logLevels) ?? oneOf("LOG_LEVEL", env.LOG_LEVEL, logLevels);
-  const [ecs, vpc, metadata] = [url("TERWAY_ECS_ENDPOINT"), url("TERWAY_VPC_ENDPOINT"), url("TERWAY_METADATA_ENDPOINT")];
+  const [ecs, vpc, sts, metadata] = (["ECS", "VPC", "STS", "METADATA"] as const).map((name) => url(`TERWAY_${name}_ENDPOINT`));
+  const oidcRole = oidcRoleOf(env);
   const ruleForm = oneOf("--rule-form", values["rule-form"], ["compact", "per_pod"] as const) ?? "compact";
   const refused = refuseDaemonMode(values["daemon-mode"]);
   if (refused !== undefined) problems.push(refused);
@@ -154,7 +161,8 @@ export function readFlags(args: readonly string[], env: Readonly<Record<string, 
       coolDownMs: coolDown * 1000,
       learningWindowMs: learningWindow * 1000,
       ...(logLevel === undefined ? {} : { logLevel }),
-      endpoints: { ...(ecs ? { ecs } : {}), ...(vpc ? { vpc } : {}), ...(metadata ? { metadata } : {}) },
+      endpoints: { ...(ecs ? { ecs } : {}), ...(vpc ? { vpc } : {}), ...(sts ? { sts } : {}), ...(metadata ? { metadata } : {}) },
+      ...(oidcRole === undefined ? {} : { oidcRole }),
       ...(failpoint ? { failpoint } : {}),
     },
   };

@@ -1,4 +1,4 @@
-import { openCloud, openCredentials } from "@terway/cloud";
+import { assumeOidcRole, openCloud, openCredentials } from "@terway/cloud";
 import { type FailpointHook, openPool } from "@terway/ipam";
 import type { AddressPool, Clock, Cloud, Datapath, EniConf, EventSink, Metadata, NodeModes, PoolConfig, Random } from "@terway/model";
 import { forgetCentral } from "./central/mark.ts";
@@ -69,10 +69,13 @@ export function journaledPool(facts: InstanceFacts, parts: NodePoolParts) {
  */
 export async function openNodePool(facts: InstanceFacts, parts: NodePoolParts, outdated: boolean): Promise<OpenedPool> {
   const { flags, clock, random, log, metrics, events, metadata, conf } = parts;
-  const { ecs, vpc } = flags.endpoints;
+  const { ecs, vpc, sts } = flags.endpoints;
+  const { oidcRole } = flags;
+  const assume = { clock, random, regionId: facts.identity.regionId, ...(sts === undefined ? {} : { endpoint: new URL(sts) }) };
   const credentials = openCredentials({
     clock,
     metadata,
+    ...(oidcRole === undefined ? {} : { oidcRole: () => assumeOidcRole(oidcRole, assume) }),
     accessKey: () => conf().accessKey,
     credentialPath: () => conf().credentialPath,
   });
