@@ -4,13 +4,14 @@ import { add } from "./add/bench.ts";
 import type { Bench } from "./bench.ts";
 import { instructions } from "./instructions/bench.ts";
 import { ipam } from "./ipam/bench.ts";
+import { memory } from "./memory/bench.ts";
 import { path } from "./path/bench.ts";
 import { policy } from "./policy/bench.ts";
 import { policyPath } from "./policy-path/bench.ts";
 import { rules } from "./rules/bench.ts";
 import { validate } from "./validate.ts";
 
-const benches: readonly Bench[] = [add, path, instructions, policy, policyPath, rules, ipam];
+const benches: readonly Bench[] = [add, path, instructions, policy, policyPath, rules, ipam, memory];
 const help = `usage: npm run bench -- BENCH [--mode MODE] [--smoke] [--json FILE]
 
 ${benches.map(({ name, about }) => `  ${name.padEnd(12)} ${about} → bench/results/${name}.*`).join("\n")}

@@ -4,7 +4,10 @@ import { type NamedPort, type NetworkPolicy, type PolicyPod, parseNetworkPolicy 
 import { z } from "zod";
 import type { Kind } from "../cluster/cluster.ts";
 import { kindOf } from "../cluster/kinds.ts";
+import { SharedParts } from "./shared-parts.ts";
 
+/** Of all pods that this process keeps. */
+const shared = new SharedParts();
 const podIpsAnnotation = "k8s.aliyun.com/pod-ips";
 
 /** What is kept of an object to tell its versions apart. */
@@ -61,7 +64,9 @@ export const policyPods: Kind<PolicyPodObject> = {
   resource: { apiVersion: "v1", plural: "pods", kind: "Pod", namespaced: true },
   prune: (object) => {
     const { metadata, spec, status } = podSchema.parse(object);
-    const { namespace, name, uid, resourceVersion, labels, annotations, creationTimestamp } = metadata;
+    const { name, uid, resourceVersion, annotations, creationTimestamp } = metadata;
+    const namespace = shared.one(metadata.namespace);
+    const labels = shared.one(metadata.labels);
     const shown = [status?.podIP, ...(status?.podIPs ?? []).map(({ ip }) => ip)].flatMap((ip) => ip ?? []);
     // Written when the addresses are allocated; the status follows when the pod runs.
     const written = (annotations[podIpsAnnotation] ?? "").split(",");
@@ -73,7 +78,7 @@ export const policyPods: Kind<PolicyPodObject> = {
         ...{ namespace, name, labels },
         ...(creationTimestamp == null ? {} : { created: creationTimestamp }),
         addresses: [...addresses].toSorted(),
-        ports: portsOfPod(spec),
+        ports: shared.one(portsOfPod(spec)),
         hostNetwork: spec?.hostNetwork === true,
         finished: status?.phase === "Succeeded" || status?.phase === "Failed",
       },
