@@ -443,3 +443,20 @@ fn renamed_interfaces_go_on_serving_their_pod() {
     scene.datapath.settle_deletes();
     assert_eq!(scene.lab.own_objects(), [""; 0]);
 }
+
+/// The node's interface may lose its IPv6 address: then it must be allowed another one's again.
+#[test]
+fn a_node_without_an_address_of_its_own_borrows_one_again() {
+    if support::skip("a_node_without_an_address_of_its_own_borrows_one_again") {
+        return;
+    }
+    let scene = scene(RuleForm::Compact);
+    let host = &scene.lab.host;
+    let only = || host.sysctl("ipv6/conf/eth0/use_oif_addrs_only");
+    assert_eq!(only(), "1");
+    let _log = scene.guard(Duration::from_millis(200), true);
+    host.ips("-6 addr del 2001:db8::10/64 dev eth0\n-6 route replace default via fe80::99 dev eth0");
+    until("the other interfaces count again", BY_SCAN, || only() == "0");
+    host.ip("-6 addr add 2001:db8::10/64 dev eth0 nodad");
+    until("its own alone count", BY_SCAN, || only() == "1");
+}

@@ -65,14 +65,15 @@ fn fast_sysctls(attachment: &Attachment, facts: &HostFacts) -> Vec<Sysctl> {
         // address that is not its own. On the pods' links the check stays.
         sysctls.push(sysctl(Family::V4, SysctlScope::Device(Device::Eni), "accept_local", 1));
     }
-    if facts.uplink.as_ref().is_some_and(|uplink| uplink.addressed) {
+    if let Some(uplink) = &facts.uplink {
         // To choose a source address the kernel walks all interfaces of the node, the pods' among them, at every `connect()`
-        // (`ipv6_dev_get_saddr`). RFC 6724 recommends the addresses of the interface that sends.
+        // (`ipv6_dev_get_saddr`). RFC 6724 recommends the addresses of the interface that sends; one that has lost its own needs the walk again.
+        let only = i32::from(uplink.addressed);
         sysctls.push(sysctl(
             Family::V6,
             SysctlScope::Device(Device::Uplink),
             "use_oif_addrs_only",
-            1,
+            only,
         ));
     }
     sysctls
