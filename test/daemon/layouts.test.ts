@@ -1,10 +1,11 @@
 import { readdir, writeFile } from "node:fs/promises";
 import { release } from "node:os";
 import { join } from "node:path";
-import { inNetNamespace, repositoryRoot, run } from "@terway/lab";
+import { repositoryRoot } from "@terway/lab";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
-import type { ApiCluster, ApiPod } from "../../ts/policy/src/testing/api.ts";
+import type { ApiCluster } from "../../ts/policy/src/testing/api.ts";
+import { netCounter } from "./support/net-counters.ts";
 import { PolicyWorld } from "./support/policy-world.ts";
 import { script, within } from "./support/within.ts";
 
@@ -20,20 +21,12 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => world?.close());
 
-const netnsOf = (key: string) => world.pods.get(key)?.netns ?? "";
-const podOf = (key: string) => world.cluster.pods.find((pod) => `${pod.namespace}/${pod.name}` === key) as ApiPod;
-
 /** Segments that the pod's TCP sent again because they were lost: not those of refused connections, nor those that had arrived after all (DSACK). */
-async function lost(key: string): Promise<number> {
-  const counter = async (file: string, protocol: string, name: string) => {
-    const { stdout } = await run(inNetNamespace(netnsOf(key), ["cat", `/proc/net/${file}`]));
-    const [names, values] = stdout.split("\n").filter((line) => line.startsWith(`${protocol}:`));
-    return Number(values?.split(" ")[names?.split(" ").indexOf(name) ?? -1]);
-  };
+async function lost(netns: string): Promise<number> {
   const [again, ofRefused, arrived] = await Promise.all([
-    counter("snmp", "Tcp", "RetransSegs"),
-    counter("netstat", "TcpExt", "TCPSynRetrans"),
-    counter("netstat", "TcpExt", "TCPDSACKRecv"),
+    netCounter(netns, "snmp", "Tcp", "RetransSegs"),
+    netCounter(netns, "netstat", "TcpExt", "TCPSynRetrans"),
+    netCounter(netns, "netstat", "TcpExt", "TCPDSACKRecv"),
   ]);
   return again - ofRefused - arrived;
 }
@@ -65,11 +58,15 @@ test(`${rounds} rounds of upgrade and downgrade to another map layout lose no pa
     ],
   };
   await world.settle(cluster);
-  const [ipv4 = "", ipv6 = ""] = podOf("x/b").addresses.toSorted((a, b) => Number(a.includes(":")) - Number(b.includes(":")));
-  const before = await lost("x/a");
-  const steady = await Promise.all([ipv4, ipv6].map((address) => within(netnsOf("x/a"), [...script("steady-stream.ts"), address, "80"])));
-  const allowed = await Promise.all([ipv4, ipv6].map((address) => within(netnsOf("x/a"), [...script("request-stream.ts"), address, "80"])));
-  const denied = await within(netnsOf("y/a"), [...script("request-stream.ts"), ipv4, "80", "1"]);
+  const [ipv4 = "", ipv6 = ""] = world.podOf("x/b").addresses.toSorted((a, b) => Number(a.includes(":")) - Number(b.includes(":")));
+  const before = await lost(world.netnsOf("x/a"));
+  const steady = await Promise.all(
+    [ipv4, ipv6].map((address) => within(world.netnsOf("x/a"), [...script("steady-stream.ts"), address, "80"])),
+  );
+  const allowed = await Promise.all(
+    [ipv4, ipv6].map((address) => within(world.netnsOf("x/a"), [...script("request-stream.ts"), address, "80"])),
+  );
+  const denied = await within(world.netnsOf("y/a"), [...script("request-stream.ts"), ipv4, "80", "1"]);
   const own = (await layouts())[0];
 
   for (let round = 0; round < rounds; round += 1) {
@@ -100,7 +97,7 @@ test(`${rounds} rounds of upgrade and downgrade to another map layout lose no pa
   }
   expect(forbidden?.asked).toBeGreaterThan(100 * rounds);
   expect(forbidden?.answered).toBe(0);
-  const missed = (await lost("x/a")) - before;
+  const missed = (await lost(world.netnsOf("x/a"))) - before;
   expect(missed).toBeLessThanOrEqual(0);
   const summary = { rounds, kernel: release(), steady: [first, second], allowed: [v4, v6], forbidden, lost: missed };
   const record = process.env.TERWAY_TEST_RECORD;

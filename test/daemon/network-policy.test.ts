@@ -1,9 +1,9 @@
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { inNetNamespace, probe, repositoryRoot, run, until } from "@terway/lab";
+import { inNetNamespace, repositoryRoot, run, until } from "@terway/lab";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
-import type { ApiCluster, ApiPod } from "../../ts/policy/src/testing/api.ts";
+import type { ApiCluster } from "../../ts/policy/src/testing/api.ts";
 import { PolicyWorld } from "./support/policy-world.ts";
 import { TestNode } from "./support/test-node.ts";
 import { script, within } from "./support/within.ts";
@@ -19,13 +19,9 @@ describe("a node that enforces NetworkPolicy", () => {
   }, 120_000);
   afterAll(() => world?.close());
 
-  const netnsOf = (key: string) => world.pods.get(key)?.netns ?? "";
-  const podOf = (key: string) => world.cluster.pods.find((pod) => `${pod.namespace}/${pod.name}` === key) as ApiPod;
-  const reaches = async (from: string, to: string, port = 80) => {
-    const [address = ""] = podOf(to).addresses;
-    const [outcome] = await probe(agent, netnsOf(from), [{ id: "one", proto: "tcp", addr: address, port, timeoutMs: 600 }]);
-    return outcome?.ok;
-  };
+  const netnsOf = (key: string) => world.netnsOf(key);
+  const podOf = (key: string) => world.podOf(key);
+  const reaches = (from: string, to: string, port = 80) => world.reaches(netnsOf(from), to, port);
   const free = async () => {
     const { enis } = await world.node.mapping();
     return enis.flatMap(({ addresses }) => addresses.filter(({ state }) => state === "free").map(({ address }) => address));

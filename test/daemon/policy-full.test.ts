@@ -1,12 +1,11 @@
 import { join } from "node:path";
 import { openDatapath } from "@terway/datapath";
-import { probe, repositoryRoot, until } from "@terway/lab";
+import { until } from "@terway/lab";
 import type { PolicyEntry } from "@terway/model";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { ApiCluster } from "../../ts/policy/src/testing/api.ts";
 import { PolicyWorld } from "./support/policy-world.ts";
 
-const agent = join(repositoryRoot, "dist/bin/lab-agent");
 let world: PolicyWorld;
 beforeAll(async () => {
   world = await PolicyWorld.create();
@@ -21,11 +20,7 @@ const toB = (port: number): ApiCluster => ({
   ],
 });
 
-async function reaches(port: number): Promise<boolean | undefined> {
-  const address = world.cluster.pods.find(({ namespace, name }) => namespace === "x" && name === "b")?.addresses[0] ?? "";
-  const netns = world.pods.get("x/a")?.netns ?? "";
-  return (await probe(agent, netns, [{ id: "one", proto: "tcp", addr: address, port, timeoutMs: 600 }]))[0]?.ok;
-}
+const reaches = (port: number) => world.reaches(world.netnsOf("x/a"), "x/b", port);
 const passes = async () => [await reaches(80), await reaches(81)];
 const fullCount = async () => Number(/^terway_policy_tables_full_total (\d+)$/m.exec((await world.node.get("/metrics")).text)?.[1] ?? 0);
 

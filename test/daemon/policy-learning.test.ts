@@ -1,13 +1,12 @@
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { probe, repositoryRoot, until } from "@terway/lab";
+import { until } from "@terway/lab";
 import { afterEach, expect, test } from "vitest";
 import { z } from "zod";
 import type { ApiCluster, ApiPod } from "../../ts/policy/src/testing/api.ts";
 import { PolicyWorld } from "./support/policy-world.ts";
 import { script, within } from "./support/within.ts";
 
-const agent = join(repositoryRoot, "dist/bin/lab-agent");
 const learningSeconds = 6;
 const steadySchema = z.object({ sent: z.number(), received: z.number(), problem: z.string().optional() });
 const deny = { podSelector: {}, policyTypes: ["Ingress", "Egress"] as ("Ingress" | "Egress")[] };
@@ -16,11 +15,8 @@ const app = (name: string) => ({ podSelector: { matchLabels: { app: name } } });
 let world: PolicyWorld;
 afterEach(() => world?.close());
 
-const netnsOf = (key: string) => world.pods.get(key)?.netns ?? "";
-const addressOf = (key: string) =>
-  (world.cluster.pods.find((pod) => `${pod.namespace}/${pod.name}` === key)?.addresses ?? []).find((one) => !one.includes(":")) ?? "";
-const reaches = async (netns: string, to: string) =>
-  (await probe(agent, netns, [{ id: "one", proto: "tcp", addr: addressOf(to), port: 80, timeoutMs: 600 }]))[0]?.ok;
+const netnsOf = (key: string) => world.netnsOf(key);
+const reaches = (netns: string, to: string) => world.reaches(netns, to);
 const stateOf = async (key: string) => {
   const { stdout } = await world.node.cli("-o", "json", "policy", key);
   return z.object({ pods: z.array(z.object({ state: z.string() })) }).parse(JSON.parse(stdout)).pods[0]?.state;
@@ -35,8 +31,8 @@ test("pods that run when enforcement begins keep the connections that their poli
     { metadata: { namespace: "x", name: "a-asks-b" }, spec: { ...app("a"), policyTypes: ["Egress"], egress: [{ to: [app("b")] }] } },
   ];
   await world.settle({ ...world.cluster, policies });
-  const allowed = await within(netnsOf("x/a"), [...script("steady-stream.ts"), addressOf("x/b"), "80"]);
-  const forbidden = await within(netnsOf("y/a"), [...script("steady-stream.ts"), addressOf("x/b"), "80"]);
+  const allowed = await within(netnsOf("x/a"), [...script("steady-stream.ts"), world.ipv4Of("x/b"), "80"]);
+  const forbidden = await within(netnsOf("y/a"), [...script("steady-stream.ts"), world.ipv4Of("x/b"), "80"]);
   await rm(join(world.node.directory, "eni/disable_network_policy"));
   await until("the pods are watched", 10_000, async () => (await stateOf("x/b")) === "tracked");
   expect(await reaches(netnsOf("y/b"), "x/b")).toBe(true);

@@ -1,8 +1,9 @@
 import { join } from "node:path";
-import { inNetNamespace, repositoryRoot, run, until } from "@terway/lab";
+import { repositoryRoot, until } from "@terway/lab";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import type { ApiCluster, ApiPod } from "../../ts/policy/src/testing/api.ts";
+import { netCounter } from "./support/net-counters.ts";
 import { PolicyWorld } from "./support/policy-world.ts";
 import type { Pod } from "./support/test-node.ts";
 import { script, within } from "./support/within.ts";
@@ -47,12 +48,7 @@ async function freeAddresses(): Promise<string[]> {
 
 /** UDP datagrams that have reached a pod, whether it has a port for them or not. */
 async function datagramsTo(netns: string): Promise<number> {
-  const { stdout } = await run(inNetNamespace(netns, ["cat", "/proc/net/snmp"]));
-  const [names = [], values = []] = stdout
-    .split("\n")
-    .filter((line) => line.startsWith("Udp:"))
-    .map((line) => line.split(" "));
-  return Number(values[names.indexOf("InDatagrams")]) + Number(values[names.indexOf("NoPorts")]);
+  return (await netCounter(netns, "snmp", "Udp", "InDatagrams")) + (await netCounter(netns, "snmp", "Udp", "NoPorts"));
 }
 
 /** ADD; a runtime comes again when a machine under load has not answered in time. */
@@ -69,9 +65,6 @@ async function patientAdd(key: string): Promise<void> {
 
 /** So many pods get their network at once while x/a shoots at every address that they may have; what became of each, and how often they hit x/a. */
 async function bear(count: number, under: ApiCluster["policies"]) {
-  const netnsOf = (key: string) => world.pods.get(key)?.netns ?? "";
-  const addressOf = (key: string) =>
-    (world.cluster.pods.find((pod) => `${pod.namespace}/${pod.name}` === key)?.addresses ?? []).find((one) => !one.includes(":")) ?? "";
   const names = Array.from({ length: count }, (_, index) => `new-${index}`);
   const born = names.map(
     (name): ApiPod => ({ namespace: "x", name, labels: { app: "new" }, ports: [], hostNetwork: false, finished: false, addresses: [] }),
@@ -80,15 +73,15 @@ async function bear(count: number, under: ApiCluster["policies"]) {
   const sandboxes = new Map<string, Pod>();
   for (const name of names) sandboxes.set(name, await world.node.pod(name));
   const wait = ["--udp", "9", "--tcp", "80", "--ms", String(lifeMs)];
-  const aims = ["--connect", `${addressOf("x/b")}:80`, "--shoot", `${addressOf("x/a")}:7`];
+  const aims = ["--connect", `${world.ipv4Of("x/b")}:80`, "--shoot", `${world.ipv4Of("x/a")}:7`];
   const alive = await Promise.all([...sandboxes.values()].map(({ netns }) => within(netns, [agent, "first-packets", ...aims, ...wait])));
-  const before = await datagramsTo(netnsOf("x/a"));
-  const { child: shooter } = await within(netnsOf("x/a"), [...script("shooter.ts"), ...(await freeAddresses())]);
+  const before = await datagramsTo(world.netnsOf("x/a"));
+  const { child: shooter } = await within(world.netnsOf("x/a"), [...script("shooter.ts"), ...(await freeAddresses())]);
   for (const [name, sandbox] of sandboxes) world.pods.set(`x/${name}`, sandbox);
   await Promise.all(names.map((name) => patientAdd(`x/${name}`)));
   const reports = await Promise.all(alive.map(async ({ lines }) => reportSchema.parse(JSON.parse(String((await lines.next()).value)))));
   shooter.kill();
-  const hits = (await datagramsTo(netnsOf("x/a"))) - before;
+  const hits = (await datagramsTo(world.netnsOf("x/a"))) - before;
   for (const [name, sandbox] of sandboxes) {
     world.pods.delete(`x/${name}`);
     await world.node.end(sandbox);

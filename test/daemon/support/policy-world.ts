@@ -104,6 +104,27 @@ export class PolicyWorld {
     return this.#objects.write(cluster, () => this.node.name);
   }
 
+  /** Where the pod `x/a` for example is. */
+  netnsOf(key: string): string {
+    return this.pods.get(key)?.netns ?? "";
+  }
+
+  podOf(key: string): ApiPod {
+    const pod = this.cluster.pods.find((one) => podKey(one) === key);
+    if (pod === undefined) throw new Error(`no pod ${key}`);
+    return pod;
+  }
+
+  ipv4Of(key: string): string {
+    return this.podOf(key).addresses.find((address) => !address.includes(":")) ?? "";
+  }
+
+  /** One TCP connection from a network namespace to a pod. */
+  async reaches(netns: string, to: string, port = 80): Promise<boolean> {
+    const [outcome] = await probe(agent, netns, [{ id: "one", proto: "tcp", addr: this.ipv4Of(to), port, timeoutMs: patienceMs }]);
+    return outcome?.ok === true;
+  }
+
   /** Every pod, and the node, tries every pod over both families. */
   async measure(cluster: ApiCluster): Promise<Tried[]> {
     const pods = cluster.pods.map((pod): Party => ({ kind: "pod", key: podKey(pod), node: this.node.name }));
