@@ -208,13 +208,13 @@ export class StatusJournal implements LedgerJournal {
     if (object?.uid !== this.#uid) throw new Error("the object is gone");
     const there = (id: string) => plain(object.status?.networkInterfaces?.[id]);
     const arrived = part !== poolPart && wanted !== undefined && isDeepStrictEqual(there(part), wanted);
-    for (const [id, before] of this.#written) {
-      const isOwn = id === poolPart || (id === part && arrived) || isDeepStrictEqual(there(id), before);
-      if (!isOwn && !(id === part && wanted === undefined && there(id) === undefined))
-        throw new Error(`${id} of it was written by somebody else`);
+    const removed = part !== poolPart && wanted === undefined && there(part) === undefined;
+    for (const id of new Set([...this.#written.keys(), ...Object.keys(object.status?.networkInterfaces ?? {})])) {
+      const isOwn = id === poolPart || (id === part && (arrived || removed)) || isDeepStrictEqual(there(id), this.#written.get(id));
+      if (!isOwn) throw new Error(`${id} of it was written by somebody else`);
     }
     this.#version = object.resourceVersion;
-    return arrived || (part !== poolPart && wanted === undefined && there(part) === undefined);
+    return arrived || removed;
   }
 
   #lose(reason: string): void {
