@@ -27,7 +27,7 @@ export async function takeBack(
   try {
     const object = await read();
     if (object?.spec?.eni === undefined) return true;
-    await apply(client, { resource: nodeResources.resource, name }, { spec: {} }, { fieldManager: "terwayd", force: true });
+    await apply(client, { resource: nodeResources.resource, name }, {}, { fieldManager: "terwayd", force: true });
     const endMs = clock.monotonicMs() + letGoWithinMs;
     while (clock.monotonicMs() < endMs) {
       if ((await read())?.status?.lastSyncOpenAPITime === undefined) {
