@@ -10,7 +10,7 @@ target=$(cd "$ROOT" && realpath -m "${CARGO_TARGET_DIR:-target}")/ebpf
 cd "$ROOT/ebpf"
 # Paths of this machine have no place in an object whose hash names it.
 cargo build --locked --release --target-dir "$target" --config "target.bpfel-unknown-none.rustflags=['--remap-path-prefix=$ROOT/=']"
-for object in programs fabric; do
+for object in programs fabric floor; do
   built=$target/bpfel-unknown-none/release/$object
   cmp -s "$built" "$ROOT/dist/ebpf/$object.o" || install -m 644 "$built" "$ROOT/dist/ebpf/$object.o"
 done

@@ -13,12 +13,7 @@ export function keyTable(schema: z.ZodObject): string {
   const rows = Object.entries(schema.shape).map(([name, value]) => {
     const info = value instanceof z.ZodType ? keyInfo(value) : undefined;
     if (info === undefined) throw new Error(`${name} has no description`);
-    const planned = info.plannedValues;
-    const state =
-      planned === undefined
-        ? states[info.status]
-        : `yes; ${planned.values.map((value) => code(String(value))).join(", ")} not yet: ${planned.instead}`;
-    return [code(name), info.type, `${info.meaning}${info.secret === true ? " Never shown." : ""}`, state];
+    return [code(name), info.type, `${info.meaning}${info.secret === true ? " Never shown." : ""}`, states[info.status]];
   });
   return table(["key", "type", "meaning", "implemented"], rows);
 }

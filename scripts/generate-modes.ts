@@ -31,7 +31,12 @@ says what waits. When no pod is left, the next start of terwayd takes the new co
 | \`vlan\` | an 802.1Q link of the trunk ENI |
 | \`exclusive\` | the ENI itself, and a veth pair to the node |
 
-The fast path (\`datapathv2\`) is decided already and not part of this release: a node for which it is decided connects its pods without it.
+The fast path (\`datapathv2\`): kernel programs on pods' links and ENIs hand packets from link to link past the node's stack. A flow gets its path with its
+first packet by one look into the node's routes, which is repeated once a second while packets come; NetworkPolicy is judged on the way. By the stack go, in both
+directions: Services (\`service_cidr\`) and \`host_stack_cidrs\`, the node and its ports, what comes in or leaves by another interface than the pod's ENI, pods
+with a limit on what they get, fragments, packets with options, too large for the link or without hops left. Without \`service_cidr\` it stays off, and the event says so.
+The node's firewall and NAT see nothing of what goes past them: list the destinations for which they must in \`host_stack_cidrs\`, also the addresses of load balancers
+that pods shall reach inside the node. More: [the decision](../adr/0026-the-fast-path.md).
 
 ${Object.values(nodeModeTable).map(part).join("\n")}
 ## VPC mode

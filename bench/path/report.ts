@@ -16,8 +16,14 @@ function describe({ ours, theirs }: PathRatio): string {
     : `${ours.pair} ÷ ${theirs.pair}, ${ours.podsPresent} pods`;
 }
 
+const stackLegend = `*host*: node to node. *floor*: the hops of a pod's path with the least that policy routing needs, one rule and one table. *forwarding*: the same hops
+without any rule. *pods*: the pods that were made last.`;
+const fastLegend = `*fast*: pods of nodes with the fast path, isolated by a NetworkPolicy that allows everybody, so that each connection asks the rules and each packet its flow.
+*floor*: the same hops by programs that decide nothing. *plain*: pods of nodes that forward by their stack, without NetworkPolicy. *host*: node to node.
+"1,000 Services": the chains and maps of kube-proxy's nftables mode on the nodes.`;
+
 /** The result for people. Ratios are the result; rates are context. */
-export function markdown(result: PathResult): string {
+export function markdown(result: PathResult, picture = "path.svg"): string {
   const { machine, options } = result;
   const ratios = result.ratios.map(
     (row) =>
@@ -35,10 +41,9 @@ export function markdown(result: PathResult): string {
 Measured ${machine.measuredAt} at ${machine.commit.slice(0, 12)}${machine.dirty ? " with local changes" : ""} on ${machine.cpus} × ${machine.cpu}, kernel ${machine.kernel}.
 
 Client and server share one processor, which is busy all the time: a rate is the inverse of what the path costs. ${options.rounds} rounds, in turns (${options.streamRounds} of streams).
-*host*: node to node. *floor*: the hops of a pod's path with the least that policy routing needs, one rule and one table. *forwarding*: the same hops
-without any rule. *pods*: the pods that were made last. Ratios of round trips and connections are of their median times.
+${result.samples.some(({ pair }) => pair === "fast") ? fastLegend : stackLegend} Ratios of round trips and connections are of their median times.
 
-![ratios](path.svg)
+![ratios](${picture})
 
 | topology | family | kind | ratio of | median | 95 % |
 |---|---|---|---|---|---|

@@ -82,14 +82,7 @@ export function ratiosOf(samples: readonly PathSamples[], options: PathOptions):
   const ratios: PathRatio[] = [];
   for (const ours of samples) {
     const compare = (theirs: PathSamples | undefined) => {
-      if (theirs === undefined) return;
-      const { topology, family, kind } = ours;
-      const sides = {
-        ours: { pair: ours.pair, podsPresent: ours.podsPresent },
-        theirs: { pair: theirs.pair, podsPresent: theirs.podsPresent },
-      };
-      const [above, below] = [costless(ours), costless(theirs)];
-      ratios.push({ topology, family, kind, ...sides, ratio: median(above) / median(below), ...ratioInterval(above, below, 0.5) });
+      if (theirs !== undefined) ratios.push(comparison(ours, theirs));
     };
     const { family, kind, podsPresent } = ours;
     if (ours.topology === "across nodes" && ours.pair === "pods") {
@@ -100,6 +93,17 @@ export function ratiosOf(samples: readonly PathSamples[], options: PathOptions):
       compare(find(ours.topology, ours.pair, family, kind, options.fewPods));
   }
   return ratios;
+}
+
+/** One pair beside another, with the interval that the bootstrap gives. */
+export function comparison(ours: PathSamples, theirs: PathSamples): PathRatio {
+  const { topology, family, kind } = ours;
+  const sides = {
+    ours: { pair: ours.pair, podsPresent: ours.podsPresent },
+    theirs: { pair: theirs.pair, podsPresent: theirs.podsPresent },
+  };
+  const [above, below] = [costless(ours), costless(theirs)];
+  return { topology, family, kind, ...sides, ratio: median(above) / median(below), ...ratioInterval(above, below, 0.5) };
 }
 
 /** What is compared: of round trips and connections the inverse of the median time, which a busy neighbour on the machine moves least; of the rest the rate. */

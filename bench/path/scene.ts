@@ -22,7 +22,7 @@ const plan: LabPlan = {
   seed: 1,
 };
 
-type Machine = Lab["world"]["nodes"][number];
+export type Machine = Lab["world"]["nodes"][number];
 /** One place for each address family. */
 export type Dual = Readonly<Record<Family, Place>>;
 
@@ -33,8 +33,16 @@ export interface Pair {
   readonly to: Dual;
 }
 
+/** How the daemon of a node is started, beside what every node of the bench has. */
+export interface DaemonChoice {
+  /** Flags of terwayd. */
+  readonly args: readonly string[];
+  /** Keys of `eni_conf`. */
+  readonly keys?: Readonly<Record<string, unknown>>;
+}
+
 /** A node of the product with its pods: namespaces that its daemon gave a network. */
-class PodNode {
+export class PodNode {
   readonly machine: Machine;
   readonly #node: LabNode;
   readonly #driver: Driver;
@@ -46,10 +54,24 @@ class PodNode {
     this.#driver = startDriver(node.command([join(repositoryRoot, "dist/bin/bench-driver"), "calls"]));
   }
 
-  static async start(lab: Lab, machine: Machine, addresses: number, daemonArgs: readonly string[]): Promise<PodNode> {
+  /** `prepare` comes before the daemon does. */
+  static async start(
+    lab: Lab,
+    machine: Machine,
+    addresses: number,
+    daemon: DaemonChoice,
+    prepare?: (node: LabNode) => Promise<void>,
+  ): Promise<PodNode> {
     const node = await lab.boot(machine);
-    await startDaemon(lab, machine, node, { free: addresses, ipStack: "dual", args: daemonArgs });
+    await prepare?.(node);
+    await startDaemon(lab, machine, node, { free: addresses, ipStack: "dual", ...daemon });
     return new PodNode(machine, node);
+  }
+
+  /** Runs a program on the node. */
+  async run(argv: readonly string[], input?: string): Promise<string> {
+    const { stdout } = await this.#node.run(argv, { ...(input === undefined ? {} : { input }), timeoutMs: 600_000 });
+    return stdout;
   }
 
   /** Pods until there are so many. */
@@ -107,7 +129,7 @@ export class PathScene {
       if (found === undefined) throw new Error(`the lab lacks the machine ${name}`);
       return found;
     };
-    const start = (name: string) => PodNode.start(lab, machine(name), mostPods, daemonArgs);
+    const start = (name: string) => PodNode.start(lab, machine(name), mostPods, { args: daemonArgs });
     const nodes = await Promise.all([start("a"), start("b")]);
     const floor = async (name: string, prefix: string, rule: boolean) => {
       const [from, to] = await Promise.all([layFloor(machine(`${prefix}-a`), rule), layFloor(machine(`${prefix}-b`), rule)]);
@@ -148,7 +170,7 @@ export class PathScene {
   }
 }
 
-function hostPlace({ netns, primary }: Machine): Dual {
+export function hostPlace({ netns, primary }: Machine): Dual {
   return { ipv4: namespacePlace(netns, primary.ipv4), ipv6: namespacePlace(netns, primary.ipv6) };
 }
 
@@ -156,7 +178,7 @@ function hostPlace({ netns, primary }: Machine): Dual {
  * The floor of a pod's path: the same hops, a pair and an ENI. With `rule` the least that policy routing needs, one rule and one table; without it
  * forwarding by the main table, for which the kernel looks at no rules at all. The machine gives its primary addresses to the one namespace behind it.
  */
-async function layFloor(machine: Machine, rule: boolean): Promise<Dual> {
+export async function layFloor(machine: Machine, rule: boolean): Promise<Dual> {
   const { primary, netns } = machine;
   const pod = await createNetNamespace(`tw-${labId}-${machine.name}-pod`);
   const lines = [

@@ -1,4 +1,4 @@
-//! Takes the object with the fabric's programs from where `scripts/build-ebpf.sh` puts it.
+//! Takes the objects with the programs of fabric and floor from where `scripts/build-ebpf.sh` puts it.
 
 use std::path::Path;
 
@@ -8,13 +8,15 @@ fn main() {
         println!("cargo::error=this is a build script of Cargo's");
         return;
     };
-    let object = Path::new(&crate_folder).join("../../dist/ebpf/fabric.o");
-    println!("cargo::rerun-if-changed={}", object.display());
-    match object.try_exists() {
-        Ok(true) => println!("cargo::rustc-env=TERWAY_FABRIC_OBJECT={}", object.display()),
-        _ => println!(
-            "cargo::error={} is missing; run `npm run build` (or scripts/build-ebpf.sh) first",
-            object.display()
-        ),
+    for (name, variable) in [("fabric", "TERWAY_FABRIC_OBJECT"), ("floor", "TERWAY_FLOOR_OBJECT")] {
+        let object = Path::new(&crate_folder).join(format!("../../dist/ebpf/{name}.o"));
+        println!("cargo::rerun-if-changed={}", object.display());
+        match object.try_exists() {
+            Ok(true) => println!("cargo::rustc-env={variable}={}", object.display()),
+            _ => println!(
+                "cargo::error={} is missing; run `npm run build` (or scripts/build-ebpf.sh) first",
+                object.display()
+            ),
+        }
     }
 }

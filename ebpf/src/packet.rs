@@ -150,6 +150,13 @@ impl Packet {
         }
     }
 
+    /// Where the transport header begins, in the frame. Not of an ICMP error: there it is the one that it quotes.
+    #[inline(always)]
+    #[must_use]
+    pub fn transport(&self) -> u32 {
+        self.cursor.at
+    }
+
     #[inline(always)]
     fn read_at(&mut self, ctx: &TcContext, ethertype: u16, at: u32) -> Result<Kind, Fault> {
         self.tuple.clear();

@@ -37,6 +37,10 @@ field! {
     pkt_type
     /// Bytes on the wire: of a large segment all its packets with their headers. 0 on the way in.
     wire_len
+    /// Not 0: a large segment, and payload bytes of each of its packets.
+    gso_size
+    /// What an earlier program said about the packet.
+    tc_index
 }
 
 /// Departure time, in ns of the monotonic clock; 0 is none. Before Linux 5.18 and without a pacing sender it may hold a time of arrival.
@@ -59,6 +63,13 @@ pub fn set_departure(ctx: &TcContext, nanoseconds: u64) {
 pub fn add_mark(ctx: &TcContext, bits: u32) {
     // SAFETY: as in `field`.
     unsafe { (*ctx.skb.skb).mark |= bits }
+}
+
+/// Leaves a word for programs on later hooks; it stays with the packet when it is redirected.
+#[inline(always)]
+pub fn set_tc_index(ctx: &TcContext, value: u16) {
+    // SAFETY: as in `field`.
+    unsafe { (*ctx.skb.skb).tc_index = u32::from(value) }
 }
 
 /// Sets the priority, which `prio` maps to its bands.

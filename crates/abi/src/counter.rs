@@ -58,11 +58,19 @@ pub enum Reason {
     Revoked = 26,
     /// Passed, but its flow could not be kept.
     FlowsFull = 27,
+    /// Sent from a pod to its ENI past the stack.
+    ForwardedOut = 28,
+    /// Delivered from an ENI to a pod past the stack.
+    ForwardedIn = 29,
+    /// Delivered from a pod to another one of this node past the stack.
+    ForwardedPod = 30,
+    /// A flow that went past the stack goes by the stack from now on: it was seen there, or the routes say so.
+    PathLost = 31,
 }
 
 impl Reason {
     /// Every reason, in the order of its number.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 32] = [
         Self::InUntagged,
         Self::InPopped,
         Self::InVlanLink,
@@ -91,6 +99,10 @@ impl Reason {
         Self::RelatedUnknown,
         Self::Revoked,
         Self::FlowsFull,
+        Self::ForwardedOut,
+        Self::ForwardedIn,
+        Self::ForwardedPod,
+        Self::PathLost,
     ];
 
     /// Slots of the counter map: room for reasons to come.
@@ -128,6 +140,10 @@ impl Reason {
             Self::RelatedUnknown => "related_unknown",
             Self::Revoked => "revoked",
             Self::FlowsFull => "flows_full",
+            Self::ForwardedOut => "forwarded_out",
+            Self::ForwardedIn => "forwarded_in",
+            Self::ForwardedPod => "forwarded_pod",
+            Self::PathLost => "path_lost",
         }
     }
 }

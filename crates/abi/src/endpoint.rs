@@ -1,3 +1,5 @@
+use crate::Address;
+
 /// One address of a pod, and how its packets leave through the ENI. A pod with two addresses has two records with the same [`Self::id`].
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,8 +21,16 @@ pub struct Endpoint {
     pub flags: u32,
     /// Bytes per second that may leave, link headers included; 0 is no limit.
     pub egress_rate: u64,
+    /// ifindex of the node's end of the pod's pair, where packets may go past the node's stack; 0: they may not.
+    pub link: u32,
+    /// Longest packet that the pair takes, in bytes without the link header; only with [`Self::link`].
+    pub mtu: u32,
+    /// Hardware addresses of both ends, the pod's first: the head of a frame for the pod. Zero where the pair has none.
+    pub macs: [u8; 12],
     /// Zero.
-    pub spare: [u64; 5],
+    pub reserved_too: u32,
+    /// The ENI's gateway, where what the pod sends goes unless routes say otherwise; only with [`Self::link`].
+    pub gateway: Address,
 }
 
 const _: () = assert!(size_of::<Endpoint>() == 64 + crate::AHEAD && align_of::<Endpoint>() == 8);

@@ -22,6 +22,10 @@ pub struct EniFlags;
 impl EniFlags {
     /// A trunk: frames of its members carry VLAN tags, and a tag that no member has is dropped in both directions.
     pub const TRUNK: u32 = 1 << 0;
+    /// Packets that leave get a departure time or a class.
+    pub const STAMPS: u32 = 1 << 1;
+    /// What comes in for pods may go to them past the node's stack.
+    pub const FORWARDS: u32 = 1 << 2;
 }
 
 /// A VLAN link (802.1Q device) of a pod on a trunk.

@@ -34,6 +34,22 @@ pub struct FabricMember {
 
 const _: () = assert!(size_of::<FabricMember>() == 24 && align_of::<FabricMember>() == 4);
 
+/// The bench's floor of a fast path: one pod and its ENI.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FabricFloor {
+    /// ifindex of the ENI.
+    pub eni: u32,
+    /// ifindex of the node's end of the pod's pair.
+    pub pod: u32,
+    /// In network order.
+    pub ipv4_gateway: u32,
+    /// In network order.
+    pub ipv6_gateway: [u32; 4],
+}
+
+const _: () = assert!(size_of::<FabricFloor>() == 28 && align_of::<FabricFloor>() == 4);
+
 /// What the fabric's programs did with a frame; index into their counters.
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -48,7 +48,7 @@ pub struct Flow {
     pub last_seen: u64,
     /// [`Settings::epoch`](crate::Settings::epoch) of its last verdict.
     pub epoch: u32,
-    /// ifindex of the path, reserved for forwarding without the stack.
+    /// [`Path::ENI`]: ifindex of the ENI; otherwise 0.
     pub path_index: u32,
     /// A [`Direction`]; 0: unknown.
     pub opened: u8,
@@ -56,15 +56,33 @@ pub struct Flow {
     pub state: u8,
     /// [`FlowFlags`].
     pub flags: u8,
-    /// Reserved for forwarding without the stack.
+    /// A [`Path`].
     pub path: u8,
     /// Number of the rule that allowed it; 0: none had to.
     pub rule: u32,
-    /// Zero.
-    pub spare: [u32; 4],
+    /// [`Path::ENI`]: who takes the packets on the ENI's link; otherwise zero.
+    pub next_hop: Address,
 }
 
 const _: () = assert!(size_of::<Flow>() == 40 + crate::AHEAD && align_of::<Flow>() == 8);
+
+/// How the packets of a flow get from one link to the next, the same in both directions; value of [`Flow::path`].
+///
+/// What the stack has seen of a connection it must go on seeing (NAT, and its conntrack, which takes half a connection for none): a flow may change
+/// to [`Self::STACK`] and never back.
+pub struct Path;
+
+impl Path {
+    /// By the node's stack.
+    pub const STACK: u8 = 0;
+    /// Between the pod's link and its ENI.
+    pub const ENI: u8 = 1;
+    /// Between the links of two pods of this node.
+    pub const POD: u8 = 2;
+}
+
+/// `skb->tc_index` of a packet that `from_pod` has sent to an ENI itself: `eni_out` asks nothing more about it.
+pub const FORWARDED: u16 = 0x7e77;
 
 /// Bits of [`Flow::state`].
 pub struct FlowState;

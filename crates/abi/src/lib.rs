@@ -21,8 +21,8 @@ pub use address::Address;
 pub use counter::{Count, Reason};
 pub use endpoint::{Class, Endpoint, EndpointFlags};
 pub use eni::{Eni, EniFlags, VlanLink, VlanLinkKey};
-pub use fabric::{FabricMember, FabricReason, FabricTrunkKey};
-pub use flow::{Direction, Flow, FlowFlags, FlowKey, FlowState, Fragment, FragmentKey};
+pub use fabric::{FabricFloor, FabricMember, FabricReason, FabricTrunkKey};
+pub use flow::{Direction, FORWARDED, Flow, FlowFlags, FlowKey, FlowState, Fragment, FragmentKey, Path};
 pub use policy::{PeerClass, Pod, PodFlags, PolicyKey, Set, SetFlags, Settings, SettingsFlags, slot};
 pub use prefix::Prefix;
 pub use schema::{Field, SCHEMAS, Schema};
@@ -46,7 +46,7 @@ pub mod map {
     pub const ENIS: &str = "ENIS";
     /// [`VlanLinkKey`](crate::VlanLinkKey) → [`VlanLink`](crate::VlanLink), hash.
     pub const VLAN_LINKS: &str = "VLAN_LINKS";
-    /// [`Prefix`](crate::Prefix) → `u32` (reserved, zero), longest prefix match.
+    /// [`Prefix`](crate::Prefix) of what pods reach by the node's stack only → `u32` (reserved, zero), longest prefix match.
     pub const HOST_STACK: &str = "HOST_STACK";
     /// [`Endpoint::id`](crate::Endpoint::id) → departure time of its last paced packet (`u64`, ns of the monotonic clock), LRU hash.
     pub const DEPARTURES: &str = "DEPARTURES";

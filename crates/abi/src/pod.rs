@@ -7,8 +7,8 @@
 use aya::Pod;
 
 use crate::{
-    Address, Count, Endpoint, Eni, FabricMember, FabricTrunkKey, Flow, FlowKey, Fragment, FragmentKey, PolicyKey, Prefix, Set,
-    Settings, VerdictKey, VlanLink, VlanLinkKey,
+    Address, Count, Endpoint, Eni, FabricFloor, FabricMember, FabricTrunkKey, Flow, FlowKey, Fragment, FragmentKey, PolicyKey,
+    Prefix, Set, Settings, VerdictKey, VlanLink, VlanLinkKey,
 };
 
 // SAFETY (all): integers and arrays of them only, laid out without padding; the size assertions beside the types would not hold otherwise.
@@ -21,6 +21,8 @@ unsafe impl Pod for Endpoint {}
 unsafe impl Pod for Eni {}
 // SAFETY: as above.
 unsafe impl Pod for FabricMember {}
+// SAFETY: as above.
+unsafe impl Pod for FabricFloor {}
 // SAFETY: as above.
 unsafe impl Pod for FabricTrunkKey {}
 // SAFETY: as above.

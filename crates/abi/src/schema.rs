@@ -86,7 +86,7 @@ pub const SCHEMAS: [Schema; 14] = {
         schema(
             map::ENDPOINTS,
             ADDRESS,
-            fields!(moved Endpoint { id, eni, vlan, class, flags, egress_rate } { reserved, spare }),
+            fields!(moved Endpoint { id, eni, vlan, class, flags, egress_rate, link, mtu, macs, gateway } { reserved, reserved_too }),
         ),
         schema(map::ENIS, NUMBER, fields!(Eni { host_slave, flags, mac } { reserved, spare })),
         schema(
@@ -113,7 +113,7 @@ pub const SCHEMAS: [Schema; 14] = {
         schema(
             map::FLOWS,
             fields!(moved FlowKey { endpoint, local, remote, local_port, remote_port, protocol } { reserved }),
-            fields!(moved Flow { last_seen, epoch, path_index, opened, state, flags, path, rule } { spare }),
+            fields!(moved Flow { last_seen, epoch, path_index, opened, state, flags, path, rule, next_hop } {}),
         ),
         schema(
             map::FRAGMENTS,

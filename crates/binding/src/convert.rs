@@ -50,6 +50,7 @@ impl From<input::Attachment> for Draft {
             bandwidth_mode: from.bandwidth_mode,
             priority: from.priority,
             network_policy: from.network_policy.unwrap_or(false),
+            fast_path: from.fast_path.unwrap_or(false),
         }
     }
 }

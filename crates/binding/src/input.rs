@@ -36,6 +36,8 @@ pub struct Attachment {
     pub multi_network: Option<bool>,
     /// False when absent.
     pub network_policy: Option<bool>,
+    /// False when absent.
+    pub fast_path: Option<bool>,
     pub own_groups: Option<bool>,
     pub host_stack_cidrs: Option<Vec<String>>,
     pub host_peer: Option<bool>,

@@ -37,6 +37,6 @@ pub use programs::{Opened, Programs};
 pub use shape::Shape;
 pub use table::Table;
 pub use terway_abi::{
-    Address, Class, Count, Direction, Endpoint, EndpointFlags, Eni, EniFlags, Flow, FlowFlags, FlowKey, FlowState, LAYOUT,
-    NODE_MARK, PeerClass, Pod, PodFlags, PolicyKey, Reason, Sample, VerdictKey, VlanLink, VlanLinkKey, slot,
+    Address, Class, Count, Direction, Endpoint, EndpointFlags, Eni, EniFlags, FORWARDED, Flow, FlowFlags, FlowKey, FlowState,
+    LAYOUT, NODE_MARK, Path, PeerClass, Pod, PodFlags, PolicyKey, Reason, Sample, VerdictKey, VlanLink, VlanLinkKey, slot,
 };

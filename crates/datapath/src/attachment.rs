@@ -161,6 +161,8 @@ pub struct Attachment {
     pub shaping: Shaping,
     /// Its packets are judged.
     pub network_policy: bool,
+    /// Kernel programs forward its packets past the node's stack where they can (`PolicyRoute`, `Netkit`).
+    pub fast_path: bool,
 }
 
 impl Attachment {
@@ -168,6 +170,17 @@ impl Attachment {
     pub fn addresses(&self) -> impl Iterator<Item = IpAddr> + '_ {
         let ipv4 = self.ipv4.iter().map(|family| IpAddr::V4(family.address));
         ipv4.chain(self.ipv6.iter().map(|family| IpAddr::V6(family.address)))
+    }
+
+    /// Packets may go to its pair and come from it past the node's stack. A limit of what it gets is kept by the queue of its host end, which is on the
+    /// way that would be left out.
+    pub fn forwards(&self) -> bool {
+        self.fast_path && matches!(self.mode, Mode::PolicyRoute | Mode::Netkit) && self.shaping.ingress.is_none()
+    }
+
+    /// Kernel programs stand on its links.
+    pub fn is_hooked(&self) -> bool {
+        self.network_policy || self.forwards()
     }
 
     /// Its number in the records of the kernel programs. Generations are unique on a node; 0 is no number.

@@ -13,6 +13,8 @@ pub struct EniUse {
     pub classes: bool,
     /// What pods send through a Service is judged where it leaves, when its destination is known.
     pub exits: bool,
+    /// What comes in for pods goes to them past the node's stack.
+    pub forwards: bool,
 }
 
 impl EniUse {
@@ -22,6 +24,7 @@ impl EniUse {
         departures: true,
         classes: true,
         exits: true,
+        forwards: true,
     };
 
     /// What one attachment needs.
@@ -36,6 +39,7 @@ impl EniUse {
             departures: shaping.mode == BandwidthMode::Edt && shaping.egress.is_some(),
             classes: shaping.priority.is_some(),
             exits: is_judged_on_host(attachment),
+            forwards: attachment.forwards(),
         }
     }
 
@@ -47,6 +51,7 @@ impl EniUse {
             departures: self.departures || other.departures,
             classes: self.classes || other.classes,
             exits: self.exits || other.exits,
+            forwards: self.forwards || other.forwards,
         }
     }
 
@@ -64,10 +69,10 @@ pub fn vlan_link(attachment: &Attachment) -> Option<u16> {
 
 /// Kernel programs have to do with the attachment's packets.
 pub fn needs_programs(attachment: &Attachment) -> bool {
-    attachment.network_policy || EniUse::of(attachment).any()
+    attachment.is_hooked() || EniUse::of(attachment).any()
 }
 
 /// True if the hooks are on the node's end of the pod's pair.
 pub fn is_judged_on_host(attachment: &Attachment) -> bool {
-    attachment.network_policy && matches!(attachment.mode, Mode::PolicyRoute | Mode::Netkit)
+    attachment.is_hooked() && matches!(attachment.mode, Mode::PolicyRoute | Mode::Netkit)
 }

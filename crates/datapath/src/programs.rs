@@ -4,10 +4,10 @@
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use terway_bpf::{Address, ProgramName, Programs, VlanLinkKey};
+use terway_bpf::{Address, Pod, PodFlags, ProgramName, Programs, VlanLinkKey};
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::object::{Direction, Record, RecordKey};
+use crate::object::{Direction, Prefix, Record, RecordKey};
 
 /// Where the programs are pinned unless the opener says otherwise.
 pub const DEFAULT_ROOT: &str = terway_bpf::bpffs::DEFAULT;
@@ -110,6 +110,8 @@ impl ProgramStore {
                         .vlan_links
                         .get(&link)?
                         .map(|value| Record::VlanLink(link, value)),
+                    RecordKey::HostStack(prefix) => holds(programs, prefix)?.then_some(Record::HostStack(prefix)),
+                    RecordKey::Tracked(endpoint) => programs.maps.policy.pod(endpoint)?.map(|pod| Record::Tracked(pod.id)),
                 });
             }
             Ok(found)
@@ -122,20 +124,24 @@ impl ProgramStore {
             RecordKey::Endpoint(address) => Ok(programs.maps.endpoints.get(&Address::from(address))?.is_some()),
             RecordKey::Eni(index) => Ok(programs.maps.enis.get(&index)?.is_some()),
             RecordKey::VlanLink(link) => Ok(programs.maps.vlan_links.get(&link)?.is_some()),
+            RecordKey::HostStack(prefix) => holds(programs, prefix),
+            RecordKey::Tracked(endpoint) => Ok(programs.maps.policy.pod(endpoint)?.is_some()),
         })?;
         Ok(found.unwrap_or(false))
     }
 
-    /// All records.
+    /// All records but those of pods, which are NetworkPolicy's.
     pub fn list(&self) -> Result<Vec<Record>> {
         let all = self.with_existing(|programs| {
             let endpoints = programs.maps.endpoints.list()?.into_iter();
             let enis = programs.maps.enis.list()?.into_iter();
             let links = programs.maps.vlan_links.list()?.into_iter();
+            let stack = programs.maps.host_stack.list()?.into_iter();
             let endpoints = endpoints.map(|(address, value)| Record::Endpoint(address.into(), value));
             Ok(endpoints
                 .chain(enis.map(|(index, value)| Record::Eni(index, value)))
                 .chain(links.map(|(link, value)| Record::VlanLink(link, value)))
+                .chain(stack.map(|(address, length, _)| Record::HostStack(Prefix { address, length })))
                 .collect())
         })?;
         Ok(all.unwrap_or_default())
@@ -154,6 +160,15 @@ impl ProgramStore {
             Record::Endpoint(address, value) => programs.maps.endpoints.put(&Address::from(*address), value),
             Record::Eni(index, value) => programs.maps.enis.put(index, value),
             Record::VlanLink(link, value) => programs.maps.vlan_links.put(link, value),
+            Record::HostStack(prefix) => programs.maps.host_stack.set(prefix.address, prefix.length, 0),
+            Record::Tracked(endpoint) => match programs.maps.policy.pod(*endpoint)? {
+                Some(_) => Ok(()),
+                None => programs.maps.policy.put_pod(&Pod {
+                    id: *endpoint,
+                    flags: PodFlags::TRACK_ONLY,
+                    ..Pod::default()
+                }),
+            },
         })
     }
 
@@ -163,6 +178,8 @@ impl ProgramStore {
             RecordKey::Endpoint(address) => programs.maps.endpoints.remove(&Address::from(address)),
             RecordKey::Eni(index) => programs.maps.enis.remove(&index),
             RecordKey::VlanLink(link) => programs.maps.vlan_links.remove(&link),
+            RecordKey::HostStack(prefix) => programs.maps.host_stack.remove(prefix.address, prefix.length),
+            RecordKey::Tracked(endpoint) => programs.maps.policy.remove_pod(endpoint),
         })?;
         Ok(removed.unwrap_or(false))
     }
@@ -182,6 +199,14 @@ impl ProgramIds {
             ProgramName::ToPod => self.to_pod,
         }
     }
+}
+
+/// True if exactly this prefix is listed.
+fn holds(programs: &Programs, prefix: Prefix) -> std::result::Result<bool, terway_bpf::Error> {
+    let listed = programs.maps.host_stack.list()?;
+    Ok(listed
+        .iter()
+        .any(|(address, length, _)| *address == prefix.address && *length == prefix.length))
 }
 
 /// The program with this name.

@@ -144,7 +144,7 @@ fn counts(arguments: &Arguments) -> Result<(), String> {
 }
 
 /// Was the program attached? Not if one stands there and `replace` is not wanted.
-fn attach(ebpf: &mut Ebpf, name: &str, interface: u32, hook: Hook, replace: bool) -> Result<bool, String> {
+pub fn attach(ebpf: &mut Ebpf, name: &str, interface: u32, hook: Hook, replace: bool) -> Result<bool, String> {
     let program = ebpf
         .program_mut(name)
         .ok_or_else(|| format!("the object has no program {name}"))?;
@@ -184,11 +184,11 @@ fn typed<T: TryFrom<Map, Error: std::fmt::Display>>(map: Map) -> Result<T, Strin
     map.try_into().map_err(text)
 }
 
-fn text(error: impl std::fmt::Display) -> String {
+pub fn text(error: impl std::fmt::Display) -> String {
     error.to_string()
 }
 
-fn interface(arguments: &Arguments, key: &str) -> Result<u32, String> {
+pub fn interface(arguments: &Arguments, key: &str) -> Result<u32, String> {
     let name = arguments.need::<String>(key)?;
     sys::interface_index(&name).map_err(|error| format!("--{key} {name}: {error}"))
 }

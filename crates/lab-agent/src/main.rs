@@ -7,6 +7,7 @@ use crate::arguments::Arguments;
 mod arguments;
 mod fabric_trunk;
 mod first_packets;
+mod floor;
 mod forget_sessions;
 mod frame;
 mod init;
@@ -43,6 +44,8 @@ usage: lab-agent COMMAND
                                        leaves the trunk port tagged, to M (the trunk ENI's); it holds without a running process
   fabric-trunk remove --port IF        undoes it for one member's port
   fabric-trunk counts --interface IF   JSON {untagged, to_member, unknown_tag, to_trunk, unknown_port, failed} of a trunk's or member's port
+  floor --eni IF --pod IF --ipv4-gateway A --ipv6-gateway A
+                                       hands what the pair's end IF receives to the ENI and what the ENI receives to the pair, past the stack; for benches
   listen --udp PORT --ms N [--expect N] counts UDP packets: a line {listening}, then {packets, bytes, sources}
   first-packets --connect ADDR:PORT --shoot ADDR:PORT --udp PORT --tcp PORT --ms N
                                        before this namespace has a network: a line {listening}; connects and shoots (UDP) as soon as there is a route,
@@ -67,6 +70,7 @@ fn main() -> ExitCode {
         "forget-sessions" => forget_sessions::run(&arguments),
         "fabric-trunk" => fabric_trunk::run(&arguments),
         "first-packets" => first_packets::run(&arguments),
+        "floor" => floor::run(&arguments),
         "listen" => listen::run(&arguments),
         "relay" => relay::run(&arguments),
         _ => Err(USAGE.to_owned()),

@@ -1,5 +1,5 @@
-//! What comes in on a trunk: a frame reaches a member's address only with the member's own tag, so that networks that the VPC keeps apart stay
-//! apart on the node. Terway pops any tag.
+//! What comes in on an ENI. On a trunk a frame reaches a member's address only with the member's own tag, so that networks that the VPC keeps apart stay
+//! apart on the node. Terway pops any tag. And on any ENI: what goes to a pod past the node's stack.
 
 use aya_ebpf::{helpers::bpf_skb_vlan_pop, programs::TcContext};
 use terway_abi::{EndpointFlags, EniFlags, Reason};
@@ -8,15 +8,27 @@ use terway_ebpf::{
     skb::{self, CONTINUE, DROP, PACKET_HOST, PACKET_OTHERHOST},
 };
 
-use crate::maps::{count, endpoint, eni, is_vlan_link};
+use crate::{
+    maps::{count, endpoint, eni, is_vlan_link},
+    path,
+};
 
 #[inline(always)]
 pub fn run(ctx: &TcContext) -> i32 {
     let ifindex = skb::ifindex(ctx);
-    match eni(ifindex) {
-        Some(eni) if eni.flags & EniFlags::TRUNK != 0 => {}
-        _ => return CONTINUE,
+    let Some(eni) = eni(ifindex) else { return CONTINUE };
+    let verdict = match eni.flags & EniFlags::TRUNK {
+        0 => CONTINUE,
+        _ => trunk(ctx, ifindex),
+    };
+    match verdict == CONTINUE && eni.flags & EniFlags::FORWARDS != 0 && skb::vlan_present(ctx) == 0 {
+        true => path::arrive(ctx, ifindex),
+        false => verdict,
     }
+}
+
+#[inline(always)]
+fn trunk(ctx: &TcContext, ifindex: u32) -> i32 {
     let Ok(frame) = Frame::parse(ctx) else { return CONTINUE };
     let (reason, verdict) = match frame.tag {
         Tag::None => untagged(ctx, &frame, ifindex),

@@ -6,7 +6,7 @@ use aya_ebpf::{
     maps::lpm_trie::Key,
     programs::TcContext,
 };
-use terway_abi::{Class, Endpoint, EndpointFlags, Eni, EniFlags, Prefix, Reason};
+use terway_abi::{Class, Endpoint, EndpointFlags, Eni, EniFlags, FORWARDED, Prefix, Reason};
 use terway_ebpf::{
     frame::{Frame, Tag},
     skb::{self, CONTINUE, DROP},
@@ -27,6 +27,15 @@ const VLAN: u16 = 0x8100u16.to_be();
 pub fn run(ctx: &TcContext) -> i32 {
     let ifindex = skb::ifindex(ctx);
     let Some(eni) = eni(ifindex) else { return CONTINUE };
+    let is_forwarded = skb::tc_index(ctx) == u32::from(FORWARDED);
+    if is_forwarded {
+        skb::set_tc_index(ctx, 0);
+        // `from_pod` has judged it, and knows whose it is.
+        if eni.flags & (EniFlags::TRUNK | EniFlags::STAMPS) == 0 && eni.host_slave == 0 {
+            count(ctx, Reason::OutPassed);
+            return CONTINUE;
+        }
+    }
     let Ok(frame) = Frame::parse(ctx) else { return CONTINUE };
     // A pod with raw sockets on an IPvlan slave could write the tag of another member into its frames.
     let tagged = match frame.tag {
@@ -47,7 +56,7 @@ pub fn run(ctx: &TcContext) -> i32 {
     if is_own && endpoint.flags & EndpointFlags::IPVLAN != 0 && eni.host_slave != 0 && is_host_stack(ctx, &frame) {
         return to_host(ctx, eni);
     }
-    if !policy::leaves(ctx, &frame, endpoint) {
+    if !is_forwarded && !policy::leaves(ctx, &frame, endpoint) {
         return DROP;
     }
     if !is_own {

@@ -11,6 +11,7 @@ mod eni_in;
 mod eni_out;
 mod maps;
 mod pace;
+mod path;
 mod policy;
 
 /// Ingress of an ENI.

@@ -49,6 +49,8 @@ export interface AttachmentChoice {
   readonly eniGroups?: readonly string[] | undefined;
   /** The pod has several interfaces. */
   readonly multiNetwork?: boolean;
+  /** The node forwards by kernel programs. */
+  readonly fastPath?: boolean;
 }
 
 /** What the pod interface must be. Pure: the same lease and choice give the same attachment. */
@@ -78,9 +80,13 @@ export function buildAttachment(lease: Lease, network: NodeNetwork, choice: Atta
     ...choice.trunk,
     ...(hasOwnGroups(network, choice) ? { ownGroups: true } : {}),
     ...(choice.multiNetwork === true ? { multiNetwork: true } : {}),
+    ...(choice.fastPath === true && isPair(choice.mode) ? { fastPath: true } : {}),
     ...choice.shaping,
   };
 }
+
+/** The node has an end of the pod's link. */
+const isPair = (mode: DatapathMode) => mode === "policy_route" || mode === "netkit";
 
 /**
  * The other modes lead everything out through the pod's own ENI as it is. What is not known is taken for the groups of the node, as an ENI of the daemon
@@ -88,7 +94,7 @@ export function buildAttachment(lease: Lease, network: NodeNetwork, choice: Atta
  */
 function hasOwnGroups(network: NodeNetwork, { mode, eniGroups = [] }: AttachmentChoice): boolean {
   const { securityGroupIds: usual, localDeliveryAcrossSecurityGroups } = network;
-  if (localDeliveryAcrossSecurityGroups || (mode !== "policy_route" && mode !== "netkit")) return false;
+  if (localDeliveryAcrossSecurityGroups || !isPair(mode)) return false;
   if (eniGroups.length === 0 || usual.length === 0) return false;
   const [theirs, ours] = [new Set(eniGroups), new Set(usual)];
   return theirs.size !== ours.size || eniGroups.some((id) => !ours.has(id));
@@ -115,6 +121,7 @@ const attachmentSchema = z.object({
   trunkGatewayIpv6: z.string().exactOptional(),
   ownGroups: z.boolean().exactOptional(),
   multiNetwork: z.boolean().exactOptional(),
+  fastPath: z.boolean().exactOptional(),
   hostStackCidrs: z.array(z.string()).exactOptional(),
   hostPeer: z.boolean().exactOptional(),
   bandwidth: z.object({ ingress: z.number().exactOptional(), egress: z.number().exactOptional() }).exactOptional(),

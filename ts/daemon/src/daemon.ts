@@ -202,7 +202,7 @@ export async function runDaemon(options: DaemonOptions, stop: AbortSignal): Prom
     () => choice?.modes,
   );
 
-  metrics.observePolicy(datapath, policy);
+  metrics.observePolicy(datapath, policy, () => choice?.modes.fastPath === true);
 
   const tombstones = new Tombstones(node, join(flags.runDir, "tombstones"));
   const openNode = async (facts: InstanceFacts) => {
@@ -236,6 +236,7 @@ export async function runDaemon(options: DaemonOptions, stop: AbortSignal): Prom
       labels: await ownNode.labels(),
       kernel,
       leases: node.pool.leases(),
+      openPrograms: () => datapath.policy.open(),
     });
     choice = decided;
     publishing = { node, source: () => inForce.conflist, cniConfDir, virtualType: virtualTypeName(decided.modes) };

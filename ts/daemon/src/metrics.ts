@@ -120,8 +120,12 @@ export class Metrics {
     });
   }
 
-  /** Whether NetworkPolicy is enforced, and what the programs did with packets. */
-  observePolicy(datapath: Datapath, policy: { readonly isEnforced: boolean; escapable(): readonly string[] }): void {
+  /** Whether NetworkPolicy is enforced, and what the programs did with packets; they also run for the fast path. */
+  observePolicy(
+    datapath: Datapath,
+    policy: { readonly isEnforced: boolean; escapable(): readonly string[] },
+    isForwarding: () => boolean,
+  ): void {
     const registers = [this.registry];
     new Gauge({
       name: "terway_network_policy_enforced",
@@ -145,7 +149,7 @@ export class Metrics {
       labelNames: ["reason"],
       registers,
       async collect() {
-        const counts = policy.isEnforced ? await datapath.policy.counts() : undefined;
+        const counts = policy.isEnforced || isForwarding() ? await datapath.policy.counts() : undefined;
         if (counts?.ok) for (const { reason, packets } of counts.value.reasons) this.set({ reason }, packets);
       },
     });

@@ -13,6 +13,7 @@ let emitted: [string, string][];
 beforeEach(async () => {
   stateDir = await mkdtemp(join(tmpdir(), "terway-modes-"));
   emitted = [];
+  opened = { ok: true, value: undefined };
 });
 afterEach(() => rm(stateDir, { recursive: true }));
 
@@ -27,10 +28,17 @@ function cniConf(keys: Record<string, unknown>): CniConf {
   return parsed.config;
 }
 
-const choose = (keys: Record<string, unknown>, leases: readonly Lease[] = [], labels: Record<string, string> = {}) =>
+let opened: Awaited<ReturnType<Parameters<typeof chooseModes>[0]["openPrograms"]>>;
+const choose = (
+  keys: Record<string, unknown>,
+  leases: readonly Lease[] = [],
+  labels: Record<string, string> = {},
+  service: Record<string, unknown> = { service_cidr: "172.16.0.0/16" },
+) =>
   chooseModes({
     stateDir,
-    eniConf: eniConf({}),
+    eniConf: eniConf(service),
+    openPrograms: () => Promise.resolve(opened),
     cniConf: cniConf(keys),
     labels,
     kernel,
@@ -60,6 +68,22 @@ test("a label that changes under living pods is refused, and counts when they ar
 test("a fallback is told as VirtualModeChanged", async () => {
   expect((await choose({ enable_netkit: true })).modes.shared).toBe("policy_route");
   expect(emitted).toEqual([["VirtualModeChanged", expect.stringContaining("kernel 6.1.0 lacks netkit")]]);
+});
+
+test("the fast path is used where the kernel takes the programs and Services are known; otherwise the event says why", async () => {
+  const keys = { eniip_virtual_type: "datapathv2" };
+  expect((await choose(keys)).modes.fastPath).toBe(true);
+  expect((await choose({})).modes.fastPath).toBe(false);
+  expect(emitted).toEqual([]);
+  opened = { ok: false, error: { code: "unsupported", message: "the verifier refuses from_pod" } };
+  expect((await choose(keys)).modes).toMatchObject({ shared: "policy_route", fastPath: false });
+  expect(await rememberedModes(stateDir)).toMatchObject({ fastPath: false });
+  opened = { ok: true, value: undefined };
+  expect((await choose(keys, [], {}, {})).modes.fastPath).toBe(false);
+  expect(emitted).toEqual([
+    ["VirtualModeChanged", "datapathv2 is not available, veth is used instead: the verifier refuses from_pod"],
+    ["VirtualModeChanged", expect.stringContaining("`service_cidr` of eni_conf is empty")],
+  ]);
 });
 
 test("pods of a release that remembered nothing say what runs", () => {

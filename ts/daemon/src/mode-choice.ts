@@ -11,6 +11,7 @@ import {
   type Lease,
   type ModeFallback,
   type NodeModes,
+  type Outcome,
   type RunningModes,
 } from "@terway/model";
 import { z } from "zod";
@@ -51,6 +52,8 @@ export interface ModeParts {
   readonly leases: readonly Lease[];
   readonly log: Logger;
   readonly events: EventSink;
+  /** Loads the kernel programs and begins to keep what they must know of the node. */
+  readonly openPrograms: () => Promise<Outcome<undefined>>;
 }
 
 /** Decides the node's modes for this run, remembers them, and tells what was not to be had. Throws when the kernel is too old. */
@@ -69,14 +72,30 @@ export async function chooseModes(parts: ModeParts): Promise<ModeChoice> {
     ...(living.length === 0 ? {} : { live: (await rememberedModes(stateDir)) ?? modesOf(living) }),
   });
   if (!decision.ok) throw new Error(decision.reason);
-  const { node, shared, trunkMember, fastPath } = decision.modes;
+  const choice = await withFastPath(decision, parts);
+  const { node, shared, trunkMember, fastPath } = choice.modes;
   await memoryOf(stateDir).write({ version: 1, modes: { node, shared, trunkMember, fastPath } });
-  log.info({ ...decision.modes }, "modes of the node");
-  for (const { wanted, used, reason } of decision.fallbacks) {
+  log.info({ ...choice.modes }, "modes of the node");
+  for (const { wanted, used, reason } of choice.fallbacks) {
     events.emit("VirtualModeChanged", { kind: "Node" }, `${wanted} is not available, ${used} is used instead: ${reason}`);
   }
-  for (const issue of decision.errors) events.emit("ConfigError", { kind: "Node" }, formatIssue(issue));
-  return decision;
+  for (const issue of choice.errors) events.emit("ConfigError", { kind: "Node" }, formatIssue(issue));
+  return choice;
+}
+
+/** What the probe cannot tell: whether the kernel takes the programs, and whether it is known what must not go past the node's stack. */
+async function withFastPath(choice: ModeChoice, { eniConf, openPrograms }: ModeParts): Promise<ModeChoice> {
+  if (!choice.modes.fastPath) return choice;
+  const missing = "`service_cidr` of eni_conf is empty, and what pods send to Services would leave the node untranslated; set it";
+  const reason =
+    eniConf.serviceCidrs.length === 0 ? missing : await openPrograms().then((opened) => (opened.ok ? undefined : opened.error.message));
+  if (reason === undefined) return choice;
+  const used = choice.modes.shared === "netkit" ? "netkit" : "veth";
+  return {
+    ...choice,
+    modes: { ...choice.modes, fastPath: false },
+    fallbacks: [...choice.fallbacks, { wanted: "datapathv2", used, reason }],
+  };
 }
 
 /** What pods of a release that remembered nothing run: their attachments say it. */

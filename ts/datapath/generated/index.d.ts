@@ -73,6 +73,8 @@ export interface Attachment {
   multiNetwork?: boolean
   /** False when absent. */
   networkPolicy?: boolean
+  /** False when absent. */
+  fastPath?: boolean
   ownGroups?: boolean
   hostStackCidrs?: Array<string>
   hostPeer?: boolean

@@ -72,6 +72,11 @@ export interface Attachment {
   readonly hostPeer?: boolean;
   /** NetworkPolicy is enforced: the pod's packets pass the kernel programs, which `policy` gives their tables. False when absent. */
   readonly networkPolicy?: boolean;
+  /**
+   * Kernel programs forward the pod's packets past the node's stack where they can: modes `policy_route` and `netkit`, and no limit on what the pod gets.
+   * Whatever is in `hostStackCidrs` goes by the stack. False when absent.
+   */
+  readonly fastPath?: boolean;
   readonly bandwidth?: Bandwidth;
   /** Who delays what the pod sends: `tc` a token bucket on its link, `edt` departure times on the ENI. `tc` when absent. */
   readonly bandwidthMode?: "tc" | "edt";

@@ -18,8 +18,6 @@ export interface ConfigKey {
   readonly secret?: boolean;
   /** The value that asks for nothing, so that no warning is due. Without it: false, 0, "", empty list, empty object. */
   readonly inert?: unknown;
-  /** Of an active key: values that are accepted, but not implemented yet, and what happens instead. */
-  readonly plannedValues?: { readonly values: readonly (string | boolean)[]; readonly instead: string };
 }
 
 const registry = z.registry<ConfigKey>();
@@ -58,10 +56,6 @@ export function notImplemented(schema: z.ZodObject, value: unknown, path: readon
     }
     if (info?.status === "ignored" && asksForSomething(info, plain)) {
       return [{ path: where, code: "ignored", message: `\`${where}\` has no effect. ${info.meaning}` }];
-    }
-    if ((typeof plain === "string" || typeof plain === "boolean") && info?.plannedValues?.values.includes(plain)) {
-      const message = `\`${where}: ${item}\` is accepted but not implemented yet; ${info.plannedValues.instead}.`;
-      return [{ path: where, code: "not_implemented", message }];
     }
     return nested;
   });

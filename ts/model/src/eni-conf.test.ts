@@ -63,8 +63,6 @@ describe("what the documents show is accepted", () => {
   });
 
   test.each([
-    [{ enable_ebpf: true, eniip_virtual_type: "IPVlan" }, "enable_ebpf"],
-    [{ enable_datapath_v2: true }, "enable_datapath_v2"],
     [{ degradation: { enable: true, l0_threshold: 10, l1_threshold: 5 } }, "degradation"],
     [{ disable_security_policy: true }, "disable_security_policy"],
     [{ ipam_type: "crd", enable_erdma: true }, "enable_erdma"],

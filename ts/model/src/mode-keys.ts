@@ -6,33 +6,27 @@ const flag = z.boolean().optional();
 
 export const virtualTypes = ["veth", "policyroute", "ipvlan", "datapathv2"] as const;
 
-const withoutFastPath = "pods are connected as without it, because this release forwards no packets by eBPF";
-
 /** Keys that choose how pods are connected. People find some of them in either file, so both files may hold all of them. */
 export const modeKeyShape = {
   eniip_virtual_type: key(choice(virtualTypes), {
     type: "`veth`, `PolicyRoute`, `IPVlan` or `datapathv2`, any case",
     status: "active",
     meaning: "How pods are connected, see [modes](modes.md). `PolicyRoute` is `veth`; `IPVlan` with one of the eBPF keys is `datapathv2`.",
-    plannedValues: { values: ["datapathv2"], instead: withoutFastPath },
   }),
   enable_ebpf: key(flag, {
     type: "boolean",
     status: "active",
     meaning: "eBPF programs forward the packets of pods: `datapathv2`.",
-    plannedValues: { values: [true], instead: withoutFastPath },
   }),
   enable_datapath_v2: key(flag, {
     type: "boolean",
     status: "active",
     meaning: "The same by its newer name.",
-    plannedValues: { values: [true], instead: withoutFastPath },
   }),
   network_policy_provider: key(choice(["iptables", "ebpf"]), {
     type: "`iptables` or `ebpf`",
     status: "active",
     meaning: "Who enforces NetworkPolicy; `ebpf` asks for `datapathv2` too.",
-    plannedValues: { values: ["ebpf"], instead: withoutFastPath },
   }),
   enable_eni_trunking: key(flag, {
     type: "boolean",

@@ -43,12 +43,17 @@ impl Mark {
         }))
     }
 
+    /// What this build writes.
+    pub(crate) fn own_text() -> String {
+        let lines: Vec<String> = SCHEMAS.iter().map(ToString::to_string).collect();
+        lines.join("\n")
+    }
+
     /// Says of this build's maps that they are whole, and count on from `order`.
     pub(crate) fn write(directory: &Path, order: u64) -> Result<(), Error> {
         let path = directory.join(NAME);
-        let lines: Vec<String> = SCHEMAS.iter().map(ToString::to_string).collect();
         let mut value = order.to_ne_bytes().to_vec();
-        value.extend(lines.join("\n").as_bytes());
+        value.extend(Self::own_text().as_bytes());
         value.resize(SIZE, 0);
         if !path.exists() {
             return RawMap::pin_value(&path, &value);

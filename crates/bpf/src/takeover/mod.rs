@@ -109,7 +109,13 @@ impl Takeover {
 /// Ours are in force: whole from the beginning where there was nothing before them, and nobody's who began to take over and came to no end.
 pub(crate) fn declare_first(pins: &Pins) -> Result<(), Error> {
     match Mark::read(pins.directory())? {
-        Some(mark) => set_taken_over(pins.directory(), &mark, false),
+        Some(mark) => {
+            // A build of the same layout may have learned of fields where another had nothing.
+            if mark.text != Mark::own_text() {
+                Mark::write(pins.directory(), mark.order)?;
+            }
+            set_taken_over(pins.directory(), &mark, false)
+        }
         None => Mark::write(pins.directory(), 1),
     }
 }

@@ -95,6 +95,7 @@ impl TryFrom<Draft> for Attachment {
             host_peer: draft.host_peer.unwrap_or(true),
             shaping,
             network_policy: draft.network_policy,
+            fast_path: draft.fast_path,
             generation: whole("generation", draft.generation, 0.0, 9_007_199_254_740_991.0)? as u64,
             mode,
             mtu,

@@ -57,6 +57,8 @@ pub struct Draft {
     pub priority: Option<String>,
     /// Unchecked.
     pub network_policy: bool,
+    /// Unchecked.
+    pub fast_path: bool,
 }
 
 /// The text of one address family.

@@ -1,8 +1,10 @@
 //! The traffic control part of the difference. What somebody else has put in the place of a qdisc of ours is said and left alone.
 
+use terway_bpf::Endpoint;
+
 use super::{Problem, Side};
 use crate::desired::NamespaceState;
-use crate::object::{Device, Filter, Qdisc, Record};
+use crate::object::{Device, Filter, LinkAddress, Mac, Qdisc, Record};
 use crate::step::Step;
 
 impl Side<'_> {
@@ -72,14 +74,42 @@ impl Side<'_> {
     }
 
     fn record(&mut self, wanted: &Record) {
-        let seen = self.seen.records.iter().find(|seen| seen.key() == wanted.key());
+        let seen = self.seen.records.iter().find(|seen| seen.key() == wanted.key()).copied();
+        let wanted = &self.with_links(*wanted, seen);
         let (problem, detail) = match seen {
-            Some(seen) if seen == wanted => return,
+            Some(seen) if seen == *wanted => return,
             Some(seen) => (Problem::Different, Some(format!("{seen:?}, want {wanted:?}"))),
             None => (Problem::Missing, None),
         };
         let object = self.names.record(wanted.key());
         self.report("record", object, problem, detail, Some(Step::PutRecord(*wanted)));
+    }
+
+    /// The record of a pod that packets go to past the stack names its link. Without a look into the pod its hardware address is unknown: what the record has
+    /// is believed.
+    fn with_links(&self, wanted: Record, seen: Option<Record>) -> Record {
+        let Record::Endpoint(address, endpoint) = wanted else {
+            return wanted;
+        };
+        let Some(link) = self.seen.links.get(&Device::HostEnd).filter(|_| endpoint.mtu != 0) else {
+            return wanted;
+        };
+        let known = match seen {
+            Some(Record::Endpoint(_, endpoint)) => endpoint.macs.first_chunk::<6>().map(|mac| Mac(*mac)),
+            _ => None,
+        };
+        let pod = self.macs.resolve(LinkAddress::Of(Device::PodEnd)).or(known);
+        let ends = [pod, link.mac].map(|mac| mac.unwrap_or(Mac([0; 6])).0);
+        let mut macs = [0; 12];
+        for (to, from) in macs.iter_mut().zip(ends.iter().flatten()) {
+            *to = *from;
+        }
+        let endpoint = Endpoint {
+            link: link.index,
+            macs,
+            ..endpoint
+        };
+        Record::Endpoint(address, endpoint)
     }
 
     /// Qdiscs of ours on the ends of the pair belong to this attachment alone. Those of the ENI are shared and left to collection.

@@ -1,8 +1,9 @@
 //! What an ENI needs beyond routes: kernel programs on its hooks for tags, departure times and classes, and queueing disciplines that keep
 //! them. An ENI serves many pods, so this is made from what all of them need together, and goes with the last that needs it.
 
-use terway_bpf::{Class, Endpoint, EndpointFlags, Eni, EniFlags, VlanLink, VlanLinkKey};
+use terway_bpf::{Address, Class, Endpoint, EndpointFlags, Eni, EniFlags, VlanLink, VlanLinkKey};
 
+use super::leg::legs;
 use crate::attachment::{Attachment, BandwidthMode, Mode, Priority};
 use crate::desired::{HostFacts, NamespaceState};
 use crate::eni_use::{EniUse, needs_programs, vlan_link};
@@ -23,8 +24,17 @@ const QUEUES_MAX: u32 = 64;
 pub fn serve(host: &mut NamespaceState, attachment: &Attachment, facts: &HostFacts) {
     if needs_programs(attachment) {
         let value = endpoint(attachment, facts);
+        host.records.extend(legs(attachment).map(|leg| {
+            let gateway = match attachment.forwards() {
+                true => leg.eni_gateway.into(),
+                false => Address::default(),
+            };
+            Record::Endpoint(leg.pod, Endpoint { gateway, ..value })
+        }));
+    }
+    if attachment.forwards() {
         host.records
-            .extend(attachment.addresses().map(|address| Record::Endpoint(address, value)));
+            .extend(attachment.host_stack.iter().copied().map(Record::HostStack));
     }
     if !EniUse::of(attachment).any() {
         // Programs that others need let the frames of a link pass by its record only.
@@ -41,7 +51,10 @@ pub fn prepare(host: &mut NamespaceState, mac: [u8; 6], facts: &HostFacts) {
     if !needs.any() {
         return;
     }
-    let flags = if needs.tags { EniFlags::TRUNK } else { 0 };
+    let flag = |needed, flag| if needed { flag } else { 0 };
+    let flags = flag(needs.tags, EniFlags::TRUNK)
+        | flag(needs.departures || needs.classes, EniFlags::STAMPS)
+        | flag(needs.forwards, EniFlags::FORWARDS);
     let value = Eni {
         flags,
         mac,
@@ -57,7 +70,7 @@ pub fn prepare(host: &mut NamespaceState, mac: [u8; 6], facts: &HostFacts) {
         handle: CLSACT_HANDLE,
         discipline: Discipline::Clsact,
     });
-    if needs.tags {
+    if needs.tags || needs.forwards {
         host.filters.push(filter(Direction::In, facts.programs));
     }
     host.filters.push(filter(Direction::Out, facts.programs));
@@ -99,6 +112,8 @@ fn endpoint(attachment: &Attachment, facts: &HostFacts) -> Endpoint {
         class: class as u8,
         flags,
         egress_rate: rate.unwrap_or(0),
+        // Which link that is, and whose hardware addresses, the difference finds out: it may not be there yet.
+        mtu: if attachment.forwards() { attachment.mtu } else { 0 },
         ..Endpoint::default()
     }
 }

@@ -36,6 +36,7 @@ pub fn example() -> Attachment {
         host_peer: true,
         shaping: Shaping::default(),
         network_policy: false,
+        fast_path: false,
     }
 }
 

@@ -8,11 +8,11 @@ use terway_bpf::{ProgramName, slot};
 use super::exclusive;
 use crate::attachment::{Attachment, Mode};
 use crate::desired::{DesiredState, HostFacts, NamespaceState};
-use crate::object::{Attach, CLSACT_HANDLE, Device, Direction, Discipline, FILTER_PREFIX, Filter, Qdisc};
+use crate::object::{Attach, CLSACT_HANDLE, Device, Direction, Discipline, FILTER_PREFIX, Filter, Qdisc, Record};
 
 /// Adds the hooks of an attachment whose packets are judged.
 pub fn judge(desired: &mut DesiredState, attachment: &Attachment, facts: &HostFacts) {
-    if !attachment.network_policy {
+    if !attachment.is_hooked() {
         return;
     }
     let class = slot(attachment.endpoint());
@@ -34,6 +34,10 @@ pub fn judge(desired: &mut DesiredState, attachment: &Attachment, facts: &HostFa
         pod.filters.push(filter(device, Direction::Out, ProgramName::FromPod));
         pod.filters.push(filter(device, Direction::In, ProgramName::ToPod));
     };
+    if !attachment.network_policy {
+        // Nobody else says what the pod may do.
+        desired.host.records.push(Record::Tracked(attachment.endpoint()));
+    }
     match attachment.mode {
         Mode::PolicyRoute | Mode::Netkit => on_host(&mut desired.host, Device::HostEnd),
         Mode::Ipvlan | Mode::Vlan => in_pod(&mut desired.pod, Device::PodEnd),

@@ -99,7 +99,7 @@ fn host_leg(host: &mut NamespaceState, leg: &Leg, attachment: &Attachment, facts
 /// What the pod sends to its node goes on as the node's own, should the node translate it: masquerading gives it the node's address, which the VPC
 /// takes from no other ENI. `from_pod` marks it, so there is such a rule only where that program judges packets.
 fn by_node(leg: &Leg, attachment: &Attachment) -> Option<Rule> {
-    attachment.network_policy.then(|| Rule {
+    attachment.is_hooked().then(|| Rule {
         mark: Some(Mark::NODE),
         ..rule(leg.family, PRIORITY_BY_NODE, None, None, TABLE_MAIN)
     })

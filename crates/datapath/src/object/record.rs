@@ -4,6 +4,8 @@ use std::net::IpAddr;
 
 use terway_bpf::{Endpoint, Eni, VlanLink, VlanLinkKey};
 
+use super::Prefix;
+
 /// One record of the programs' maps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Record {
@@ -13,6 +15,10 @@ pub enum Record {
     Eni(u32, Eni),
     /// A pod's 802.1Q link on an ENI that the programs work on.
     VlanLink(VlanLinkKey, VlanLink),
+    /// What pods reach by the node's stack only.
+    HostStack(Prefix),
+    /// The pod with this number may do everything, unless NetworkPolicy says more about it.
+    Tracked(u32),
 }
 
 /// What a record is found by.
@@ -24,6 +30,10 @@ pub enum RecordKey {
     Eni(u32),
     /// An interface index and a VLAN id.
     VlanLink(VlanLinkKey),
+    /// A prefix.
+    HostStack(Prefix),
+    /// A pod's number.
+    Tracked(u32),
 }
 
 impl Record {
@@ -33,6 +43,8 @@ impl Record {
             Self::Endpoint(address, _) => RecordKey::Endpoint(*address),
             Self::Eni(index, _) => RecordKey::Eni(*index),
             Self::VlanLink(key, _) => RecordKey::VlanLink(*key),
+            Self::HostStack(prefix) => RecordKey::HostStack(*prefix),
+            Self::Tracked(endpoint) => RecordKey::Tracked(*endpoint),
         }
     }
 }

@@ -121,6 +121,10 @@ fn forget(context: &mut Context<'_>, guarded: Option<&Guarded>, addresses: &[IpA
             forgotten |= context.shared.programs.remove(RecordKey::Endpoint(*address))?;
         }
     }
+    if let Some(guarded) = guarded.filter(|guarded| guarded.attachment.forwards() && !guarded.attachment.network_policy) {
+        let key = RecordKey::Tracked(guarded.attachment.endpoint());
+        forgotten |= context.shared.programs.remove(key)?;
+    }
     if let Some(guarded) = guarded {
         let mut failures = eni::relieve(context, guarded, failpoint)?;
         if let Some(first) = failures.drain(..).next() {

@@ -67,6 +67,8 @@ pub fn collect(context: &mut Context<'_>, links: &[ObservedLink], failures: &mut
                         RecordKey::Endpoint(address) => format!("record endpoint {address}"),
                         RecordKey::Eni(index) => format!("record eni if{index}"),
                         RecordKey::VlanLink(link) => format!("record vlan link if{} {}", link.eni, link.vlan),
+                        RecordKey::HostStack(prefix) => format!("record host stack {prefix}"),
+                        RecordKey::Tracked(endpoint) => format!("record pod {endpoint}"),
                     }),
                     Err(error) => failures.push(error),
                 }
@@ -94,6 +96,10 @@ fn stray_records(context: &Context<'_>, links: &[ObservedLink]) -> Result<Vec<Re
         Record::Eni(index, _) => links.iter().any(|link| link.index == *index),
         // Those of an ENI that is there went with what it does not need.
         Record::VlanLink(key, _) => links.iter().any(|link| link.index == key.eni),
+        Record::HostStack(prefix) => registry
+            .all()
+            .any(|guarded| guarded.attachment.forwards() && guarded.attachment.host_stack.contains(prefix)),
+        Record::Tracked(_) => true,
     };
     Ok(all.iter().filter(|record| !needed(record)).map(Record::key).collect())
 }

@@ -22,6 +22,9 @@ pub const GATEWAY_V6: &str = "2001:db8:1:0:ffff:ffff:ffff:fffd";
 /// Whether the ENIs of new attachments carry security groups of their own; a test program sets it for all its tests.
 pub static OWN_GROUPS: AtomicBool = AtomicBool::new(false);
 
+/// Whether new attachments are forwarded past the stack; a test program sets it for all its tests.
+pub static FAST_PATH: AtomicBool = AtomicBool::new(false);
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Stack {
     V4,
@@ -82,6 +85,9 @@ impl Lab {
 
     /// A node in this namespace that has `eth0` alone.
     pub fn bare(host: Namespace) -> Self {
+        if FAST_PATH.load(Ordering::Relaxed) {
+            host.mount_bpffs();
+        }
         let lab = Self {
             host,
             vpc: Namespace::new(),
@@ -205,6 +211,7 @@ pub fn attachment(number: u16, stack: Stack, netns: &str) -> Attachment {
         own_groups: OWN_GROUPS.load(Ordering::Relaxed),
         multi_network: false,
         network_policy: false,
+        fast_path: FAST_PATH.load(Ordering::Relaxed),
         host_stack: Vec::new(),
         host_peer: true,
         shaping: Shaping::default(),

@@ -1,10 +1,13 @@
 //! Flows: their age, and what a packet changes in them.
 
 use aya_ebpf::helpers::bpf_ktime_get_ns;
-use terway_abi::{Direction, Flow, FlowState, Reason};
+use terway_abi::{Direction, Flow, FlowState, Reason, SettingsFlags};
 use terway_ebpf::{fresh, packet::Signal};
 
-use crate::maps::{FLOWS, SETTINGS, add};
+use crate::{
+    maps::{FLOWS, SETTINGS, add},
+    path::BEGUN,
+};
 
 use super::Scratch;
 
@@ -21,6 +24,14 @@ pub fn epoch() -> u32 {
     SETTINGS.get(0).map_or(0, |settings| fresh(&settings.epoch))
 }
 
+/// Programs of another layout stand behind these, and must see what passes.
+#[inline(always)]
+pub fn is_taken_over() -> bool {
+    SETTINGS
+        .get(0)
+        .is_some_and(|settings| fresh(&settings.flags) & SettingsFlags::TAKEN_OVER != 0)
+}
+
 #[inline(always)]
 pub fn is_alive(flow: &Flow, protocol: u8, now: u64) -> bool {
     age(flow, now) < Flow::lifetime(protocol, flow.state) as i64
@@ -32,9 +43,10 @@ fn age(flow: &Flow, now: u64) -> i64 {
     now.wrapping_sub(flow.last_seen) as i64
 }
 
-/// A packet of the flow has passed. Most packets write nothing: a line of memory that every processor writes is what a conntrack costs.
+/// A packet of the flow has passed; whether the last one that said so came a second earlier or more. Most packets write nothing: a line of memory that every
+/// processor writes is what a conntrack costs.
 #[inline(always)]
-pub fn touch(flow: &mut Flow, signal: u8, direction: Direction, now: u64) {
+pub fn touch(flow: &mut Flow, signal: u8, direction: Direction, now: u64) -> bool {
     let mut state = flow.state;
     if signal & Signal::OPEN != 0 {
         state = FlowState::SYN;
@@ -54,12 +66,14 @@ pub fn touch(flow: &mut Flow, signal: u8, direction: Direction, now: u64) {
             _ => state | FlowState::RESET,
         };
     }
+    let is_old = age(flow, now) >= SECOND;
     if state != flow.state {
         flow.state = state;
         flow.last_seen = now;
-    } else if age(flow, now) >= SECOND {
+    } else if is_old {
         flow.last_seen = now;
     }
+    is_old
 }
 
 /// How a flow begins.
@@ -83,7 +97,10 @@ pub fn keep(scratch: &mut Scratch, of_sender: bool, begin: Begin, now: u64, epoc
     flow.rule = begin.rule;
     let key = match of_sender {
         true => &scratch.sender,
-        false => &scratch.key,
+        false => {
+            scratch.way.due = BEGUN;
+            &scratch.key
+        }
     };
     if FLOWS.insert(key, &scratch.flow, 0).is_err() {
         add(Reason::FlowsFull, 0);

@@ -105,10 +105,16 @@ pub fn look_for(scratch: &mut Scratch, address: Address) {
 }
 
 #[inline(always)]
-fn is_ipv4(address: &Address) -> bool {
+pub fn is_ipv4(address: &Address) -> bool {
+    let [a, b, c, _] = words(address);
+    a | b == 0 && *c == 0xffff_u32.to_be()
+}
+
+/// The address as words in network order.
+#[inline(always)]
+pub fn words(address: &Address) -> &[u32; 4] {
     // SAFETY: the type is as large, and aligned for it.
-    let [a, b, c, _] = unsafe { *core::ptr::from_ref(address).cast::<[u32; 4]>() };
-    a | b == 0 && c == 0xffff_u32.to_be()
+    unsafe { &*core::ptr::from_ref(address).cast::<[u32; 4]>() }
 }
 
 /// Counts a first packet by the rule that decided; 0: denied.

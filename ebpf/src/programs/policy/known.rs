@@ -1,10 +1,13 @@
 //! Packets of a flow that is known.
 
 use aya_ebpf::programs::TcContext;
-use terway_abi::{Direction, Flow, FlowFlags, FlowState, Pod, PodFlags, Reason};
+use terway_abi::{Direction, Flow, FlowFlags, FlowState, Path, Pod, PodFlags, Reason};
 use terway_ebpf::{fresh, packet::Signal, skb::CONTINUE};
 
-use crate::maps::{FLOWS, HOST_ADDRS, SERVICES, add};
+use crate::{
+    maps::{FLOWS, HOST_ADDRS, SERVICES, add},
+    path::STALE,
+};
 
 use super::{
     Scratch, View, flow,
@@ -16,7 +19,7 @@ use super::{
 
 /// The verdict, if the packet belongs to a flow; `None`: it is a first packet.
 #[inline(always)]
-pub fn run<const EGRESS: bool>(ctx: &TcContext, scratch: &mut Scratch, view: &View) -> Option<i32> {
+pub fn run<const EGRESS: bool, const BY_STACK: bool>(ctx: &TcContext, scratch: &mut Scratch, view: &View) -> Option<i32> {
     let pointer = FLOWS.get_ptr_mut(&scratch.key)?;
     // SAFETY: the memory stays a flow while the program runs. Should it become another key's meanwhile, that flow's times are a little wrong.
     let flow = unsafe { &mut *pointer };
@@ -38,12 +41,27 @@ pub fn run<const EGRESS: bool>(ctx: &TcContext, scratch: &mut Scratch, view: &Vi
             return Some(refuse(skb, scratch, scratch.refused, Direction::Egress, Reason::DeniedEgress));
         }
         match rejudge(scratch, view.pod, flow, view.epoch) {
-            KEPT => {}
+            KEPT => scratch.way.due = STALE,
             EGRESS_REVOKED => return Some(refuse(skb, scratch, view.pod.id, Direction::Egress, Reason::DeniedEgress)),
             _ => return Some(refuse(skb, scratch, view.pod.id, Direction::Ingress, Reason::DeniedIngress)),
         }
     }
-    flow::touch(flow, signal, direction, view.now);
+    if flow::touch(flow, signal, direction, view.now) {
+        scratch.way.due = STALE;
+    }
+    if flow.path == Path::STACK || fresh(&scratch.way.whole) == 0 {
+        scratch.way.due = 0;
+    } else if BY_STACK {
+        // The other direction must come by here too.
+        flow.path = Path::STACK;
+        add(Reason::PathLost, 0);
+    } else {
+        scratch.way.path = u32::from(flow.path);
+        if EGRESS && flow.path == Path::ENI {
+            scratch.way.index = flow.path_index;
+            scratch.way.next_hop = flow.next_hop;
+        }
+    }
     Some(CONTINUE)
 }
 

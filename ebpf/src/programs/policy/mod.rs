@@ -3,8 +3,8 @@
 //! A packet of a known flow passes after one look-up. Anything else is a first packet: its source must be the pod's own, the node's traffic
 //! passes, and the pod's set for the direction decides; what it allows becomes a flow.
 
-use aya_ebpf::programs::TcContext;
-use terway_abi::{Direction, Pod, PodFlags, Reason};
+use aya_ebpf::{bindings::__sk_buff, programs::TcContext};
+use terway_abi::{Direction, Pod, PodFlags, Reason, slot};
 use terway_ebpf::{
     fresh,
     packet::{Kind, Packet},
@@ -12,7 +12,7 @@ use terway_ebpf::{
 };
 
 mod first;
-mod flow;
+pub mod flow;
 mod fragment;
 mod judge;
 mod known;
@@ -21,17 +21,19 @@ mod related;
 mod scratch;
 mod sender;
 
-pub use scratch::{Room, Scratch};
+pub use flow::epoch;
+pub use judge::{is_ipv4, look_for, words};
+pub use scratch::{Room, Scratch, scratch};
 pub use sender::leaves;
 
-use crate::maps::pod;
+use crate::{maps::pod, path};
 use refuse::refuse;
-use scratch::scratch;
 
 /// What does not change while a packet is judged.
 #[derive(Clone, Copy)]
-struct View {
-    pod: &'static Pod,
+pub struct View {
+    /// Whose hook it is, or who receives.
+    pub pod: &'static Pod,
     now: u64,
     epoch: u32,
 }
@@ -39,17 +41,22 @@ struct View {
 /// One program for both directions, compiled for each.
 #[inline(always)]
 pub fn run<const EGRESS: bool>(ctx: &TcContext) -> i32 {
+    if EGRESS {
+        // Only we say that.
+        skb::set_tc_index(ctx, 0);
+    }
     // A test run has no filter.
-    let slot = match skb::tc_classid(ctx) {
+    let own_slot = match skb::tc_classid(ctx) {
         0 => skb::ifindex(ctx),
         slot => slot,
     };
     // Before anything that a change may write: a flow judged by what was before it must not bear its number.
-    let epoch = flow::epoch();
-    let Some(pod) = pod(slot) else { return CONTINUE };
+    let epoch = epoch();
+    let Some(pod) = pod(own_slot) else { return CONTINUE };
     let Some(scratch) = scratch() else { return DROP };
     let direction = own_direction::<EGRESS>();
     let kind = scratch.packet.read(ctx);
+    scratch.way.reset(matches!(kind, Kind::Whole));
     let view = View {
         pod,
         now: flow::now(),
@@ -61,7 +68,13 @@ pub fn run<const EGRESS: bool>(ctx: &TcContext) -> i32 {
         Kind::Truncated => return refuse(ctx.skb.skb, scratch, pod.id, direction, Reason::Truncated),
         Kind::Malformed => return refuse(ctx.skb.skb, scratch, pod.id, direction, Reason::Malformed),
         Kind::Link => return link::<EGRESS>(ctx, scratch, pod),
-        Kind::Error => return related::run::<EGRESS>(ctx, scratch, &view),
+        Kind::Error => {
+            let verdict = related::run::<EGRESS>(ctx, scratch, &view);
+            return match EGRESS && verdict == CONTINUE {
+                true => path::send_error(ctx, scratch, pod.id),
+                false => verdict,
+            };
+        }
         Kind::First => fragment::remember(&scratch.packet),
         Kind::Later => fragment::recall(&mut scratch.packet),
         Kind::Whole => {}
@@ -70,12 +83,41 @@ pub fn run<const EGRESS: bool>(ctx: &TcContext) -> i32 {
         true => scratch.packet.tuple.of_sender(pod.id, &mut scratch.key),
         false => scratch.packet.tuple.of_receiver(pod.id, &mut scratch.key),
     }
-    if fresh(&scratch.packet.portless) == 0
-        && let Some(verdict) = known::run::<EGRESS>(ctx, scratch, &view)
-    {
-        return verdict;
+    let known = match fresh(&scratch.packet.portless) {
+        // What is on its way out of the node's stack to the pod has come by it.
+        0 if EGRESS => known::run::<true, false>(ctx, scratch, &view),
+        0 => known::run::<false, true>(ctx, scratch, &view),
+        _ => None,
+    };
+    let verdict = match known {
+        Some(verdict) => verdict,
+        None => first::run::<EGRESS>(ctx, scratch, &view),
+    };
+    match EGRESS && verdict == CONTINUE && fresh(&scratch.way.whole) != 0 {
+        true => path::send(ctx, scratch, &view),
+        false => verdict,
     }
-    first::run::<EGRESS>(ctx, scratch, &view)
+}
+
+/// The verdict of a pod on a packet that is on its way to it past the stack, and so past the hook of its link. Of an IP packet that is whole.
+#[inline(never)]
+pub fn receive(skb: *mut __sk_buff, scratch: &mut Scratch, id: u32) -> i32 {
+    let ctx = TcContext::new(skb);
+    let epoch = epoch();
+    scratch.way.reset(true);
+    let Some(pod) = pod(slot(id)).filter(|pod| pod.id == id) else {
+        return CONTINUE;
+    };
+    let view = View {
+        pod,
+        now: flow::now(),
+        epoch,
+    };
+    scratch.packet.tuple.of_receiver(id, &mut scratch.key);
+    match known::run::<false, false>(&ctx, scratch, &view) {
+        Some(verdict) => verdict,
+        None => first::run::<false>(&ctx, scratch, &view),
+    }
 }
 
 #[inline(always)]

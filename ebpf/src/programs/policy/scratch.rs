@@ -4,7 +4,7 @@ use aya_ebpf::maps::lpm_trie::Key;
 use terway_abi::{Address, Flow, FlowKey, PolicyKey, Prefix, VerdictKey};
 use terway_ebpf::packet::Packet;
 
-use crate::maps::SCRATCH;
+use crate::{maps::SCRATCH, path::Way};
 
 /// One for each processor: programs on a hook do not interrupt one another on one processor.
 #[repr(C)]
@@ -31,6 +31,8 @@ pub struct Scratch {
     pub sampled: u32,
     /// Not 0: the pod's side of the packet has one of its addresses.
     pub own: u32,
+    /// Where the packet goes.
+    pub way: Way,
     /// Whose packet was refused, where that is not the program's own pod.
     pub refused: u32,
 }

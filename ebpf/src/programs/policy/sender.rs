@@ -1,14 +1,14 @@
 //! Service traffic: what a pod sends to a Service is judged where its real destination is known, at that pod's own link or on the ENI.
 
 use aya_ebpf::programs::TcContext;
-use terway_abi::{Direction, Endpoint, Flow, FlowFlags, PodFlags, Reason, slot};
+use terway_abi::{Direction, Endpoint, Flow, FlowFlags, Path, PodFlags, Reason, slot};
 use terway_ebpf::{
     frame::Frame,
     fresh,
     packet::{self, Kind},
 };
 
-use crate::maps::{FLOWS, HOST_ADDRS, endpoint, pod};
+use crate::maps::{FLOWS, HOST_ADDRS, add, endpoint, pod};
 
 use super::{
     Scratch,
@@ -85,6 +85,32 @@ pub fn may_send(scratch: &mut Scratch, epoch: u32, now: u64) -> bool {
     true
 }
 
+/// What leaves the stack for the ENI has come by the stack, perhaps with another destination than the pod gave it. The answer comes in with
+/// this one, and must find that its flow goes by the stack.
+#[inline(never)]
+fn stays(scratch: &mut Scratch, id: u32, epoch: u32, now: u64) {
+    scratch.packet.tuple.of_sender(id, &mut scratch.sender);
+    if let Some(pointer) = FLOWS.get_ptr_mut(&scratch.sender) {
+        // SAFETY: as in `known`.
+        let flow = unsafe { &mut *pointer };
+        if flow::is_alive(flow, scratch.sender.protocol, now) {
+            if flow.path != Path::STACK {
+                flow.path = Path::STACK;
+                add(Reason::PathLost, 0);
+            }
+            flow::touch(flow, scratch.packet.tuple.signal, Direction::Egress, now);
+            return;
+        }
+    }
+    let begin = Begin {
+        opened: Direction::Egress as u8,
+        flags: 0,
+        state: state(scratch),
+        rule: 0,
+    };
+    flow::keep(scratch, true, begin, now, epoch);
+}
+
 /// A flow to a Service has no verdict yet, and where it leaves untranslated it needs one.
 #[inline(always)]
 fn is_judged(flow: &Flow, protocol: u8, now: u64) -> bool {
@@ -99,23 +125,28 @@ fn is_own(scratch: &Scratch, id: u32) -> bool {
 /// May a pod's packet leave by an ENI? `from_pod` has judged all but what came by a Service; pods that are not isolated pay one look-up.
 #[inline(always)]
 pub fn leaves(ctx: &TcContext, frame: &Frame, endpoint: &Endpoint) -> bool {
-    match pod(slot(endpoint.id)) {
-        Some(pod) if pod.egress_set != 0 => {}
-        _ => return true,
+    let is_isolated = matches!(pod(slot(endpoint.id)), Some(pod) if pod.egress_set != 0);
+    if !is_isolated && endpoint.link == 0 {
+        return true;
     }
     let Some(scratch) = scratch() else { return false };
-    match packet::read(
+    let kind = packet::read(
         ctx.skb.skb,
         &mut scratch.packet,
         u32::from(frame.ethertype),
         frame.payload as u32,
-    ) {
+    );
+    match kind {
         Kind::Whole => {}
         Kind::First => fragment::remember(&scratch.packet),
         Kind::Later => fragment::recall(&mut scratch.packet),
         _ => return true,
     }
-    if may_send(scratch, flow::epoch(), flow::now()) {
+    let (epoch, now) = (flow::epoch(), flow::now());
+    if !is_isolated || may_send(scratch, epoch, now) {
+        if endpoint.link != 0 && matches!(kind, Kind::Whole) {
+            stays(scratch, endpoint.id, epoch, now);
+        }
         return true;
     }
     let _ = refuse(ctx.skb.skb, scratch, scratch.refused, Direction::Egress, Reason::DeniedEgress);

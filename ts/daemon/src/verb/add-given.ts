@@ -120,6 +120,7 @@ function choiceOf(node: Node, call: ContainerCall, one: GivenInterface, multiNet
     ...(one.trunk === undefined ? {} : { trunk: one.trunk }),
     eniGroups: one.eniGroups,
     multiNetwork,
+    fastPath: modes?.fastPath ?? false,
     ...(modes === undefined
       ? {}
       : { shaping: limited ? shapingOf(conf, wishes, modes, one.mode) : shapingOf({}, unlimited, modes, one.mode) }),

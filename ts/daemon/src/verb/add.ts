@@ -120,6 +120,7 @@ function attachmentFor(node: Node, call: ContainerCall, lease: Lease, wishes: Po
     hostPeer: !conf.disableHostPeer,
     ...(conf.hostStackCidrs === undefined ? {} : { hostStackCidrs: conf.hostStackCidrs }),
     shaping: shapingOf(conf, wishes, modes, mode),
+    fastPath: modes.fastPath,
   });
 }
 

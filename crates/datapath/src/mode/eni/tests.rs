@@ -8,6 +8,7 @@ const NOTHING: EniUse = EniUse {
     departures: false,
     classes: false,
     exits: false,
+    forwards: false,
 };
 
 fn tree(needs: EniUse, count: u32) -> Vec<String> {
@@ -70,6 +71,7 @@ fn handles_are_ours_and_differ() {
         departures: true,
         classes: true,
         exits: false,
+        forwards: false,
     };
     let mut handles = std::collections::HashSet::new();
     for qdisc in queues(all, 1000) {

@@ -36,6 +36,8 @@ impl Names {
             RecordKey::Endpoint(address) => format!("record endpoint {address}"),
             RecordKey::Eni(_) => format!("record eni {}", self.eni),
             RecordKey::VlanLink(link) => format!("record vlan link {} {}", self.eni, link.vlan),
+            RecordKey::HostStack(prefix) => format!("record host stack {prefix}"),
+            RecordKey::Tracked(endpoint) => format!("record pod {endpoint}"),
         }
     }
 
