@@ -11,6 +11,7 @@ import { describeMachine, type Machine } from "../machine.ts";
 import { openRegion, regionId } from "./region.ts";
 
 export interface IpamOptions {
+  readonly mode: "full" | "small";
   readonly nodes: number;
   readonly podsPerNode: number;
   readonly changesPerSecond: number;
@@ -20,8 +21,16 @@ export interface IpamOptions {
   readonly apiWriteMs: number;
 }
 
-export const fullOptions: IpamOptions = { nodes: 5_000, podsPerNode: 30, changesPerSecond: 20, seconds: 600, seed: 1, apiWriteMs: 10 };
-export const smallOptions: IpamOptions = { ...fullOptions, nodes: 500 };
+export const fullOptions: IpamOptions = {
+  mode: "full",
+  nodes: 5_000,
+  podsPerNode: 30,
+  changesPerSecond: 20,
+  seconds: 600,
+  seed: 1,
+  apiWriteMs: 10,
+};
+export const smallOptions: IpamOptions = { ...fullOptions, mode: "small", nodes: 500 };
 export const smokeOptions: IpamOptions = { ...fullOptions, nodes: 10, podsPerNode: 4, seconds: 5 };
 
 interface Phase {
