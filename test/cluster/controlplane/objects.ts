@@ -15,7 +15,7 @@ const definitions: Resource = {
   namespaced: false,
 };
 
-/** Definitions, two nodes, and an `eni-config` that names vSwitch and group for pods. */
+/** Definitions, three nodes, and an `eni-config` that names vSwitch and group for pods. */
 export async function prepareCluster(client: KubeClient): Promise<void> {
   for (const { metadata, spec } of customResourceDefinitions())
     await apply(client, { resource: definitions, name: metadata.name }, { metadata, spec }, { fieldManager: "test" });
@@ -25,12 +25,18 @@ export async function prepareCluster(client: KubeClient): Promise<void> {
       () => false,
     ),
   );
-  for (const number of [1, 2])
+  for (const number of [1, 2, 3])
     await create(client, nodes, undefined, {
-      metadata: { name: `node-${number}`, labels: { "topology.kubernetes.io/zone": zone } },
+      metadata: {
+        name: `node-${number}`,
+        labels: { "topology.kubernetes.io/zone": zone, "node.kubernetes.io/instance-type": "ecs.g7.xlarge" },
+      },
       spec: { providerID: `cn-hangzhou.i-${number}` },
     });
-  const conf = { vswitches: { [zone]: ["vsw-pods"] }, security_groups: ["sg-pods"], vswitch_selection_policy: "ordered" };
+  const conf = {
+    ...{ vswitches: { [zone]: ["vsw-pods"] }, security_groups: ["sg-pods"], vswitch_selection_policy: "ordered" },
+    enable_eni_trunking: true,
+  };
   await createConfigMap(client, "kube-system", "eni-config", { eni_conf: JSON.stringify(conf) });
 }
 

@@ -80,8 +80,8 @@ test("a pod that asks for a trunk gets a member with its VLAN id, and everything
   await nothingLeft();
 });
 
-test("a pod with a fixed address keeps its ENI on another node, and it is never in two places", async () => {
-  const allocationType = { type: "Fixed", releaseStrategy: "TTL", releaseAfter: "1s" };
+test("I1: a pod with a fixed address keeps its ENI on another node, and it is never in two places", async () => {
+  const allocationType = { type: "Fixed", releaseStrategy: "TTL", releaseAfter: "8s" };
   const networks = {
     "pod-networks": JSON.stringify({ podNetworks: [{ vSwitchOptions: ["vsw-pods"], securityGroupIDs: ["sg-pods"], allocationType }] }),
   };
@@ -134,6 +134,20 @@ test("two interfaces on whole ENIs: each with its own vSwitch, and the default r
   await nothingLeft();
 });
 
+test("a node without a trunk gets one when its first pods need it, and only one", async () => {
+  const names = ["first", "second", "third"];
+  await Promise.all(names.map((name) => createAnnotatedPod(client(), name, "node-3", { "trunk-on": "true" })));
+  for (const name of names) await podEniIn(client(), name, "Bind");
+  const [trunk, ...more] = region.madeTrunks();
+  expect(more).toEqual([]);
+  expect(trunk).toMatchObject({ instanceId: "i-3", status: "InUse" });
+  expect(new Set(region.podEnis().map(({ trunkId }) => trunkId))).toEqual(new Set([trunk?.id]));
+  const node = (await client().call({ method: "GET", path: "/api/v1/nodes/node-3" })) as { metadata: { annotations: object } };
+  expect(node.metadata.annotations).toEqual({ "k8s.aliyun.com/trunk-on": trunk?.id });
+  for (const name of names) await endPod(client(), name);
+  await nothingLeft();
+});
+
 test("a PodNetworking becomes Ready with its zones; one whose vSwitch does not exist says so", async () => {
   await create(client(), podNetworkings, undefined, {
     metadata: { name: "good" },
@@ -171,7 +185,7 @@ test("what no network can be made from is told to the pod, and others go on", as
   await nothingLeft();
 });
 
-test("killed and started again at any moment, one ENI is made for one pod, and none is left", async () => {
+test("I6: killed and started again at any moment, one ENI is made for one pod, and none is left", async () => {
   const names = Array.from({ length: 12 }, (_, index) => `burst-${index}`);
   for (const name of names) await createAnnotatedPod(client(), name, "node-1", { "trunk-on": "true" });
   for (let kill = 0; kill < 3; kill++) {
@@ -187,7 +201,7 @@ test("killed and started again at any moment, one ENI is made for one pod, and n
   await nothingLeft();
 });
 
-test("degraded by hand to L1 nothing is released, to L0 nothing is called; when that is over, what waited goes on", async () => {
+test("I18: degraded by hand to L1 nothing is released, to L0 nothing is called; when that is over, what waited goes on", async () => {
   const level = async (name: string, number: number) => {
     await controlPlane.configure({ degradation: name });
     await until(`degradation is ${name}`, 15_000, async () =>
@@ -213,6 +227,22 @@ test("degraded by hand to L1 nothing is released, to L0 nothing is called; when 
   await podEniIn(client(), "waits", "Bind");
   await podEniGone(client(), "kept");
   for (const name of ["made", "waits"]) await endPod(client(), name);
+  await nothingLeft();
+});
+
+test("I4: a PodENI that does not say whose it is, as older releases wrote them, stays with the pod of its name", async () => {
+  await createAnnotatedPod(client(), "old", "node-1", { "trunk-on": "true" });
+  const before = await podEniIn(client(), "old", "Bind");
+  const path = "/apis/network.alibabacloud.com/v1beta1/namespaces/apps/podenis/old";
+  const body = { metadata: { annotations: { "k8s.aliyun.com/pod-uid": null } } };
+  await client().call({ method: "PATCH", path, contentType: "application/merge-patch+json", body });
+  await until(
+    "it says so again",
+    10_000,
+    async () => (await readPodEni(client(), "old"))?.metadata.annotations?.["k8s.aliyun.com/pod-uid"] !== undefined,
+  );
+  expect((await readPodEni(client(), "old"))?.status).toEqual(before.status);
+  await endPod(client(), "old");
   await nothingLeft();
 });
 

@@ -3,7 +3,7 @@ import { CloudSimulator, type SettingsPatch } from "@terway/lab";
 const accessKey = { id: "LTAItest", secret: "secret123" };
 export const zone = "cn-hangzhou-i";
 
-/** A simulated region with two machines of one zone, each with a trunk ENI, reached over HTTP. */
+/** A simulated region with three machines of one zone, the first two with a trunk ENI, reached over HTTP. */
 export class Region {
   readonly simulator: CloudSimulator;
   readonly url: string;
@@ -23,8 +23,9 @@ export class Region {
     vSwitch("vsw-small", "10.0.3.0/29");
     for (const id of ["sg-nodes", "sg-pods"]) simulator.createSecurityGroup({ id, vpcId: "vpc-1" });
     simulator.accessKey(accessKey);
-    for (const id of ["i-1", "i-2"]) {
+    for (const id of ["i-1", "i-2", "i-3"]) {
       await simulator.createInstance({ id, type: "ecs.g7.xlarge", vSwitchId: "vsw-nodes", securityGroupIds: ["sg-nodes"] });
+      if (id === "i-3") continue;
       const wanted = { VSwitchId: "vsw-nodes", "SecurityGroupIds.1": "sg-nodes", InstanceType: "Trunk" };
       const { NetworkInterfaceId } = await simulator.call("CreateNetworkInterface", wanted);
       await simulator.call("AttachNetworkInterface", { NetworkInterfaceId: String(NetworkInterfaceId), InstanceId: id });
@@ -35,6 +36,15 @@ export class Region {
 
   /** ENIs that were made for pods. */
   podEnis() {
+    return this.#made().filter(({ type }) => type !== "Trunk");
+  }
+
+  /** Trunks that were made for nodes. */
+  madeTrunks() {
+    return this.#made().filter(({ type }) => type === "Trunk");
+  }
+
+  #made() {
     return [...this.simulator.state().enis.values()].filter(({ tags }) => tags.creator === "terway-controller");
   }
 

@@ -44,7 +44,9 @@ export function openPodController(parts: ControllerParts): Controller {
     }
     if (podEni === undefined) return prepare(pod);
     if (podEni.metadata.deletionTimestamp !== undefined || podEni.status?.phase === "Deleting") return undefined;
-    if (podEni.metadata.annotations?.[podUidAnnotation] !== pod.metadata.uid) return takeOver(podEni, pod);
+    const owner = podEni.metadata.annotations?.[podUidAnnotation];
+    if (!owner) return adopt(podEni, pod);
+    if (owner !== pod.metadata.uid) return takeOver(podEni, pod);
     if ((podEni.spec.allocations ?? []).length === 0) return fill(key, podEni, pod);
     // Detached from its last node, and given to this pod now.
     if (podEni.status?.phase === "Unbind") await patchStatus(client, podEnis.resource, podEni, { phase: "Binding" });
@@ -77,6 +79,12 @@ export function openPodController(parts: ControllerParts): Controller {
       if (error instanceof ApiError && error.status === 404) return false;
       throw error;
     }
+  }
+
+  /** Older releases did not write whose it is; taking it from a pod that runs would be worse than giving it to a namesake. */
+  async function adopt(podEni: PodEni, pod: PodObject): Promise<undefined> {
+    await patch(client, podEnis.resource, podEni, { metadata: { annotations: { [podUidAnnotation]: pod.metadata.uid } } });
+    return undefined;
   }
 
   /** A pod of the same name has come. What is fixed waits for it, what is not goes first: an ENI is never on two nodes. */
