@@ -13,6 +13,7 @@ export const fastOptions: PathOptions = {
   fewPods: 10,
   manyPods: 1000,
   daemonArgs: [],
+  mode: "fast",
 };
 
 /** Enough to see that everything runs. */

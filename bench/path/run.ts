@@ -8,6 +8,8 @@ export interface PathOptions extends RoundOptions {
   readonly manyPods: number;
   /** Flags of terwayd, for example `--rule-form per_pod`. */
   readonly daemonArgs: readonly string[];
+  /** Of the bench, where it is not the default. */
+  readonly mode?: "fast";
 }
 
 export const fullOptions: PathOptions = {
