@@ -5,9 +5,9 @@ import { openDatapath } from "@terway/datapath";
 import { Store, type Stored } from "@terway/kube";
 import { run } from "@terway/lab";
 import { type Attachment, type Datapath, systemClock } from "@terway/model";
-import { pino } from "pino";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Cluster, Kind } from "../../ts/daemon/src/cluster/cluster.ts";
+import { openLog } from "../../ts/daemon/src/log.ts";
 import { Enforcement } from "../../ts/daemon/src/policy/enforcement.ts";
 import { savedTables } from "../../ts/daemon/src/policy/saved-tables.ts";
 
@@ -70,7 +70,7 @@ const feed = new Feed();
 const nodes: SimulatedNode[] = [];
 const stop = new AbortController();
 let directory = "";
-const log = pino({ level: "silent" });
+const { log } = openLog("fatal", "test");
 const namespaceOf = (pod: number) => `ns-${pod}`;
 const addressOf = (node: number, pod: number) => `10.${node}.0.${pod + 1}`;
 

@@ -4,8 +4,8 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type KubernetesCluster, listPods, repositoryRoot, run, until } from "@terway/lab";
 import { parseCniConf, parseEniConf } from "@terway/model";
-import { describe, expect, test } from "vitest";
-import { cniBlocks, commands, confBlocks, edits, manifests, ramActions, scrapedBy } from "./blocks.ts";
+import { afterAll, describe, expect, test } from "vitest";
+import { cniBlocks, commands, confBlocks, edits, manifests, omitted, ramActions, scrapedBy } from "./blocks.ts";
 
 /** Blocks of users' documents on a cluster whose daemons the chart has installed and whose namespace `apps` has pods. */
 export function documentCases(cluster: () => KubernetesCluster): void {
@@ -18,6 +18,10 @@ export function documentCases(cluster: () => KubernetesCluster): void {
   const daemonPods = () => shell("kubectl get pods -n kube-system -l app=terway -o jsonpath='{.items[*].metadata.uid}'");
 
   describe("users' documents", () => {
+    afterAll(() => {
+      for (const { document, heading, block, because } of omitted) console.log(`not run: ${document}, ${heading}, "${block}": ${because}`);
+    });
+
     test.each(manifests)("$document, $heading: $object.kind is taken by the server", async ({ object }) => {
       const only = object.kind === "Pod" ? "--dry-run=server" : "";
       const where = object.kind === "Namespace" ? "" : "-n apps";
