@@ -89,7 +89,7 @@ describe.skipIf(missing !== "")("the native datapath through Node", () => {
     const drift = {
       where: "host",
       kind: "rule",
-      object: expect.stringMatching(/^rule 2130: from 10\.0\.1\.23\/32 lookup \d+$/),
+      object: expect.stringMatching(/^rule 2358: from 10\.0\.1\.23\/32 lookup \d+$/),
       problem: "missing",
     };
     expect(answers.repaired).toEqual([{ attachmentId: "c0ffee/eth0", trigger: "notification", drifts: [drift], failures: [] }]);

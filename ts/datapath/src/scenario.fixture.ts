@@ -43,7 +43,7 @@ async function sabotage(): Promise<readonly Repair[]> {
   });
   // A weak callback does not keep the process alive; this timer does.
   const alive = setTimeout(() => {}, 10_000);
-  execFileSync("ip", ["rule", "del", "from", "10.0.1.23", "pref", "2130"]);
+  execFileSync("ip", ["rule", "del", "from", "10.0.1.23", "pref", "2358"]);
   await report;
   clearTimeout(alive);
   return repairs.splice(0);

@@ -185,10 +185,11 @@ pub fn two_interfaces(mode: Mode, stack: Stack) {
     second.multi_network = true;
     datapath.attach(&first);
     // Two default routes contradict each other, and nothing has changed.
-    let before = (pod.ip("-o link"), pod.ip("route show table all"));
+    let state = || (pod.ip("-o link"), pod.ip("route show table all proto 116"));
+    let before = state();
     let error = datapath.try_attach(&second).unwrap_err();
     assert_eq!(error.object.as_deref(), Some("defaultRoute"), "{error}");
-    assert_eq!((pod.ip("-o link"), pod.ip("route show table all")), before);
+    assert_eq!(state(), before);
     second.default_route = false;
     let routes = ["203.0.113.0/24", "2001:db8:eeee::/48"].map(|route| route.parse::<Prefix>().unwrap());
     let possible = |route: &Prefix| second.addresses().any(|address| Family::of(address) == route.family());

@@ -48,12 +48,13 @@ pub fn take(
     let mut seen = None;
     for attempt in 1.. {
         let name = mark(socket, attachment, (eni.index, home), progress)?;
+        // What the mark says: a later attempt does not write it again.
+        let seen = seen.get_or_insert_with(|| name.clone());
         let clash = give_way(socket, attachment, eni.index, pod, progress)?;
         let mut names = clash.then(|| Names::follow(&context.worker.home)).transpose()?;
         if clash && attempt < ATTEMPTS && look(socket, attachment, eni.index)?.name != name {
             continue;
         }
-        let seen = seen.get_or_insert(name);
         progress.failpoint.pass()?;
         let other_name = clash.then_some(attachment.if_name.as_str());
         let answer = socket.request(message::move_link(eni.index, pod.netns.as_fd(), other_name), 0)?;
