@@ -44,10 +44,15 @@ describe("rendering", () => {
     });
   });
 
-  test("what is not implemented falls back, with a warning", () => {
+  test("the list names the device that pods get, also with datapathv2", () => {
     const { list, warnings } = render({ type: "terway", eniip_virtual_type: "datapathv2" });
     expect(list.plugins).toEqual([{ type: "terway", eniip_virtual_type: "veth" }]);
-    expect(warnings).toContainEqual(expect.objectContaining({ path: "eniip_virtual_type", code: "not_implemented" }));
+    expect(warnings).toEqual([]);
+  });
+
+  test("what is not implemented is said in a warning", () => {
+    const { warnings } = render({ type: "terway", cilium_enable_hubble: "true" });
+    expect(warnings).toContainEqual(expect.objectContaining({ path: "cilium_enable_hubble", code: "not_implemented" }));
   });
 
   test.each([
