@@ -51,10 +51,18 @@ export class Server {
 
   static async start(place: Place): Promise<Server> {
     const listen = formatEndpoint(place.address);
-    const answering = launch(place.enter([program, "serve", "--listen", listen, "--cpu", String(cpu)]));
-    const streaming = launch(
-      place.enter(["iperf3", "--server", "--forceflush", "--bind", place.address, "--port", String(streamPort), "--affinity", String(cpu)]),
-    );
+    const answering = launchServer(place, [program, "serve", "--listen", listen, "--cpu", String(cpu)]);
+    const streaming = launchServer(place, [
+      "iperf3",
+      "--server",
+      "--forceflush",
+      "--bind",
+      place.address,
+      "--port",
+      String(streamPort),
+      "--affinity",
+      String(cpu),
+    ]);
     await Promise.all([firstOutput(answering), firstOutput(streaming)]);
     return new Server(place, [answering, streaming]);
   }
@@ -88,7 +96,9 @@ function formatEndpoint(address: string): string {
   return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
-function launch([command = "", ...args]: readonly string[]): ChildProcess {
+/** It ends with the command that leads to its place, which need not be the process itself: `nsenter` forks into a PID namespace. */
+function launchServer(place: Place, argv: readonly string[]): ChildProcess {
+  const [command = "", ...args] = place.enter(["setpriv", "--pdeathsig", "KILL", "--", ...argv]);
   return spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] });
 }
 
