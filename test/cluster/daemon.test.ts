@@ -110,7 +110,9 @@ const shown = async () => (await node.cli("show", "resource_pool")).stdout;
 
 describe("a node", () => {
   test("is told to be usable, and how many pods it can carry", async () => {
-    await until("the conditions are there", 20_000, async () => (await ownNode()).status.conditions.length >= 2);
+    await until("the conditions are there", 20_000, async () =>
+      (await ownNode()).status.conditions.some(({ type }) => type === "NetworkUnavailable"),
+    );
     expect((await ownNode()).status.conditions).toEqual(
       expect.arrayContaining([
         { type: "SufficientIP", status: "True", reason: "SufficientIP" },

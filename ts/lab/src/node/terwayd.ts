@@ -1,4 +1,4 @@
-import { access, chmod, copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
+import { access, chmod, copyFile, mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { metadataAddress, openApiAddress } from "../fabric/addresses.ts";
@@ -42,10 +42,12 @@ function eniConf(config: TerwaydConfig): string {
   return `${JSON.stringify(file, undefined, 2)}\n`;
 }
 
-/** Puts the CNI executable and the configuration where an installation has them. */
+/** Puts the CNI executable and the configuration where an installation has them. The runtime may be running the executable. */
 export async function installTerway(node: LabNode, config: TerwaydConfig): Promise<void> {
-  await copyFile(join(repositoryRoot, "dist/bin/terway"), node.path(cniExecutable));
-  await chmod(node.path(cniExecutable), 0o755);
+  const fresh = node.path(`${cniExecutable}.new`);
+  await copyFile(join(repositoryRoot, "dist/bin/terway"), fresh);
+  await chmod(fresh, 0o755);
+  await rename(fresh, node.path(cniExecutable));
   await mkdir(node.path("/etc/eni"), { recursive: true });
   await writeFile(node.path(eniConfPath), eniConf(config), { mode: 0o600 });
 }
