@@ -20,6 +20,8 @@ const plan: LabPlan = {
   })),
   delays: "instant",
   securityGroups: false,
+  // The other type holds 2,000 addresses; four nodes have 4,000 pods.
+  groups: { default: { type: "enterprise" } },
   seed: 1,
 };
 
