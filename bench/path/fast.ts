@@ -5,9 +5,9 @@ import { comparison, type PathOptions, type PathRatio, type PathResult } from ".
 
 /** Enough pairs of rounds for an interval of a few per cent. */
 export const fastOptions: PathOptions = {
-  rounds: 40,
+  rounds: 12,
   ms: 120,
-  streamRounds: 3,
+  streamRounds: 2,
   streamMs: 1000,
   kinds: ["rr", "crr", "stream1"],
   fewPods: 10,
