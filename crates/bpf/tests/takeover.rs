@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use support::Bpffs;
 use support::ip::TCP;
 use support::pods::flow_key;
-use terway_bpf::{Address, Direction, Flow, FlowFlags, LAYOUT, Pod, PodFlags, PolicyEntry, Programs};
+use terway_bpf::{Address, Direction, Flow, FlowFlags, FlowKey, LAYOUT, Pod, PodFlags, PolicyEntry, Programs};
 
 mod support;
 
@@ -147,4 +147,52 @@ fn after_a_crash_behind_the_decision_ours_are_in_force() {
         "the other's are old by now"
     );
     assert_eq!(ours.maps.policy.pod(7).unwrap(), Some(pod()));
+}
+
+/// A full table of flows must not push out the one that began a moment ago, nor half of itself: each processor has a share of the map of its own.
+#[test]
+fn of_a_full_table_the_newest_flows_are_taken_over_and_none_of_ours_goes() {
+    const LIMIT: u32 = 131_072;
+    let bpffs = Bpffs::mount();
+    let key = |number: u32| FlowKey {
+        remote: Address::from(Ipv4Addr::from(number)),
+        ..flow_key(7, TCP, ("10.0.0.7", 80), ("10.0.0.8", 40_000))
+    };
+    left_by_another(bpffs.path());
+    fs::rename(layout(bpffs.path(), 99), layout(bpffs.path(), LAYOUT)).unwrap();
+    let mut other = Programs::open(bpffs.path()).unwrap();
+    for number in 0..LIMIT {
+        let last_seen = u64::from(number) + 10;
+        other
+            .maps
+            .policy
+            .flows
+            .put(&key(number), &Flow { last_seen, ..flow(0) })
+            .unwrap();
+    }
+    let theirs: Vec<u32> = (0..LIMIT)
+        .filter(|number| other.maps.policy.flows.get(&key(*number)).unwrap().is_some())
+        .collect();
+    drop(other);
+    fs::rename(layout(bpffs.path(), LAYOUT), layout(bpffs.path(), 99)).unwrap();
+
+    let mut ours = Programs::open(bpffs.path()).unwrap();
+    let begun: Vec<u32> = (1 << 24..(1 << 24) + 64).collect();
+    for number in &begun {
+        ours.maps.policy.flows.put(&key(*number), &flow(FlowFlags::LEARNED)).unwrap();
+    }
+    ours.decide().unwrap();
+    let flows = &ours.maps.policy.flows;
+    let has = |number: &u32| flows.get(&key(*number)).unwrap().is_some();
+    assert_eq!(
+        begun.iter().filter(|number| !has(number)).count(),
+        0,
+        "a flow that has just begun is pushed out"
+    );
+    let newest = &theirs[theirs.len() / 2..];
+    assert_eq!(
+        newest.iter().filter(|number| !has(number)).count(),
+        0,
+        "one of the newest flows stays behind"
+    );
 }

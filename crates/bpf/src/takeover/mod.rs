@@ -10,6 +10,7 @@
 //! 4. our programs take the place of the other's and the second ones go, by the caller
 //! 5. the other's pins go ([`Takeover::end`])
 
+use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::path::PathBuf;
 
@@ -20,6 +21,7 @@ use crate::pin::Pins;
 use crate::raw::{RawMap, Record};
 
 mod mark;
+mod room;
 mod translate;
 
 use mark::Mark;
@@ -189,18 +191,21 @@ impl<'a> Copy<'a> {
         Ok(())
     }
 
-    /// Adds the other's to ours. Of a flow that both have the other's knows who opened it; how far it has come both may know.
+    /// Adds the other's to ours, the newest where there is not room for all. Of a flow that both have the other's knows who opened it; how far it has come
+    /// both may know.
     fn merge(&self) -> Result<(), Error> {
-        for (key, mut value) in self.translated()? {
-            if let Some(own) = self.own.get(&key).map_err(|error| self.failed(&error))? {
+        let mut records = self.translated()?;
+        records.sort_by_key(|(_, value)| Reverse(last_seen(self.schema, value)));
+        room::fill(self.own.limit(), &records, |(key, value)| {
+            let mut value = value.clone();
+            if let Some(own) = self.own.get(key).map_err(|error| self.failed(&error))? {
                 if own == value {
-                    continue;
+                    return Ok(());
                 }
                 add_state(self.schema, &own, &mut value);
             }
-            self.put(&key, &value)?;
-        }
-        Ok(())
+            self.put(key, &value)
+        })
     }
 
     fn translated(&self) -> Result<Vec<Record>, Error> {
@@ -234,6 +239,12 @@ fn set_number(schema: &Schema, name: &str, value: &mut [u8], number: u32) {
     {
         bytes.copy_from_slice(&number.to_ne_bytes());
     }
+}
+
+/// When the last packet came; all the same where nothing says so.
+fn last_seen(schema: &Schema, value: &[u8]) -> u64 {
+    let bytes = field(schema, "last_seen").and_then(|field| value.get(field.offset..)?.first_chunk());
+    bytes.copied().map_or(0, u64::from_ne_bytes)
 }
 
 /// Packets that came since the record was read may have ended the flow.
