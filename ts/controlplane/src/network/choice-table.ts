@@ -1,5 +1,5 @@
 import { annotation } from "./annotations.ts";
-import type { NetworkSource } from "./choice.ts";
+import type { NetworkSource } from "./wanted.ts";
 
 /** What a pod and its surroundings may say of its network. */
 export const choiceColumns = {

@@ -1,8 +1,9 @@
 import { type PodNetworking, type PodObject, podNetworkingSchema, podObjectSchema } from "@terway/model";
 import { describe, expect, test } from "vitest";
 import { annotation } from "./annotations.ts";
-import { type ChoiceInput, chooseNetwork, type NetworkChoice } from "./choice.ts";
+import { chooseNetwork } from "./choice.ts";
 import { type ChoiceColumn, choiceColumns, choiceTable } from "./choice-table.ts";
+import type { ChoiceInput, NetworkChoice } from "./wanted.ts";
 
 const defaults = { vSwitchIds: ["vsw-default"], securityGroupIds: ["sg-default"], selection: "most" as const };
 

@@ -1,7 +1,7 @@
 import type { Objects } from "@terway/kube";
 import { type ConfigMap, type EniConf, mergePatch, parseEniConfValue, parseJsonText } from "@terway/model";
 import type { ClusterNode } from "../cluster/kinds.ts";
-import type { NetworkDefaults } from "./choice.ts";
+import type { NetworkDefaults } from "./wanted.ts";
 
 const baseName = "eni-config";
 const key = "eni_conf";

@@ -1,6 +1,6 @@
 import type { Random } from "@terway/model";
 import type { NodeFacts } from "../cluster/node-facts.ts";
-import type { WantedInterface } from "../network/choice.ts";
+import type { WantedInterface } from "../network/wanted.ts";
 import type { VSwitches } from "../runtime/v-switches.ts";
 import type { WantedEni } from "./intent.ts";
 

@@ -1,8 +1,9 @@
 import { CloudError, type PodObject, podObjectSchema } from "@terway/model";
 import { ignoreLabel } from "../cluster/marks.ts";
 import { annotation } from "../network/annotations.ts";
-import { chooseNetwork, hasFixedName, type NetworkChoice } from "../network/choice.ts";
+import { chooseNetwork } from "../network/choice.ts";
 import { eniConfOf, networkDefaults } from "../network/defaults.ts";
+import { hasFixedName, type NetworkChoice } from "../network/wanted.ts";
 import { contains } from "../pod/plan-enis.ts";
 import { patchedPodSchema, podPatch } from "./pod-patch.ts";
 import { type AdmissionRequest, denied, type Verdict } from "./review.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { WantedInterface } from "../network/choice.ts";
+import type { WantedInterface } from "../network/wanted.ts";
 import { patchedPodSchema, podPatch } from "./pod-patch.ts";
 
 const eth0: WantedInterface = {

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { annotation, type PodNetworksAnnotation } from "../network/annotations.ts";
-import type { NetworkChoice, WantedInterface } from "../network/choice.ts";
+import type { NetworkChoice, WantedInterface } from "../network/wanted.ts";
 import type { PatchOperation } from "./review.ts";
 
 const resources = z
