@@ -77,9 +77,10 @@ test("helm install: nodes become Ready, pods get addresses, the daemon's rights 
     );
     return annotations.trim().split(/\s+/).length === 4;
   });
-  expect(await kubectl("get", "nodes", "-o", "jsonpath={.items[*].metadata.annotations.k8s\\.aliyun\\.com/max-available-ip}")).toMatch(
-    /^\d+ \d+$/,
-  );
+  await until("each node tells how many addresses it can have", 30_000, async () => {
+    const told = await kubectl("get", "nodes", "-o", "jsonpath={.items[*].metadata.annotations.k8s\\.aliyun\\.com/max-available-ip}");
+    return /^\d+ \d+$/.test(told);
+  });
   for (const line of (await kubectl("-n", "kube-system", "logs", "-l", "app=terway", "--tail=-1")).split("\n"))
     expect(line).not.toMatch(/forbidden|Forbidden/);
 });

@@ -19,6 +19,8 @@ export function writeAuditPolicy(file: string): Promise<void> {
 const entrySchema = z.object({
   stage: z.string(),
   verb: z.string(),
+  requestURI: z.string().default(""),
+  responseStatus: z.object({ code: z.number().optional() }).optional(),
   sourceIPs: z.array(z.string()).default([]),
   objectRef: z.object({ resource: z.string(), subresource: z.string().optional() }).optional(),
 });
@@ -28,6 +30,10 @@ export interface AuditedRequest {
   readonly verb: string;
   /** Empty for paths that are no resource's. */
   readonly resource: string;
+  /** What of the resource was asked for: path and field selector, as `/api/v1/pods?spec.nodeName=node-a`. */
+  readonly collection: string;
+  /** HTTP status of the answer. */
+  readonly status: number;
   /** Address of the machine it came from. */
   readonly from: string;
 }
@@ -38,9 +44,16 @@ export async function readAudit(file: string): Promise<AuditedRequest[]> {
   return text.split("\n").flatMap((line) => {
     // The last line may be half written.
     if (!line.endsWith("}")) return [];
-    const { stage, verb, sourceIPs, objectRef } = entrySchema.parse(JSON.parse(line));
+    const { stage, verb, requestURI, responseStatus, sourceIPs, objectRef } = entrySchema.parse(JSON.parse(line));
     // Of a watch the log has its begin and its end.
     if (verb === "watch" ? stage !== "ResponseStarted" : stage !== "ResponseComplete") return [];
-    return [{ verb, resource: objectRef?.resource ?? "", from: sourceIPs[0] ?? "" }];
+    const resource = objectRef?.resource ?? "";
+    return [{ verb, resource, collection: collectionOf(requestURI), status: responseStatus?.code ?? 0, from: sourceIPs[0] ?? "" }];
   });
+}
+
+function collectionOf(uri: string): string {
+  const { pathname, searchParams } = new URL(uri, "http://apiserver");
+  const selector = searchParams.get("fieldSelector");
+  return selector === null ? pathname : `${pathname}?${selector}`;
 }
