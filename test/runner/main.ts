@@ -5,10 +5,12 @@ import { lanes, last, type Tier } from "./tiers.ts";
 
 const names = [...lanes.flat(), last].map((tier) => tier.name);
 const { values } = parseArgs({
-  options: { tier: { type: "string", multiple: true }, help: { type: "boolean", short: "h" } },
+  options: { tier: { type: "string", multiple: true }, times: { type: "boolean" }, help: { type: "boolean", short: "h" } },
 });
 if (values.help) {
-  console.log(`usage: npm test [-- --tier NAME …]\n\ntiers: ${names.join(", ")}`);
+  console.log(
+    `usage: npm test [-- --tier NAME …] [--times]\n\ntiers: ${names.join(", ")}\n--times: of each tier the ten tests that took longest, too`,
+  );
   process.exit(0);
 }
 const unknown = values.tier?.filter((name) => !names.includes(name)) ?? [];
@@ -49,8 +51,15 @@ async function runTier({ name, run }: Tier): Promise<TierResult> {
     if (result.status === "skipped") lines.push(`skipped ${result.name}: ${result.reason}`);
     if (result.note !== undefined) lines.push(`note    ${result.name}`, result.note.replace(/^/gm, "    "));
   }
+  if (values.times) lines.push(...slowest(results));
   console.log(lines.join("\n"));
   return done;
+}
+
+function slowest(results: readonly TestResult[]): string[] {
+  const timed = results.flatMap(({ name, durationMs }) => (durationMs === undefined ? [] : [{ name, durationMs }]));
+  timed.sort((one, other) => other.durationMs - one.durationMs);
+  return timed.slice(0, 10).map(({ name, durationMs }) => `${(durationMs / 1000).toFixed(1).padStart(7)} s  ${name}`);
 }
 
 function count(results: readonly TestResult[], status: TestResult["status"]): number {
