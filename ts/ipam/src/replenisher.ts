@@ -94,7 +94,8 @@ export class Replenisher {
         };
       }),
       limits: { maxEnis: config.maxEnis, ipv4PerEni: inventory.perEni.ipv4, ipv6PerEni: inventory.perEni.ipv6, batch },
-      policy: { ...config, minIdle, maxIdle, warmUp: inventory.warmUpTarget },
+      // A round of the idle reclaim says itself how many go.
+      policy: { ...config, minIdle, maxIdle, drainIdle: Math.min(maxIdle, config.drainIdle ?? maxIdle), warmUp: inventory.warmUpTarget },
       waiting,
       ahead,
       mayCreate: !backoffs.isWaiting(keys.create) && !backoffs.isWaiting(keys.attach),

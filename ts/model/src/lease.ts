@@ -60,6 +60,8 @@ export interface PoolConfig {
   readonly maxIdle: number;
   /** What is asked for at all fills the idle stock up to this, if that costs no further call. Absent: `minIdle`. */
   readonly refillIdle?: number;
+  /** When more than `maxIdle` are idle, the stock is given back down to this, so that the next ones to come free cost no call. Absent: `maxIdle`. */
+  readonly drainIdle?: number;
   /** Once in the node's life the pool grows to this many, used ones included, whatever the bounds say; what is too many is given back later. 0: off. */
   readonly warmUpSize: number;
   /** Absent: idle stock within the bounds is kept. */

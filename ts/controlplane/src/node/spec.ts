@@ -44,16 +44,16 @@ export function planOf(spec: Spec | undefined, syncPeriodMs: number, groups: rea
   const ipv6 = eni.enableIPv6 === true && ipv6PerEni > 0;
   const reclaim = reclaimOf(pool.reclaim);
   const maxIdle = pool.maxPoolSize ?? 0;
+  const minIdle = Math.min(pool.minPoolSize ?? 0, maxIdle);
+  // Thousands of nodes share one budget of calls: from the middle, a few pods may come or go before the next one.
+  const middle = Math.ceil((minIdle + maxIdle) / 2);
   return {
     identity: { instanceId: nodeMetadata.instanceID, zoneId: nodeMetadata.zoneID },
     config: {
       ipv4: eni.enableIPv4 === true || !ipv6,
       ipv6,
       exclusive: false,
-      minIdle: Math.min(pool.minPoolSize ?? 0, maxIdle),
-      maxIdle,
-      // Thousands of nodes share one budget of calls: a few pods may come or go before the next one.
-      refillIdle: Math.ceil((Math.min(pool.minPoolSize ?? 0, maxIdle) + maxIdle) / 2),
+      ...{ minIdle, maxIdle, refillIdle: middle, drainIdle: middle },
       warmUpSize: pool.warmUpSize ?? 0,
       ...(reclaim === undefined ? {} : { reclaim }),
       maxEnis: Math.min(slots, Math.max(0, nodeCap.adapters - 1)),

@@ -54,6 +54,15 @@ export function idleCeiling({ enis, policy, ahead = 0 }: PlanInput): number {
   return Math.max(policy.minIdle, policy.maxIdle, policy.warmUp - used) + ahead;
 }
 
+/**
+ * What is left of the idle allocations when there are more than the ceiling: somewhat less, so that not every further one is a call of its own, and never
+ * so little that what was given back is asked for again.
+ */
+export function drainTarget(input: PlanInput): number {
+  const { minIdle, maxIdle, drainIdle = maxIdle, refillIdle = minIdle } = input.policy;
+  return Math.max(0, idleCeiling(input) - Math.max(0, maxIdle - Math.max(minIdle, drainIdle, refillIdle)));
+}
+
 /** Places of the family that the cloud counts as taken. */
 export function taken(eni: PlanEni, family: Family): number {
   return addressesIn(eni, family).length + arriving(eni, family);

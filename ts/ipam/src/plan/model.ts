@@ -68,6 +68,8 @@ export interface PlanPolicy {
    * addresses in one call instead of more calls. Absent: `minIdle`.
    */
   readonly refillIdle?: number;
+  /** What is idle beyond the ceiling is given back down to this, within the bounds: one call for several addresses. Absent: the ceiling. */
+  readonly drainIdle?: number;
   /** Allocations there shall be in all, used ones included, as long as the pool warms up; 0 otherwise. */
   readonly warmUp: number;
   readonly vSwitchPolicy: "ordered" | "random" | "most";

@@ -14,7 +14,7 @@ import {
   taken,
   wantedFamilies,
 } from "./count.ts";
-import type { PlanAction, PlanEni, PlanInput } from "./model.ts";
+import type { PlanAction, PlanAddressState, PlanEni, PlanInput } from "./model.ts";
 import { plan } from "./planner.ts";
 
 /** TERWAY_PLANS: how many inputs for each property. A failure prints its seed and path. */
@@ -221,6 +221,52 @@ describe("planner", () => {
       }),
       runs,
     );
+  });
+});
+
+describe("giving back", () => {
+  /** Each ENI as its addresses' states, the primary one first. */
+  const world = (enis: Readonly<Record<string, readonly PlanAddressState[]>>, policy: Partial<PlanInput["policy"]> = {}): PlanInput => ({
+    enis: Object.entries(enis).map(([id, states]) => ({
+      ...{ id, ours: true, phase: "inUse", vSwitchId: "vsw-a", stale: false, primaryIpv4: `${id}.0`, ipv6: [] },
+      ipv4: states.map((state, at) => ({ address: `${id}.${at}`, state })),
+      ...{ arrivingIpv4: 0, arrivingIpv6: 0, busy: false, mayGrow: true, mayShrink: true },
+    })),
+    vSwitches: [{ id: "vsw-a", usable: true }],
+    limits: { maxEnis: 3, ipv4PerEni: 20, ipv6PerEni: 20, batch: 10 },
+    policy: {
+      ...{ ipv4: true, ipv6: false, minIdle: 2, maxIdle: 6, drainIdle: 4, warmUp: 0, vSwitchPolicy: "ordered", eniPolicy: "most_ips" },
+      ...policy,
+    },
+    waiting: 0,
+    mayCreate: true,
+    createSlots: 5,
+    chance: () => 0,
+  });
+  const many = (count: number, state: PlanAddressState): PlanAddressState[] => Array.from({ length: count }, () => state);
+  const given = (input: PlanInput) =>
+    plan(input).actions.flatMap((action) => (action.kind === "unassign" ? [`${action.eniId} ${action.addresses.length}`] : [action.kind]));
+
+  it("leaves the stock alone up to the most, and then goes down to the target in one call", () => {
+    expect(given(world({ a: ["used", ...many(6, "free")] }))).toEqual([]);
+    expect(given(world({ a: ["used", ...many(7, "free")] }))).toEqual(["a 3"]);
+    expect(given(world({ a: ["used", ...many(7, "free")] }, { drainIdle: 0 }))).toEqual(["a 5"]);
+  });
+
+  it("takes from one ENI what one has, and from several what none has alone", () => {
+    expect(given(world({ a: ["used", ...many(2, "free")], b: [...many(2, "used"), ...many(5, "free")] }))).toEqual(["b 3"]);
+    expect(
+      given(world({ a: ["used", ...many(2, "free")], b: ["used", "free"], c: ["used", ...many(4, "free")] }, { drainIdle: 2 })),
+    ).toEqual(["b 1", "a 2", "c 2"]);
+  });
+
+  it("waits for what rests: pods that come meanwhile make the call needless", () => {
+    expect(given(world({ a: ["used", ...many(6, "free"), ...many(3, "resting")] }))).toEqual([]);
+    expect(given(world({ a: ["used", ...many(9, "free")] }))).toEqual(["a 5"]);
+  });
+
+  it("does not go below what would be filled up again", () => {
+    expect(given(world({ a: ["used", ...many(7, "free")] }, { drainIdle: 2, refillIdle: 5 }))).toEqual(["a 2"]);
   });
 });
 

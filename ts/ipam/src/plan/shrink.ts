@@ -1,4 +1,4 @@
-import { addressesIn, attachable, countIn, idle, idleCeiling, leastOf, supply, wantedFamilies } from "./count.ts";
+import { addressesIn, attachable, countIn, drainTarget, idle, idleCeiling, leastOf, supply, wantedFamilies } from "./count.ts";
 import type { Family, PlanAction, PlanAddress, PlanEni, PlanInput } from "./model.ts";
 
 /** ENIs of ours that serve nobody, whatever is wanted: not attached and without a slot of the instance, or not what a new one would be. */
@@ -9,8 +9,9 @@ export function removeSurplus(input: PlanInput): PlanAction[] {
 }
 
 /**
- * Gives back what is idle beyond `maxIdle`, never below `minIdle`: first whole ENIs on which nothing is used or rests, then single addresses, those
- * of the emptiest ENI first and among them the ones idle for longest. Never the primary ENI and never a foreign one (they are not in `ours`), never
+ * Gives back what is idle beyond `maxIdle`, never below `minIdle`: first whole ENIs on which nothing is used or rests, then single addresses, of one ENI
+ * if it has enough, else of the emptiest first, and among them the ones idle for longest. What rests does not count yet: pods that come meanwhile make a
+ * call needless, and what is left is one call. Never the primary ENI and never a foreign one (they are not in `ours`), never
  * an ENI's primary address (only with the whole ENI), never an address that rests (I9) or is used (I3, I4).
  */
 export function shrink(input: PlanInput): PlanAction[] {
@@ -26,7 +27,8 @@ export function shrink(input: PlanInput): PlanAction[] {
     }
   }
 
-  let excess = idleAllocations(input, families) - ceiling;
+  const stock = input.enis.reduce((sum, eni) => sum + leastOf(families, (family) => supply(eni, family)), 0);
+  let excess = stock > ceiling ? stock - drainTarget(input) : 0;
   for (const eni of byRelease(input)) {
     if (gone.has(eni.id)) continue;
     const size = leastOf(families, (family) => supply(eni, family));
@@ -60,12 +62,14 @@ export function shrink(input: PlanInput): PlanAction[] {
       surplus -= count;
     }
   }
-  for (const eni of kept) {
-    const count = Math.min(
-      excess,
+  const spare = (eni: PlanEni) =>
+    Math.min(
       leastOf(families, (family) => releasable(eni, family).length - (released.get(`${eni.id} ${family}`) ?? 0)),
       leastOf(families, (family) => supply(eni, family)),
     );
+  const enough = kept.find((eni) => spare(eni) >= excess);
+  for (const eni of enough === undefined ? kept : [enough]) {
+    const count = Math.min(excess, spare(eni));
     if (count <= 0) continue;
     for (const family of families) release(eni, family, count);
     excess -= count;
@@ -90,10 +94,6 @@ function merge(actions: readonly PlanAction[]): PlanAction[] {
     }
   }
   return [...merged.values()];
-}
-
-function idleAllocations(input: PlanInput, families: readonly Family[]): number {
-  return input.enis.reduce((sum, eni) => sum + leastOf(families, (family) => idle(eni, family)), 0);
 }
 
 function idleAddresses(input: PlanInput, family: Family, without: ReadonlySet<string>): number {
