@@ -9,6 +9,9 @@ use terway_abi::{Address, FlowKey, FragmentKey};
 
 use crate::frame::{self, IPV4, IPV6};
 
+mod head;
+pub use head::Head;
+
 /// Protocols by number.
 pub mod protocol {
     #![expect(missing_docs, reason = "each is its protocol's name")]
@@ -105,6 +108,8 @@ pub struct Packet {
     /// Not 0: a fragment whose ports are not known.
     pub portless: u32,
     cursor: Cursor,
+    /// Its first bytes.
+    pub head: Head,
 }
 
 /// Where the next header begins and where the packet ends, in the frame, and what is there.
@@ -140,6 +145,9 @@ impl Packet {
     #[inline(always)]
     #[must_use]
     pub fn read(&mut self, ctx: &TcContext) -> Kind {
+        if self.head.load(ctx) && self.is_plain(ctx.len()) {
+            return Kind::Whole;
+        }
         match frame::ethertype(ctx, frame::ETHERNET - 2) {
             Ok(ethertype) if frame::is_tag(ethertype) => {
                 self.tuple.clear();
@@ -148,6 +156,67 @@ impl Packet {
             Ok(ethertype) => read(ctx.skb.skb, self, u32::from(ethertype), frame::ETHERNET as u32),
             Err(_) => Kind::Truncated,
         }
+    }
+
+    /// Is it a whole TCP segment or UDP datagram without options or extension headers? Then that is all of the reading.
+    #[inline(always)]
+    fn is_plain(&mut self, length: u32) -> bool {
+        const ETHERTYPE_IPV4: u16 = IPV4.to_be();
+        const ETHERTYPE_IPV6: u16 = IPV6.to_be();
+        let (at, end, protocol, transport) = match self.head.ethertype {
+            ETHERTYPE_IPV4 => {
+                let header = self.head.ipv4();
+                if header.version_length != 0x45 || header.offset & 0x3fff_u16.to_be() != 0 {
+                    return false;
+                }
+                *words(&mut self.tuple.source) = [0, 0, MAPPED, header.source];
+                *words(&mut self.tuple.destination) = [0, 0, MAPPED, header.destination];
+                self.hops = u32::from(header.ttl);
+                (
+                    34,
+                    14 + u32::from(u16::from_be(header.total)),
+                    header.protocol,
+                    &header.transport,
+                )
+            }
+            ETHERTYPE_IPV6 => {
+                let header = self.head.ipv6();
+                if header.version >> 4 != 6 {
+                    return false;
+                }
+                *words(&mut self.tuple.source) = header.source;
+                *words(&mut self.tuple.destination) = header.destination;
+                self.hops = u32::from(header.hop_limit);
+                (
+                    54,
+                    54 + u32::from(u16::from_be(header.payload)),
+                    header.next,
+                    &header.transport,
+                )
+            }
+            _ => return false,
+        };
+        // Also 0, as large segments say (BIG TCP): what is no length is looked at below.
+        let needed = if protocol == TCP { 20 } else { 8 };
+        if end > length || at + needed > end || (protocol != TCP && protocol != UDP) {
+            return false;
+        }
+        self.tuple.source_port = u16::from_be(transport.source_port);
+        self.tuple.destination_port = u16::from_be(transport.destination_port);
+        self.tuple.icmp = 0;
+        let flags = if protocol == TCP { transport.flags } else { 0 };
+        self.tuple.tcp_flags = flags;
+        self.tuple.signal = tcp_signal(flags);
+        self.tuple.protocol = protocol;
+        self.portless = 0;
+        self.cursor = Cursor {
+            at,
+            end,
+            protocol,
+            part: 0,
+            reserved: [0; 2],
+        };
+        true
     }
 
     /// Where the transport header begins, in the frame. Not of an ICMP error: there it is the one that it quotes.

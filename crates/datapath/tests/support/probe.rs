@@ -23,7 +23,8 @@ impl Echo {
     pub fn new(namespace: &Namespace, addresses: impl IntoIterator<Item = IpAddr>) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let serve = |address: IpAddr| {
-            let socket = namespace.run(|| UdpSocket::bind((address, PORT)).unwrap());
+            let socket =
+                namespace.run(|| UdpSocket::bind((address, PORT)).unwrap_or_else(|error| panic!("binding {address}: {error}")));
             socket.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
             let stopped = Arc::clone(&stop);
             std::thread::spawn(move || {

@@ -40,7 +40,7 @@ fn whole(ctx: &TcContext, scratch: &mut Scratch, to: &Endpoint) -> i32 {
     if !is_plain(ctx, scratch, ipv4) || !fits(ctx, scratch, to) {
         return CONTINUE;
     }
-    let (epoch, now) = (epoch(), flow::now());
+    let (epoch, now) = (epoch(), flow::now(scratch));
     scratch.packet.tuple.of_receiver(to.id, &mut scratch.key);
     scratch.way.reset(true);
     let signal = scratch.packet.tuple.signal;
@@ -79,7 +79,7 @@ fn whole(ctx: &TcContext, scratch: &mut Scratch, to: &Endpoint) -> i32 {
         settle(ctx.skb.skb, scratch);
     }
     match fresh(&scratch.way.path) {
-        ENI => deliver(ctx, to, ipv4, scratch.packet.hops, Reason::ForwardedIn),
+        ENI => deliver(ctx, to, &mut scratch.packet, ipv4, Reason::ForwardedIn),
         _ => CONTINUE,
     }
 }

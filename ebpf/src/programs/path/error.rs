@@ -23,7 +23,7 @@ pub fn send_error(ctx: &TcContext, scratch: &mut Scratch, id: u32) -> i32 {
         return CONTINUE;
     }
     match flow.path {
-        Path::ENI => leave(ctx, flow.path_index, &flow.next_hop, ipv4, scratch.packet.hops),
+        Path::ENI => leave(ctx, flow.path_index, &flow.next_hop, &mut scratch.packet, ipv4),
         Path::POD => {
             let Some(to) = endpoint(scratch.key.remote) else {
                 return CONTINUE;
@@ -31,7 +31,7 @@ pub fn send_error(ctx: &TcContext, scratch: &mut Scratch, id: u32) -> i32 {
             scratch.packet.quoted.of_sender(to.id, &mut scratch.key);
             match quoted(scratch) {
                 Some(flow) if flow.path == Path::POD && to.link != 0 => {
-                    deliver(ctx, to, ipv4, scratch.packet.hops, Reason::ForwardedPod)
+                    deliver(ctx, to, &mut scratch.packet, ipv4, Reason::ForwardedPod)
                 }
                 _ => CONTINUE,
             }
@@ -49,7 +49,7 @@ pub fn arrive(ctx: &TcContext, scratch: &mut Scratch, to: &Endpoint) -> i32 {
     let ipv4 = is_ipv4(&scratch.packet.tuple.destination);
     scratch.packet.quoted.of_sender(to.id, &mut scratch.key);
     match quoted(scratch) {
-        Some(flow) if flow.path == Path::ENI => deliver(ctx, to, ipv4, scratch.packet.hops, Reason::ForwardedIn),
+        Some(flow) if flow.path == Path::ENI => deliver(ctx, to, &mut scratch.packet, ipv4, Reason::ForwardedIn),
         _ => CONTINUE,
     }
 }
@@ -61,8 +61,9 @@ fn has_hops(ctx: &TcContext, scratch: &Scratch) -> bool {
 
 /// The living flow of [`Scratch::key`].
 #[inline(always)]
-fn quoted(scratch: &Scratch) -> Option<&'static Flow> {
+fn quoted(scratch: &mut Scratch) -> Option<&'static Flow> {
     // SAFETY: as in `known`.
     let flow = unsafe { FLOWS.get(&scratch.key) }?;
-    flow::is_alive(flow, scratch.key.protocol, flow::now()).then_some(flow)
+    let now = flow::now(scratch);
+    flow::is_alive(flow, scratch.key.protocol, now).then_some(flow)
 }

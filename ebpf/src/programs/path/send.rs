@@ -27,7 +27,7 @@ pub fn send(ctx: &TcContext, scratch: &mut Scratch, view: &View) -> i32 {
         ENI => {
             let ipv4 = is_ipv4(&scratch.key.local);
             match is_plain(ctx, scratch, ipv4) {
-                true => leave(ctx, scratch.way.index, &scratch.way.next_hop, ipv4, scratch.packet.hops),
+                true => leave(ctx, scratch.way.index, &scratch.way.next_hop, &mut scratch.packet, ipv4),
                 false => CONTINUE,
             }
         }
@@ -64,8 +64,8 @@ fn hand_over(skb: *mut __sk_buff, scratch: &mut Scratch, view: &View) -> i32 {
 }
 
 #[inline(always)]
-fn arrive_in(ctx: &TcContext, scratch: &Scratch, to: &Endpoint, ipv4: bool) -> i32 {
-    deliver(ctx, to, ipv4, scratch.packet.hops, Reason::ForwardedPod)
+fn arrive_in(ctx: &TcContext, scratch: &mut Scratch, to: &Endpoint, ipv4: bool) -> i32 {
+    deliver(ctx, to, &mut scratch.packet, ipv4, Reason::ForwardedPod)
 }
 
 /// Makes the receiver's flow go the same way. Not if it goes by the stack: then this packet's connection is one that the stack has translated, or is

@@ -1,6 +1,6 @@
 //! Flows: their age, and what a packet changes in them.
 
-use aya_ebpf::helpers::bpf_ktime_get_ns;
+use aya_ebpf::helpers::{bpf_jiffies64, bpf_ktime_get_ns};
 use terway_abi::{Direction, Flow, FlowState, Reason, SettingsFlags};
 use terway_ebpf::{fresh, packet::Signal};
 
@@ -13,10 +13,17 @@ use super::Scratch;
 
 const SECOND: i64 = 1_000_000_000;
 
+/// The kernel's monotonic clock in ns, at most a tick old: reading the clock costs more than finding a flow, reading the tick nothing.
 #[inline(always)]
-pub fn now() -> u64 {
+pub fn now(scratch: &mut Scratch) -> u64 {
     // SAFETY: a plain call.
-    unsafe { bpf_ktime_get_ns() }
+    let tick = unsafe { bpf_jiffies64() };
+    if scratch.tick != tick {
+        scratch.tick = tick;
+        // SAFETY: likewise.
+        scratch.now = unsafe { bpf_ktime_get_ns() };
+    }
+    scratch.now
 }
 
 #[inline(always)]

@@ -59,7 +59,7 @@ pub fn run<const EGRESS: bool>(ctx: &TcContext) -> i32 {
     scratch.way.reset(matches!(kind, Kind::Whole));
     let view = View {
         pod,
-        now: flow::now(),
+        now: flow::now(scratch),
         epoch,
     };
     match kind {
@@ -110,7 +110,7 @@ pub fn receive(skb: *mut __sk_buff, scratch: &mut Scratch, id: u32) -> i32 {
     };
     let view = View {
         pod,
-        now: flow::now(),
+        now: flow::now(scratch),
         epoch,
     };
     scratch.packet.tuple.of_receiver(id, &mut scratch.key);

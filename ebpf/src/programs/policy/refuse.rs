@@ -25,7 +25,7 @@ pub fn refuse(skb: *mut __sk_buff, scratch: &mut Scratch, endpoint: u32, directi
 
 #[inline(always)]
 fn sample(ctx: &TcContext, scratch: &mut Scratch, endpoint: u32, direction: Direction, reason: Reason) {
-    let time = now();
+    let time = now(scratch);
     if time.saturating_sub(scratch.sampled_since) >= Sample::WINDOW {
         scratch.sampled_since = time;
         scratch.sampled = 0;

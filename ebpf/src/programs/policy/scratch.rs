@@ -33,6 +33,10 @@ pub struct Scratch {
     pub own: u32,
     /// Where the packet goes.
     pub way: Way,
+    /// The tick of the kernel's in which [`Scratch::now`] was read.
+    pub tick: u64,
+    /// See [`super::flow::now`].
+    pub now: u64,
     /// Whose packet was refused, where that is not the program's own pod.
     pub refused: u32,
 }

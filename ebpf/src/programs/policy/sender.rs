@@ -142,7 +142,7 @@ pub fn leaves(ctx: &TcContext, frame: &Frame, endpoint: &Endpoint) -> bool {
         Kind::Later => fragment::recall(&mut scratch.packet),
         _ => return true,
     }
-    let (epoch, now) = (flow::epoch(), flow::now());
+    let (epoch, now) = (flow::epoch(), flow::now(scratch));
     if !is_isolated || may_send(scratch, epoch, now) {
         if endpoint.link != 0 && matches!(kind, Kind::Whole) {
             stays(scratch, endpoint.id, epoch, now);
