@@ -20,9 +20,9 @@ pub struct Head {
     rest: [u8; 60],
 }
 
-const _: () = assert!(size_of::<Head>() == 2 + BYTES as usize && size_of::<Ipv4>() <= 60 && size_of::<Ipv6>() == 60);
+const _: () = assert!(size_of::<Head>() == 2 + BYTES as usize && size_of::<With<Ipv4>>() <= 60 && size_of::<With<Ipv6>>() == 60);
 
-/// IPv4 header without options, and what stands behind it.
+/// IPv4 header without options.
 #[repr(C)]
 pub struct Ipv4 {
     pub version_length: u8,
@@ -35,10 +35,9 @@ pub struct Ipv4 {
     pub checksum: u16,
     pub source: u32,
     pub destination: u32,
-    pub transport: Transport,
 }
 
-/// IPv6 header, and what stands behind it.
+/// IPv6 header.
 #[repr(C)]
 pub struct Ipv6 {
     pub version: u8,
@@ -48,6 +47,12 @@ pub struct Ipv6 {
     pub hop_limit: u8,
     pub source: [u32; 4],
     pub destination: [u32; 4],
+}
+
+/// A header, and what stands behind it.
+#[repr(C)]
+pub struct With<T> {
+    pub ip: T,
     pub transport: Transport,
 }
 
@@ -90,7 +95,7 @@ impl Head {
     /// The bytes behind the link header as IPv4's. Those behind the frame's end are another frame's.
     #[inline(always)]
     #[must_use]
-    pub fn ipv4(&self) -> &Ipv4 {
+    pub fn ipv4(&self) -> &With<Ipv4> {
         // SAFETY: large enough and aligned, see the assertion; integers all.
         unsafe { &*self.rest.as_ptr().cast() }
     }
@@ -105,7 +110,7 @@ impl Head {
     /// Likewise, as IPv6's.
     #[inline(always)]
     #[must_use]
-    pub fn ipv6(&self) -> &Ipv6 {
+    pub fn ipv6(&self) -> &With<Ipv6> {
         // SAFETY: as above.
         unsafe { &*self.rest.as_ptr().cast() }
     }
