@@ -24,6 +24,8 @@ pub enum Feature {
     ClsBpf,
     /// Token bucket qdisc.
     Tbf,
+    /// `ifb` and the action that redirects to it (`mirred`): what a device receives can wait in a queue.
+    Ifb,
     /// Fair queueing qdisc, which keeps departure times.
     Fq,
     /// Priority qdisc.
@@ -44,7 +46,7 @@ pub enum Feature {
 
 impl Feature {
     /// All of them, in the order in which they are tried.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Veth,
         Self::Ipvlan,
         Self::Vlan,
@@ -54,6 +56,7 @@ impl Feature {
         Self::Bpf,
         Self::ClsBpf,
         Self::Tbf,
+        Self::Ifb,
         Self::Fq,
         Self::Prio,
         Self::Mq,
@@ -76,6 +79,7 @@ impl Feature {
             Self::Bpf => "bpf",
             Self::ClsBpf => "clsBpf",
             Self::Tbf => "tbf",
+            Self::Ifb => "ifb",
             Self::Fq => "fq",
             Self::Prio => "prio",
             Self::Mq => "mq",

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use crate::eni_use::EniUse;
 use crate::form::Form;
-use crate::object::{Address, Filter, Link, Names, Neighbour, Place, Qdisc, Record, Route, Rule, Sysctl};
+use crate::object::{Address, Filter, Link, Names, Neighbour, Place, Qdisc, Record, Redirect, Route, Rule, Sysctl};
 use crate::programs::ProgramIds;
 
 /// The wanted objects of one network namespace, each list in the order in which it is made.
@@ -28,6 +28,8 @@ pub struct NamespaceState {
     pub masquerade: Vec<IpAddr>,
     /// Filters with kernel programs.
     pub filters: Vec<Filter>,
+    /// What is received through another device's queue.
+    pub redirects: Vec<Redirect>,
     /// What the programs read.
     pub records: Vec<Record>,
 }
@@ -89,6 +91,8 @@ pub struct HostFacts {
     pub uplink: Option<UplinkFacts>,
     /// The name of the host end, if it had to give its own away.
     pub displaced_host_end: Option<String>,
+    /// The kernel can let wait what a pod's own device receives.
+    pub ingress_queues: bool,
     /// The kernel has IPv6 routes by source.
     pub source_routes: bool,
 }

@@ -130,6 +130,11 @@ impl Side<'_> {
         for link in &wanted.links {
             self.link(link);
         }
+        let has_shaper = |links: &[Link]| links.iter().any(|link| link.device == Device::Shaper);
+        if self.seen.links.contains_key(&Device::Shaper) && !has_shaper(&wanted.links) {
+            let step = Step::DeleteLink(self.place, Device::Shaper);
+            self.report("link", self.names.link(Device::Shaper), Problem::Unexpected, None, Some(step));
+        }
         for address in &wanted.addresses {
             if !self.seen.addresses.contains(address) {
                 let step = Step::AddAddress(self.place, *address);

@@ -51,9 +51,9 @@ impl Form {
     pub fn makes(self, device: Device) -> bool {
         match self {
             Self::Pair(_) => device == Device::HostEnd,
-            Self::Slave => matches!(device, Device::PodEnd | Device::HostSlave),
-            Self::Vlan(_) => device == Device::PodEnd,
-            Self::Moved => device == Device::HostEnd,
+            Self::Slave => matches!(device, Device::PodEnd | Device::HostSlave | Device::Shaper),
+            Self::Vlan(_) => matches!(device, Device::PodEnd | Device::Shaper),
+            Self::Moved => matches!(device, Device::HostEnd | Device::Shaper),
         }
     }
 

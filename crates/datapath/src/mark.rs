@@ -7,12 +7,27 @@ use crate::observed::ObservedLink;
 
 /// Start of the name of the host's slave of an ENI; the ENI's index follows.
 const HOST_SLAVE_PREFIX: &str = "ipvl_";
+/// Start of the name of what shapes the traffic to a pod's own device; the device's name follows.
+const SHAPER_PREFIX: &str = "ifb-";
+/// Longest interface name (IFNAMSIZ less the final zero).
+const NAME_MAX: usize = 15;
 /// Start of the alias of what all pods of an ENI share; the ENI's MAC follows.
 const ENI_ALIAS_PREFIX: &str = "terway-eni:";
 
 /// The name of the host's slave of an ENI.
 pub fn host_slave_name(eni_index: u32) -> String {
     format!("{HOST_SLAVE_PREFIX}{eni_index}")
+}
+
+/// The name of what shapes the traffic to a pod's own device `if_name`, beside it in the pod: at most 15 characters, like any.
+pub fn shaper_name(if_name: &str) -> String {
+    let kept = if_name.len().saturating_sub(NAME_MAX - SHAPER_PREFIX.len());
+    format!("{SHAPER_PREFIX}{}", if_name.get(kept..).unwrap_or(if_name))
+}
+
+/// True if the link shapes the traffic to some pod's own device.
+pub fn is_shaper(link: &ObservedLink) -> bool {
+    link.kind.as_deref() == Some("ifb") && owner(link).is_some()
 }
 
 /// The alias that marks what all pods of an ENI share.

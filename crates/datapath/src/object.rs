@@ -24,5 +24,5 @@ pub use rule::{Mark, PRIORITY_BY_NODE, PRIORITY_FROM_POD, PRIORITY_TO_POD, Rule,
 pub use sysctl::{Sysctl, SysctlKey, SysctlScope};
 pub use traffic::{
     Attach, BAND_HANDLE, CLSACT_HANDLE, Direction, Discipline, FILTER_HANDLE, FILTER_PREFIX, FILTER_PRIORITY, FQ_HANDLE, Filter,
-    PRIO_HANDLE, QDISC_HANDLE, Qdisc, TICK_NS,
+    PRIO_HANDLE, QDISC_HANDLE, Qdisc, REDIRECT_PRIORITY, Redirect, TICK_NS,
 };

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use crate::object::{Address, Device, Family, Filter, Mac, Neighbour, Qdisc, Record, Route, Rule, SysctlKey, SysctlScope};
+use crate::object::{
+    Address, Device, Family, Filter, Mac, Neighbour, Qdisc, Record, Redirect, Route, Rule, SysctlKey, SysctlScope,
+};
 
 /// The per-link sysctls the kernel sends along with a link; absent where the family is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -106,6 +108,8 @@ pub struct Observed {
     pub masquerade: Vec<IpAddr>,
     /// What stands at the place of our filters.
     pub filters: Vec<Filter>,
+    /// What stands at the place of our redirects.
+    pub redirects: Vec<Redirect>,
     /// Records of the kernel programs.
     pub records: Vec<Record>,
     /// Sysctls of `all` and `default`.

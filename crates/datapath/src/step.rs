@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use crate::form::Form;
 use crate::object::{
-    Address, Device, Filter, Names, Neighbour, Place, Qdisc, Record, RecordKey, Route, Rule, Sysctl, SysctlScope,
+    Address, Device, Filter, Names, Neighbour, Place, Qdisc, Record, RecordKey, Redirect, Route, Rule, Sysctl, SysctlScope,
 };
 
 /// One change of the kernel. Devices are parts of the attachment, resolved when the step runs.
@@ -55,6 +55,12 @@ pub enum Step {
     PutFilter(Place, Filter),
     /// Remove a filter of ours.
     DeleteFilter(Place, Filter),
+    /// Make a redirect, or lead ours to another device.
+    PutRedirect(Place, Redirect),
+    /// Remove a redirect of ours.
+    DeleteRedirect(Place, Redirect),
+    /// Remove a link that serves nobody any more.
+    DeleteLink(Place, Device),
     /// Write a record of the programs.
     PutRecord(Record),
     /// Remove a record of the programs.
@@ -79,7 +85,10 @@ impl Step {
             | Self::ReplaceQdisc(place, _)
             | Self::DeleteQdisc(place, _)
             | Self::PutFilter(place, _)
-            | Self::DeleteFilter(place, _) => *place,
+            | Self::DeleteFilter(place, _)
+            | Self::PutRedirect(place, _)
+            | Self::DeleteRedirect(place, _)
+            | Self::DeleteLink(place, _) => *place,
         }
     }
 
@@ -107,9 +116,13 @@ impl Step {
             }
             Self::PutRecord(_) => Phase::Record,
             Self::PutFilter(Place::Host, _) => Phase::Filter,
-            Self::PutFilter(Place::Pod, _) => Phase::PodFilter,
-            Self::DeleteFilter(..) => Phase::FilterRemoval,
-            Self::DeleteRecord(_) => Phase::Removal,
+            Self::PutFilter(Place::Pod, _) | Self::PutRedirect(..) => Phase::PodFilter,
+            Self::DeleteFilter(..) | Self::DeleteRedirect(..) => Phase::FilterRemoval,
+            Self::DeleteRecord(_) | Self::DeleteLink(..) => Phase::Removal,
+            // What is redirected to a link that is down is dropped.
+            Self::SetLink {
+                device: Device::Shaper, ..
+            } => Phase::PodShaper,
             Self::SetLink { place: Place::Pod, .. } => Phase::PodLink,
             Self::AddAddress(Place::Pod, _) => Phase::PodAddress,
             Self::PutNeighbour(Place::Pod, _) => Phase::PodNeighbour,
@@ -141,6 +154,8 @@ impl Step {
             Self::PutNeighbour(_, neighbour) => names.neighbour(neighbour),
             Self::PutQdisc(_, qdisc) | Self::ReplaceQdisc(_, qdisc) | Self::DeleteQdisc(_, qdisc) => names.qdisc(qdisc),
             Self::PutFilter(_, filter) | Self::DeleteFilter(_, filter) => names.filter(filter),
+            Self::PutRedirect(_, redirect) | Self::DeleteRedirect(_, redirect) => names.redirect(redirect),
+            Self::DeleteLink(_, device) => names.link(*device),
             Self::PutRecord(record) => names.record(record.key()),
             Self::DeleteRecord(key) => names.record(*key),
             Self::Masquerade(address) => format!("masquerade {address}"),
@@ -161,6 +176,7 @@ pub(crate) enum Phase {
     LinkSysctl,
     PodSysctl,
     PodQdisc,
+    PodShaper,
     PodFilter,
     PodLink,
     PodAddress,

@@ -6,248 +6,29 @@ mod support;
 use std::time::Duration;
 
 use support::calls::until;
-use support::drift::{Edit, NEVER, Scene, WITHIN, covers, dragging, edit};
+use support::drift::{Edit, NEVER, Scene, WITHIN, covers};
+use support::drift_edits::{
+    ENI_SILENT, LINK_SILENT, NODE, NODE_SILENT, PAIR, PAIR_DOWN, PAIR_MACS, PAIR_POD, PAIR_POD_MACS, PAIR_SILENT, POD_IPV6,
+};
 use support::lab::{GATEWAY_V6, eni_mac, far};
 use support::probe::{Echo, ask};
 use terway_datapath::Trigger;
 use terway_datapath::attachment::{Mode, RuleForm};
-use terway_datapath::diff::Problem::{Different, Missing, Unexpected};
 
 /// A scan every 200 ms, on a machine that others use too.
 const BY_SCAN: Duration = Duration::from_secs(10);
 
-/// On the host all of these notify.
-const HOST_EDITS: &[Edit] = &[
-    edit("link set HOST mtu 1400", "link HOST", Different),
-    edit("link set HOST alias nobody", "link HOST", Different),
-    edit("route del 10.0.1.23/32 dev HOST", "route 10.0.1.23/32 dev HOST", Missing),
-    edit(
-        "-6 route del 2001:db8:1::17/128 dev HOST",
-        "route 2001:db8:1::17/128 dev HOST",
-        Missing,
-    ),
-    edit("route replace 10.0.1.23/32 dev eth0", "route 10.0.1.23/32 dev HOST", Missing),
-    edit(
-        "rule del from 10.0.1.23 pref 2358",
-        "rule 2358: from 10.0.1.23/32 lookup ENI",
-        Missing,
-    ),
-    edit("rule del pref 2178", "rule 2178: from 10.0.1.16/29 goto 2358", Missing),
-    edit("rule del pref 2102", "rule 2102: from 10.0.1.0/27 goto 2178", Missing),
-    edit("rule del pref 2066", "rule 2066: from 10.0.1.0/25 goto 2102", Missing),
-    edit("rule del pref 2050", "rule 2050: from 10.0.0.0/23 goto 2066", Missing),
-    edit("rule del pref 2048", "rule 2048: from 10.0.0.0/20 goto 2050", Missing),
-    edit("rule del pref 2051", "rule 2051: from all goto 2546", Missing),
-    edit("rule del pref 2067", "rule 2067: from all goto 2546", Missing),
-    edit("rule del pref 2103", "rule 2103: from all goto 2546", Missing),
-    edit("rule del pref 2179", "rule 2179: from all goto 2546", Missing),
-    edit("rule del pref 2359", "rule 2359: from all goto 2546", Missing),
-    edit("rule del pref 2049", "rule 2049: from all goto 2546", Missing),
-    edit("rule del pref 2546", "rule 2546: from all nop", Missing),
-    edit("-6 rule del pref 2048", "rule 2048: from all lookup 1000 (ipv6)", Missing),
-    edit(
-        "rule del pref 512",
-        "rule 512: from all lookup main suppress_prefixlength 31",
-        Missing,
-    ),
-    edit(
-        "-6 rule del pref 512",
-        "rule 512: from all lookup main suppress_prefixlength 127 (ipv6)",
-        Missing,
-    ),
-    edit(
-        "rule add from 10.0.1.23 pref 2048 lookup 4711 proto 116",
-        "rule 2048: from 10.0.1.23/32 lookup 4711",
-        Unexpected,
-    ),
-    edit(
-        "route add 10.9.9.9/32 dev HOST proto 116",
-        "route 10.9.9.9/32 dev HOST",
-        Unexpected,
-    ),
-    edit(
-        "route del default table ENI dev eth1",
-        "route default via 10.0.1.253 dev eth1 onlink table ENI",
-        Missing,
-    ),
-    edit(
-        "-6 route del default from 2001:db8:1::17 table 1000 dev eth1",
-        "route default from 2001:db8:1::17/128 via 2001:db8:1:0:ffff:ffff:ffff:fffd dev eth1 onlink table 1000",
-        Missing,
-    ),
-    edit(
-        "-6 route del unreachable default from 2001:db8:1::17 metric 4278198272 table 1000",
-        "route unreachable default from 2001:db8:1::17/128 table 1000",
-        Missing,
-    ),
-    edit(
-        "-6 route replace default from 2001:db8:1::17 via 2001:db8:1::1 dev eth1 onlink table 1000",
-        "route default from 2001:db8:1::17/128 via 2001:db8:1:0:ffff:ffff:ffff:fffd dev eth1 onlink table 1000",
-        Different,
-    ),
-    edit(
-        "-6 route add default from 2001:db8:1::17 dev eth1 metric 7 table 1000 proto 116",
-        "route default from 2001:db8:1::17/128 dev eth1 table 1000",
-        Unexpected,
-    ),
-    edit(
-        "route del unreachable default table ENI",
-        "route unreachable default table ENI",
-        Missing,
-    ),
-    edit(
-        "route replace default via 10.0.1.1 dev eth1 onlink table ENI",
-        "route default via 10.0.1.253 dev eth1 onlink table ENI",
-        Different,
-    ),
-    dragging("addr del 10.0.0.10/32 dev eth1", "address 10.0.0.10/32 dev eth1", Missing),
-    edit(
-        "-6 addr del 2001:db8::10/128 dev eth1",
-        "address 2001:db8::10/128 dev eth1",
-        Missing,
-    ),
-    edit("neigh del 10.0.1.23 dev HOST", "neighbour 10.0.1.23 dev HOST", Missing),
-    edit(
-        "neigh replace 10.0.1.23 dev HOST lladdr 02:00:00:00:00:09 nud permanent",
-        "neighbour 10.0.1.23 dev HOST",
-        Different,
-    ),
-    edit(
-        "neigh replace 2001:db8:1::17 dev HOST lladdr 02:00:00:00:00:09 nud reachable",
-        "neighbour 2001:db8:1::17 dev HOST",
-        Different,
-    ),
-    edit("link set eth1 mtu 1400", "link eth1", Different),
-    dragging(
-        "sysctl ipv4/conf/all/forwarding 0",
-        "sysctl net.ipv4.conf.all.forwarding",
-        Different,
-    ),
-    edit(
-        "sysctl ipv4/conf/eth1/rp_filter 1",
-        "sysctl net.ipv4.conf.eth1.rp_filter",
-        Different,
-    ),
-    dragging(
-        "sysctl ipv6/conf/all/forwarding 0",
-        "sysctl net.ipv6.conf.all.forwarding",
-        Different,
-    ),
-];
+fn host() -> Vec<Edit> {
+    [PAIR, PAIR_MACS, NODE].concat()
+}
 
-/// Downing a link takes more with it than the link.
-const DOWN_EDITS: &[Edit] = &[
-    edit("link set HOST down", "link HOST", Different),
-    edit("link set eth1 down", "link eth1", Different),
-];
+fn silent() -> Vec<Edit> {
+    [NODE_SILENT, LINK_SILENT, ENI_SILENT, PAIR_SILENT].concat()
+}
 
-/// The kernel tells nobody of most of these.
-const SILENT_HOST_EDITS: &[Edit] = &[
-    edit(
-        "sysctl ipv4/conf/all/rp_filter 1",
-        "sysctl net.ipv4.conf.all.rp_filter",
-        Different,
-    ),
-    dragging(
-        "sysctl ipv4/conf/default/forwarding 0",
-        "sysctl net.ipv4.conf.default.forwarding",
-        Different,
-    ),
-    dragging(
-        "sysctl ipv4/conf/default/rp_filter 1",
-        "sysctl net.ipv4.conf.default.rp_filter",
-        Different,
-    ),
-    edit(
-        "sysctl ipv4/conf/eth1/forwarding 0",
-        "sysctl net.ipv4.conf.eth1.forwarding",
-        Different,
-    ),
-    edit(
-        "sysctl ipv4/conf/HOST/forwarding 0",
-        "sysctl net.ipv4.conf.HOST.forwarding",
-        Different,
-    ),
-    edit(
-        "sysctl ipv4/conf/HOST/rp_filter 1",
-        "sysctl net.ipv4.conf.HOST.rp_filter",
-        Different,
-    ),
-    edit(
-        "sysctl ipv6/conf/eth1/accept_dad 1",
-        "sysctl net.ipv6.conf.eth1.accept_dad",
-        Different,
-    ),
-    edit(
-        "sysctl ipv6/conf/eth1/forwarding 0",
-        "sysctl net.ipv6.conf.eth1.forwarding",
-        Different,
-    ),
-    edit(
-        "sysctl ipv6/conf/HOST/accept_ra 1",
-        "sysctl net.ipv6.conf.HOST.accept_ra",
-        Different,
-    ),
-    edit(
-        "sysctl ipv6/conf/HOST/forwarding 0",
-        "sysctl net.ipv6.conf.HOST.forwarding",
-        Different,
-    ),
-    dragging(
-        "sysctl ipv6/conf/HOST/disable_ipv6 1",
-        "sysctl net.ipv6.conf.HOST.disable_ipv6",
-        Different,
-    ),
-    edit(
-        "sysctl ipv4/conf/eth1/accept_local 0",
-        "sysctl net.ipv4.conf.eth1.accept_local",
-        Different,
-    ),
-    edit(
-        "sysctl ipv6/conf/eth0/use_oif_addrs_only 0",
-        "sysctl net.ipv6.conf.eth0.use_oif_addrs_only",
-        Different,
-    ),
-    edit(
-        "sysctl ipv6/conf/eth1/accept_ra 1",
-        "sysctl net.ipv6.conf.eth1.accept_ra",
-        Different,
-    ),
-];
-
-/// Nobody is told of these on the host.
-const POD_EDITS: &[Edit] = &[
-    edit("link set eth0 mtu 1400", "link eth0", Different),
-    dragging("addr del 10.0.1.23/32 dev eth0", "address 10.0.1.23/32 dev eth0", Missing),
-    edit(
-        "-6 addr del 2001:db8:1::17/128 dev eth0",
-        "address 2001:db8:1::17/128 dev eth0",
-        Missing,
-    ),
-    edit("route del default", "route default via 169.254.1.1 dev eth0 onlink", Missing),
-    edit("-6 route del default", "route default via fe80::1 dev eth0 onlink", Missing),
-    edit("neigh del 169.254.1.1 dev eth0", "neighbour 169.254.1.1 dev eth0", Missing),
-    edit(
-        "neigh replace fe80::1 dev eth0 lladdr 02:00:00:00:00:09 nud permanent",
-        "neighbour fe80::1 dev eth0",
-        Different,
-    ),
-    edit(
-        "sysctl ipv6/conf/eth0/accept_ra 1",
-        "sysctl net.ipv6.conf.eth0.accept_ra",
-        Different,
-    ),
-    edit(
-        "sysctl ipv6/conf/eth0/accept_dad 1",
-        "sysctl net.ipv6.conf.eth0.accept_dad",
-        Different,
-    ),
-    dragging(
-        "sysctl ipv6/conf/eth0/disable_ipv6 1",
-        "sysctl net.ipv6.conf.eth0.disable_ipv6",
-        Different,
-    ),
-];
+fn pod() -> Vec<Edit> {
+    [PAIR_POD, PAIR_POD_MACS, POD_IPV6].concat()
+}
 
 fn scene(rule_form: RuleForm) -> Scene {
     Scene::new(Mode::PolicyRoute, |attachment| attachment.rule_form = rule_form)
@@ -261,7 +42,7 @@ fn every_object_has_a_test_of_its_drift() {
     covers(
         Mode::PolicyRoute,
         |attachment| attachment.rule_form = RuleForm::Compact,
-        &[HOST_EDITS, SILENT_HOST_EDITS, DOWN_EDITS, POD_EDITS],
+        &[&host(), &silent(), PAIR_DOWN, &pod()],
     );
 }
 
@@ -271,9 +52,9 @@ fn check_names_exactly_the_object() {
         return;
     }
     let scene = scene(RuleForm::Compact);
-    scene.names_exactly(HOST_EDITS, &scene.lab.host);
-    scene.names_exactly(SILENT_HOST_EDITS, &scene.lab.host);
-    scene.names_exactly(POD_EDITS, &scene.pod);
+    scene.names_exactly(&host(), &scene.lab.host);
+    scene.names_exactly(&silent(), &scene.lab.host);
+    scene.names_exactly(&pod(), &scene.pod);
 }
 
 #[test]
@@ -283,7 +64,7 @@ fn host_side_edits_are_repaired_within_a_second_i17() {
     }
     let scene = scene(RuleForm::Compact);
     let log = scene.guard(NEVER, true);
-    scene.mends_when_told(&[HOST_EDITS, DOWN_EDITS].concat(), &log);
+    scene.mends_when_told(&[host(), PAIR_DOWN.to_vec()].concat(), &log);
     // Its own work sets nothing off: silence once all is mended.
     std::thread::sleep(Duration::from_millis(400));
     assert_eq!(*log.lock().unwrap(), []);
@@ -313,7 +94,7 @@ fn what_notifies_nobody_is_repaired_by_the_scan_i17() {
     }
     let scene = scene(RuleForm::Compact);
     let log = scene.guard(Duration::from_millis(200), true);
-    let everywhere = [(POD_EDITS, &scene.pod), (SILENT_HOST_EDITS, &scene.lab.host)];
+    let everywhere = [(pod(), &scene.pod), (silent(), &scene.lab.host)];
     for (edit, place) in everywhere
         .iter()
         .flat_map(|(edits, place)| edits.iter().map(move |edit| (edit, place)))

@@ -6,163 +6,159 @@ mod support;
 use std::time::Duration;
 
 use support::calls::{Open, until};
+use support::drift::{Edit, LIMITS_IN_POD, MASQUERADED, Scene, covers, dragging, edit, make};
+use support::drift_edits::{LINK_SILENT, NODE, NODE_SILENT, POD_IPV6};
 use support::exclusive::{Node, exclusive};
 use support::lab::{Lab, Stack, eni_mac};
-use support::namespace::Namespace;
-use terway_datapath::diff::Problem;
+use support::scenario::limit;
+use terway_datapath::attachment::{Attachment, Mode};
+use terway_datapath::diff::Problem::{Different, Missing, Unexpected};
 
-/// One foreign edit, and the one object that check names.
-const EDITS: &[(&str, &str, &str, Problem)] = {
-    use Problem::{Different, Missing, Unexpected};
-    &[
-        ("host", "link set HOST mtu 1400", "link HOST", Different),
-        ("host", "link set HOST alias nobody", "link HOST", Different),
-        (
-            "host",
-            "route del 10.0.1.23/32 dev HOST",
-            "route 10.0.1.23/32 dev HOST",
-            Missing,
-        ),
-        (
-            "host",
-            "-6 route del 2001:db8:1::17/128 dev HOST",
-            "route 2001:db8:1::17/128 dev HOST",
-            Missing,
-        ),
-        (
-            "host",
-            "neigh del 10.0.1.23 dev HOST",
-            "neighbour 10.0.1.23 dev HOST",
-            Missing,
-        ),
-        (
-            "host",
-            "route add 10.9.9.9/32 dev HOST proto 116",
-            "route 10.9.9.9/32 dev HOST",
-            Unexpected,
-        ),
-        (
-            "host",
-            "sysctl ipv4/conf/HOST/rp_filter 1",
-            "sysctl net.ipv4.conf.HOST.rp_filter",
-            Different,
-        ),
-        (
-            "host",
-            "nft delete element inet terway_exclusive pods4 { 10.0.1.23 }",
-            "masquerade 10.0.1.23",
-            Missing,
-        ),
-        (
-            "host",
-            "nft delete table inet terway_exclusive",
-            "masquerade 2001:db8:1::17",
-            Missing,
-        ),
-        (
-            "host",
-            "nft flush chain inet terway_exclusive postrouting",
-            "masquerade 10.0.1.23",
-            Missing,
-        ),
-        ("pod", "link set eth0 mtu 1400", "link eth0", Different),
-        ("pod", "link set veth1 mtu 1400", "link veth1", Different),
-        ("pod", "link set eth0 alias nobody", "link eth0", Different),
-        (
-            "pod",
-            "addr del 10.0.1.23/32 dev veth1",
-            "address 10.0.1.23/32 dev veth1",
-            Missing,
-        ),
-        (
-            "pod",
-            "-6 addr del 2001:db8:1::17/128 dev eth0",
-            "address 2001:db8:1::17/128 dev eth0",
-            Missing,
-        ),
-        (
-            "pod",
-            "route del default",
-            "route default via 10.0.1.253 dev eth0 onlink",
-            Missing,
-        ),
-        (
-            "pod",
-            "route replace default via 10.0.1.1 dev eth0 onlink",
-            "route default via 10.0.1.253 dev eth0 onlink",
-            Different,
-        ),
-        (
-            "pod",
-            "-6 route del default",
-            "route default via 2001:db8:1:0:ffff:ffff:ffff:fffd dev eth0 onlink",
-            Missing,
-        ),
-        (
-            "pod",
-            "-6 route del 2001:db8:1:0:ffff:ffff:ffff:fffd/128",
-            "route 2001:db8:1:0:ffff:ffff:ffff:fffd/128 dev eth0",
-            Missing,
-        ),
-        (
-            "pod",
-            "route del 172.16.0.0/16",
-            "route 172.16.0.0/16 via 169.254.1.1 dev veth1 onlink",
-            Missing,
-        ),
-        (
-            "pod",
-            "route del 10.0.0.10/32",
-            "route 10.0.0.10/32 via 169.254.1.1 dev veth1",
-            Missing,
-        ),
-        (
-            "pod",
-            "-6 route del 2001:db8::10/128",
-            "route 2001:db8::10/128 via fe80::1 dev veth1",
-            Missing,
-        ),
-        (
-            "pod",
-            "route add 10.9.9.9/32 dev eth0 proto 116",
-            "route 10.9.9.9/32 dev eth0",
-            Unexpected,
-        ),
-        (
-            "pod",
-            "neigh del 169.254.1.1 dev veth1",
-            "neighbour 169.254.1.1 dev veth1",
-            Missing,
-        ),
-        (
-            "pod",
-            "neigh replace fe80::1 dev veth1 lladdr 02:00:00:00:00:09 nud permanent",
-            "neighbour fe80::1 dev veth1",
-            Different,
-        ),
-        (
-            "pod",
-            "sysctl ipv6/conf/veth1/accept_ra 1",
-            "sysctl net.ipv6.conf.veth1.accept_ra",
-            Different,
-        ),
-        (
-            "pod",
-            "sysctl ipv6/conf/eth0/accept_ra 1",
-            "sysctl net.ipv6.conf.eth0.accept_ra",
-            Different,
-        ),
-    ]
-};
+const HOST: &[Edit] = &[
+    edit(
+        "neigh del 2001:db8:1::17 dev HOST",
+        "neighbour 2001:db8:1::17 dev HOST",
+        Missing,
+    ),
+    edit("link set HOST mtu 1400", "link HOST", Different),
+    edit("link set HOST alias nobody", "link HOST", Different),
+    edit("route del 10.0.1.23/32 dev HOST", "route 10.0.1.23/32 dev HOST", Missing),
+    edit(
+        "-6 route del 2001:db8:1::17/128 dev HOST",
+        "route 2001:db8:1::17/128 dev HOST",
+        Missing,
+    ),
+    edit("neigh del 10.0.1.23 dev HOST", "neighbour 10.0.1.23 dev HOST", Missing),
+    edit(
+        "route add 10.9.9.9/32 dev HOST proto 116",
+        "route 10.9.9.9/32 dev HOST",
+        Unexpected,
+    ),
+    edit(
+        "sysctl ipv4/conf/HOST/rp_filter 1",
+        "sysctl net.ipv4.conf.HOST.rp_filter",
+        Different,
+    ),
+];
 
-fn edit(place: &Namespace, command: &str) {
-    if let Some(arguments) = command.strip_prefix("nft ") {
-        let run = || std::process::Command::new("nft").args(arguments.split(' ')).output().unwrap();
-        assert!(place.run(run).status.success(), "{command}");
-    } else if let Some((path, value)) = command.strip_prefix("sysctl ").and_then(|rest| rest.split_once(' ')) {
-        place.set_sysctl(path, value);
-    } else {
-        place.ip(command);
+const POD: &[Edit] = &[
+    dragging("addr del 10.0.1.23/32 dev eth0", "address 10.0.1.23/32 dev eth0", Missing),
+    dragging(
+        "-6 addr del 2001:db8:1::17/128 dev veth1",
+        "address 2001:db8:1::17/128 dev veth1",
+        Missing,
+    ),
+    edit("route del 169.254.1.1/32", "route 169.254.1.1/32 dev veth1", Missing),
+    edit("-6 route del fe80::1/128 dev veth1", "route fe80::1/128 dev veth1", Missing),
+    edit(
+        "-6 route del 2001:db8:5::/108",
+        "route 2001:db8:5::/108 via fe80::1 dev veth1 onlink",
+        Missing,
+    ),
+    edit(
+        "sysctl ipv6/conf/veth1/accept_dad 1",
+        "sysctl net.ipv6.conf.veth1.accept_dad",
+        Different,
+    ),
+    dragging(
+        "sysctl ipv6/conf/veth1/disable_ipv6 1",
+        "sysctl net.ipv6.conf.veth1.disable_ipv6",
+        Different,
+    ),
+    edit("tc qdisc del dev veth1 root", "qdisc tbf 7472: dev veth1 root", Missing),
+    edit(
+        "tc filter del dev veth1 ingress pref 29812",
+        "filter dev veth1 ingress pref 29812 bpf handle 0x1 redirect to ifb-eth0",
+        Missing,
+    ),
+    dragging(
+        "tc qdisc del dev veth1 clsact",
+        "qdisc clsact ffff: dev veth1 parent ffff:fff1",
+        Missing,
+    ),
+    edit("link set eth0 mtu 1400", "link eth0", Different),
+    edit("link set veth1 mtu 1400", "link veth1", Different),
+    edit("link set eth0 alias nobody", "link eth0", Different),
+    dragging("addr del 10.0.1.23/32 dev veth1", "address 10.0.1.23/32 dev veth1", Missing),
+    edit(
+        "-6 addr del 2001:db8:1::17/128 dev eth0",
+        "address 2001:db8:1::17/128 dev eth0",
+        Missing,
+    ),
+    edit("route del default", "route default via 10.0.1.253 dev eth0 onlink", Missing),
+    edit(
+        "route replace default via 10.0.1.1 dev eth0 onlink",
+        "route default via 10.0.1.253 dev eth0 onlink",
+        Different,
+    ),
+    edit(
+        "-6 route del default",
+        "route default via 2001:db8:1:0:ffff:ffff:ffff:fffd dev eth0 onlink",
+        Missing,
+    ),
+    edit(
+        "-6 route del 2001:db8:1:0:ffff:ffff:ffff:fffd/128",
+        "route 2001:db8:1:0:ffff:ffff:ffff:fffd/128 dev eth0",
+        Missing,
+    ),
+    edit(
+        "route del 172.16.0.0/16",
+        "route 172.16.0.0/16 via 169.254.1.1 dev veth1 onlink",
+        Missing,
+    ),
+    edit(
+        "route del 10.0.0.10/32",
+        "route 10.0.0.10/32 via 169.254.1.1 dev veth1",
+        Missing,
+    ),
+    edit(
+        "-6 route del 2001:db8::10/128",
+        "route 2001:db8::10/128 via fe80::1 dev veth1",
+        Missing,
+    ),
+    edit(
+        "route add 10.9.9.9/32 dev eth0 proto 116",
+        "route 10.9.9.9/32 dev eth0",
+        Unexpected,
+    ),
+    edit("neigh del 169.254.1.1 dev veth1", "neighbour 169.254.1.1 dev veth1", Missing),
+    edit(
+        "neigh replace fe80::1 dev veth1 lladdr 02:00:00:00:00:09 nud permanent",
+        "neighbour fe80::1 dev veth1",
+        Different,
+    ),
+    edit(
+        "sysctl ipv6/conf/veth1/accept_ra 1",
+        "sysctl net.ipv6.conf.veth1.accept_ra",
+        Different,
+    ),
+    edit(
+        "sysctl ipv6/conf/eth0/accept_ra 1",
+        "sysctl net.ipv6.conf.eth0.accept_ra",
+        Different,
+    ),
+];
+
+/// A pod with limits and Services.
+fn change(attachment: &mut Attachment) {
+    attachment.host_stack = ["172.16.0.0/16", "2001:db8:5::/108"]
+        .map(|cidr| cidr.parse().unwrap())
+        .to_vec();
+    limit(attachment);
+}
+
+fn host() -> Vec<Edit> {
+    [HOST, NODE, NODE_SILENT, LINK_SILENT, MASQUERADED].concat()
+}
+
+fn pod() -> Vec<Edit> {
+    [POD, POD_IPV6, LIMITS_IN_POD].concat()
+}
+
+#[test]
+fn exclusive_dual_drift_has_a_test_for_every_object() {
+    if !support::skip("exclusive_dual_drift_has_a_test_for_every_object") {
+        covers(Mode::Exclusive, change, &[&host(), &pod()]);
     }
 }
 
@@ -171,22 +167,9 @@ fn exclusive_dual_drift_is_named_and_mended() {
     if support::skip("exclusive_dual_drift_is_named_and_mended") {
         return;
     }
-    let node = Node::new();
-    let datapath = Open::new(&node.lab.host);
-    let (pod, attachment) = exclusive(&node.lab, 23, Stack::Dual);
-    datapath.attach(&attachment);
-    for (place, command, object, problem) in EDITS {
-        let say = |text: &str| text.replace("HOST", &attachment.host_if_name);
-        edit(if *place == "host" { &node.lab.host } else { &pod }, &say(command));
-        let drifts = datapath.check(&attachment);
-        let named = drifts.iter().find(|drift| drift.object == say(object));
-        assert_eq!(named.map(|drift| drift.problem), Some(*problem), "{command}: {drifts:?}");
-        // The last address takes its routes along; a table that is gone or damaged masquerades nobody.
-        let drags = command.starts_with("addr del") || command.starts_with("nft");
-        assert!(drags || drifts.len() == 1, "{command}: {drifts:?}");
-        assert!(datapath.attach(&attachment).steps > 0, "{command}");
-        assert_eq!(datapath.check(&attachment), [], "{command} was not mended by attach");
-    }
+    let scene = Scene::new(Mode::Exclusive, change);
+    scene.names_exactly(&host(), &scene.lab.host);
+    scene.names_exactly(&pod(), &scene.pod);
 }
 
 #[test]
@@ -197,14 +180,17 @@ fn exclusive_dual_drift_is_repaired_i17() {
     let node = Node::new();
     let lab: &Lab = &node.lab;
     let datapath = Open::new(&lab.host);
-    let (pod, attachment) = exclusive(lab, 23, Stack::Dual);
+    let (pod, mut attachment) = exclusive(lab, 23, Stack::Dual);
+    change(&mut attachment);
     datapath.attach(&attachment);
     let say = |repair| println!("{repair:?}");
     datapath.0.start_repair(Duration::from_millis(200), true, say).unwrap();
-    for (place, command, _, _) in EDITS {
-        let command = command.replace("HOST", &attachment.host_if_name);
-        edit(if *place == "host" { &lab.host } else { &pod }, &command);
-        until(&command, Duration::from_secs(3), || datapath.check(&attachment).is_empty());
+    for (edits, place) in [(host(), &lab.host), (self::pod(), &pod)] {
+        for edit in edits {
+            let command = edit.command.replace("HOST", &attachment.host_if_name);
+            make(&command, place);
+            until(&command, Duration::from_secs(10), || datapath.check(&attachment).is_empty());
+        }
     }
     // Before Linux 6.2 the pod, too, has to set a link down before it renames it, and repair may set it up in between.
     for name in ["eth0", "veth1"] {

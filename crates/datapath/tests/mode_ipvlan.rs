@@ -3,7 +3,8 @@
 
 mod support;
 
-use support::drift::{Edit, ON_HANGING_LINK, dragging, drift, edit};
+use support::drift::{Edit, LIMITS_IN_POD, MASQUERADED, ON_HANGING_LINK, covers, dragging, drift, edit, whole};
+use support::drift_edits::{ENI_SILENT, LINK_SILENT, NODE, NODE_SILENT, POD_IPV6};
 use support::modes::lacks;
 use terway_datapath::attachment::Mode;
 use terway_datapath::diff::Problem::{Different, Missing};
@@ -54,6 +55,7 @@ const POD: &[Edit] = &[
         Missing,
     ),
     edit("neigh del 10.0.0.10 dev eth0", "neighbour 10.0.0.10 dev eth0", Missing),
+    edit("neigh del 2001:db8::10 dev eth0", "neighbour 2001:db8::10 dev eth0", Missing),
     edit("neigh del fe80::1 dev eth0", "neighbour fe80::1 dev eth0", Missing),
     edit(
         "neigh replace 169.254.1.1 dev eth0 lladdr 02:00:00:00:00:09 nud permanent",
@@ -78,9 +80,31 @@ mode_tests! {
     ipvlan_dual_two_interfaces: two_interfaces(Ipvlan, Dual);
 }
 
+/// On the host; nobody is told of most.
+fn silent() -> Vec<Edit> {
+    [NODE_SILENT, LINK_SILENT, ENI_SILENT, MASQUERADED].concat()
+}
+
+/// Whatever the kernel can do.
+#[test]
+fn ipvlan_dual_drift_has_a_test_for_every_object() {
+    if !support::skip("ipvlan_dual_drift_has_a_test_for_every_object") {
+        covers(
+            Mode::Ipvlan,
+            whole,
+            &[HOST, NODE, &silent(), ON_HANGING_LINK, LIMITS_IN_POD, POD, POD_IPV6],
+        );
+    }
+}
+
 #[test]
 fn ipvlan_dual_drift() {
     if !lacks("ipvlan_dual_drift", Mode::Ipvlan) {
-        drift(Mode::Ipvlan, HOST, &[ON_HANGING_LINK, POD].concat());
+        drift(
+            Mode::Ipvlan,
+            &[HOST, NODE].concat(),
+            &silent(),
+            &[ON_HANGING_LINK, LIMITS_IN_POD, POD, POD_IPV6].concat(),
+        );
     }
 }

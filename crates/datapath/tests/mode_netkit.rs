@@ -3,33 +3,31 @@
 
 mod support;
 
-use support::drift::{Edit, dragging, drift, edit};
+use support::drift::{Edit, LIMIT_OF_POD, LIMIT_ON_PAIR, covers, dragging, drift, whole};
+use support::drift_edits::{ENI_SILENT, LINK_SILENT, NODE, NODE_SILENT, PAIR, PAIR_POD, PAIR_SILENT, POD_IPV6};
 use support::modes::lacks;
 use terway_datapath::attachment::Mode;
 use terway_datapath::diff::Problem::{Different, Missing};
 
 const HOST: &[Edit] = &[
-    edit("link set HOST mtu 1400", "link HOST", Different),
-    edit("link set HOST alias nobody", "link HOST", Different),
     dragging("link set HOST down", "link HOST", Different),
     dragging("link del HOST", "link HOST", Missing),
-    edit("route del A4/32 dev HOST", "route A4/32 dev HOST", Missing),
-    edit("-6 route del A6/128 dev HOST", "route A6/128 dev HOST", Missing),
 ];
 
-const POD: &[Edit] = &[
-    edit("link set eth0 mtu 1400", "link eth0", Different),
-    dragging("link set eth0 down", "link eth0", Different),
-    dragging("addr del A4/32 dev eth0", "address A4/32 dev eth0", Missing),
-    edit("-6 addr del A6/128 dev eth0", "address A6/128 dev eth0", Missing),
-    edit("route del default", "route default via 169.254.1.1 dev eth0 onlink", Missing),
-    edit("-6 route del default", "route default via fe80::1 dev eth0 onlink", Missing),
-    edit(
-        "sysctl ipv6/conf/eth0/accept_ra 1",
-        "sysctl net.ipv6.conf.eth0.accept_ra",
-        Different,
-    ),
-];
+const POD: &[Edit] = &[dragging("link set eth0 down", "link eth0", Different)];
+
+fn host() -> Vec<Edit> {
+    [PAIR, NODE, LIMIT_ON_PAIR, HOST].concat()
+}
+
+/// Nobody is told of most.
+fn silent() -> Vec<Edit> {
+    [NODE_SILENT, LINK_SILENT, ENI_SILENT, PAIR_SILENT].concat()
+}
+
+fn pod() -> Vec<Edit> {
+    [LIMIT_OF_POD, PAIR_POD, POD_IPV6, POD].concat()
+}
 
 mode_tests! {
     netkit_v4_traffic: traffic(Netkit, V4);
@@ -44,9 +42,17 @@ mode_tests! {
     netkit_dual_host_stack: host_stack(Netkit, Dual);
 }
 
+/// Whatever the kernel can do.
+#[test]
+fn netkit_dual_drift_has_a_test_for_every_object() {
+    if !support::skip("netkit_dual_drift_has_a_test_for_every_object") {
+        covers(Mode::Netkit, whole, &[&host(), &silent(), &pod()]);
+    }
+}
+
 #[test]
 fn netkit_dual_drift() {
     if !lacks("netkit_dual_drift", Mode::Netkit) {
-        drift(Mode::Netkit, HOST, POD);
+        drift(Mode::Netkit, &host(), &silent(), &pod());
     }
 }

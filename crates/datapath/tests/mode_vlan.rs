@@ -4,7 +4,8 @@
 mod support;
 
 use support::calls::Open;
-use support::drift::{Edit, ON_HANGING_LINK, dragging, drift, edit};
+use support::drift::{Edit, LIMITS_IN_POD, ON_HANGING_LINK, covers, dragging, drift, whole};
+use support::drift_edits::POD_IPV6;
 use support::lab::{self, Lab, Stack};
 use support::modes::{MEMBER, lacks};
 use support::namespace::Namespace;
@@ -17,12 +18,6 @@ const HOST: &[Edit] = &[
     dragging("link set eth1 mtu 1400", "link eth1", Different),
     dragging("link set eth1 down", "link eth1", Different),
 ];
-
-const POD: &[Edit] = &[edit(
-    "sysctl ipv6/conf/eth0/accept_dad 1",
-    "sysctl net.ipv6.conf.eth0.accept_dad",
-    Different,
-)];
 
 mode_tests! {
     vlan_v4_traffic: traffic(Vlan, V4);
@@ -37,10 +32,18 @@ mode_tests! {
     vlan_dual_two_interfaces: two_interfaces(Vlan, Dual);
 }
 
+/// Whatever the kernel can do.
+#[test]
+fn vlan_dual_drift_has_a_test_for_every_object() {
+    if !support::skip("vlan_dual_drift_has_a_test_for_every_object") {
+        covers(Mode::Vlan, whole, &[HOST, ON_HANGING_LINK, LIMITS_IN_POD, POD_IPV6]);
+    }
+}
+
 #[test]
 fn vlan_dual_drift() {
     if !lacks("vlan_dual_drift", Mode::Vlan) {
-        drift(Mode::Vlan, HOST, &[ON_HANGING_LINK, POD].concat());
+        drift(Mode::Vlan, HOST, &[], &[ON_HANGING_LINK, LIMITS_IN_POD, POD_IPV6].concat());
     }
 }
 

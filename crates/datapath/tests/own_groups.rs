@@ -209,7 +209,7 @@ fn policy_route_dual_own_groups_crashes() {
 #[test]
 fn policy_route_dual_own_groups_drift() {
     own("policy_route_dual_own_groups_drift", Mode::PolicyRoute, |mode| {
-        drift(mode, HOST, &[]);
+        drift(mode, HOST, &[], &[]);
     });
 }
 

@@ -21,6 +21,7 @@ const COMMANDS: &[(Feature, &str)] = &[
         Feature::Tbf,
         "tc qdisc replace dev base root tbf rate 1mbit burst 10k latency 50ms",
     ),
+    (Feature::Ifb, "ip link add queue type ifb"),
     (Feature::Fq, "tc qdisc replace dev base root fq"),
     (Feature::Prio, "tc qdisc replace dev base root prio"),
     (Feature::Mq, "tc qdisc replace dev base root mq"),

@@ -15,6 +15,8 @@ export const kernelFeatures = [
   /** BPF classifiers on `clsact`. */
   "clsBpf",
   "tbf",
+  /** `ifb` and the action that redirects to it: what a pod's own device receives can wait in a queue. */
+  "ifb",
   /** Keeps departure times: bandwidth mode `edt` needs it, and `clsBpf`. */
   "fq",
   "prio",

@@ -4,7 +4,7 @@ use terway_bpf::Endpoint;
 
 use super::{Problem, Side};
 use crate::desired::NamespaceState;
-use crate::object::{Device, Filter, LinkAddress, Mac, Qdisc, Record};
+use crate::object::{Device, Filter, LinkAddress, Mac, Place, Qdisc, Record, Redirect};
 use crate::step::Step;
 
 impl Side<'_> {
@@ -16,8 +16,33 @@ impl Side<'_> {
         for filter in &wanted.filters {
             self.filter(filter);
         }
+        for redirect in &wanted.redirects {
+            self.redirect(redirect);
+        }
+        let unwanted = |seen: &&Redirect| !seen.foreign && wanted.redirects.iter().all(|wanted| wanted.device != seen.device);
+        for seen in self.seen.redirects.iter().filter(unwanted) {
+            let step = Step::DeleteRedirect(self.place, *seen);
+            self.report("filter", self.names.redirect(seen), Problem::Unexpected, None, Some(step));
+        }
         for record in &wanted.records {
             self.record(record);
+        }
+    }
+
+    fn redirect(&mut self, wanted: &Redirect) {
+        let object = self.names.redirect(wanted);
+        let put = Some(Step::PutRedirect(self.place, *wanted));
+        match self.seen.redirects.iter().find(|seen| seen.device == wanted.device) {
+            None => self.report("filter", object, Problem::Missing, None, put),
+            Some(seen) if seen == wanted => {}
+            Some(seen) if seen.foreign => {
+                let detail = "found a filter that somebody else made and which stays; ours is not in force".to_owned();
+                self.report("filter", object, Problem::Different, Some(detail), None);
+            }
+            Some(seen) => {
+                let detail = format!("leads to {}", self.names.device(seen.to));
+                self.report("filter", object, Problem::Different, Some(detail), put);
+            }
         }
     }
 
@@ -112,10 +137,16 @@ impl Side<'_> {
         Record::Endpoint(address, endpoint)
     }
 
-    /// Qdiscs of ours on the ends of the pair belong to this attachment alone. Those of the ENI are shared and left to collection.
+    /// Qdiscs of ours on the ends of the pair, and on an ENI in the pod, belong to this attachment alone. Those of an ENI on the node are
+    /// shared and left to collection.
     fn unexpected_qdiscs(&mut self, wanted: &NamespaceState) {
-        let on_pair = |seen: &&Qdisc| matches!(seen.device, Device::HostEnd | Device::PodEnd) && seen.is_ours();
-        let surplus: Vec<Qdisc> = (self.seen.qdiscs.iter().filter(on_pair))
+        let place = self.place;
+        let own = |seen: &&Qdisc| match seen.device {
+            Device::HostEnd | Device::PodEnd => seen.is_ours(),
+            Device::Eni => place == Place::Pod && seen.is_ours(),
+            _ => false,
+        };
+        let surplus: Vec<Qdisc> = (self.seen.qdiscs.iter().filter(own))
             .filter(|seen| {
                 let same_place = |qdisc: &Qdisc| qdisc.device == seen.device && qdisc.attach == seen.attach;
                 !wanted.qdiscs.iter().any(same_place)

@@ -28,6 +28,7 @@ impl Executor<'_> {
             (Form::Slave, Device::PodEnd) => self.create_in_pod(None),
             (Form::Vlan(id), Device::PodEnd) => self.create_in_pod(Some(id)),
             (Form::Slave, Device::HostSlave) => self.create_host_slave(),
+            (Form::Slave | Form::Vlan(_) | Form::Moved, Device::Shaper) => self.create_shaper(),
             (form, device) => {
                 let message = format!("form {form:?} makes no {device:?}");
                 Err(Error::new(ErrorCode::Unsupported, message))
@@ -140,6 +141,44 @@ impl Executor<'_> {
             .result
             .map_err(|refusal| refusal.error("RTM_SETLINK name").about(object))?;
         self.parts.put(Device::PodEnd, end_of(&link));
+        self.done += 1;
+        Ok(())
+    }
+
+    /// One that is there already has lost its race against nobody: an attach that was stopped has made it.
+    fn create_shaper(&mut self) -> Result<()> {
+        let name = &self.desired.names.shaper;
+        let object = format!("link {name}");
+        let pod = self.pod.as_mut().ok_or_else(|| {
+            let message = "making it needs a look into the pod";
+            Error::new(ErrorCode::Unsupported, message).about(object.clone())
+        })?;
+        let mut answers = pod
+            .socket
+            .batch(vec![
+                Request {
+                    message: message::create_shaper(name, self.desired.mtu),
+                    flags: NLM_F_CREATE | NLM_F_EXCL,
+                },
+                plain(message::mark_by_name(name, &self.desired.alias)),
+                plain(message::get_link_by_name(name)),
+            ])?
+            .into_iter();
+        let mut done = || answers.next().map_or(Ok(()), |answer| answer.result);
+        match done() {
+            Err(refusal) if refusal.errno != EEXIST => return Err(refusal.error("RTM_NEWLINK ifb").about(object)),
+            _ => {}
+        }
+        done().map_err(|refusal| refusal.error("RTM_SETLINK alias").about(object.clone()))?;
+        let link = answers
+            .next()
+            .map(|answer| observe::one_link(answer, name))
+            .transpose()?
+            .flatten();
+        match link.filter(|link| link.kind.as_deref() == Some("ifb")) {
+            Some(link) => self.parts.put(Device::Shaper, end_of(&link)),
+            None => return Err(Error::new(ErrorCode::InterfaceExists, "is in the way and no ifb").about(object)),
+        }
         self.done += 1;
         Ok(())
     }

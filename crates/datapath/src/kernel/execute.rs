@@ -200,7 +200,8 @@ impl Executor<'_> {
         match (step, refusal.errno) {
             (Step::AddAddress(..) | Step::AddRule(..) | Step::PutRoute(..), EEXIST) => Ok(false),
             (Step::DeleteRoute(..) | Step::DeleteRule(..) | Step::DeleteQdisc(..), ENOENT | ESRCH | ENODEV) => Ok(false),
-            (Step::DeleteFilter(..), ENOENT | ENODEV | EINVAL) => Ok(false),
+            (Step::DeleteFilter(..) | Step::DeleteRedirect(..), ENOENT | ENODEV | EINVAL) => Ok(false),
+            (Step::DeleteLink(..), ENODEV) => Ok(false),
             (Step::PutQdisc(_, qdisc) | Step::ReplaceQdisc(_, qdisc), ENOENT) => {
                 Err(no_such_qdisc(qdisc, &refusal).about(step.object(&self.desired.names)))
             }

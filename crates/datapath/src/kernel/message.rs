@@ -16,6 +16,6 @@ pub use link::{
 };
 pub use namespace::{get_netns_id, list_netns_ids, name_netns};
 pub use neighbour::{get_neighbour, list_all_neighbours, list_neighbours, put_neighbour};
-pub use new_link::{Hanging, Pair, create_hanging, create_pair};
+pub use new_link::{Hanging, Pair, create_hanging, create_pair, create_shaper};
 pub use route::{list_routes, list_routes_of, match_route, route};
 pub use rule::{list_rules, rule};

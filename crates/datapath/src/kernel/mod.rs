@@ -18,6 +18,7 @@ pub mod procfs;
 pub mod program;
 pub mod queueing;
 pub mod raw;
+pub mod redirect;
 pub mod rename;
 pub mod request;
 pub mod side;

@@ -8,7 +8,7 @@ use super::message;
 use super::socket::{Answer, Request, Socket};
 use super::uapi::{RTM_NEWADDR, RTM_NEWLINK, RTM_NEWNEIGH, RTM_NEWNSID, RTM_NEWROUTE, RTM_NEWRULE};
 use crate::error::Result;
-use crate::mark::is_hanging;
+use crate::mark::{is_hanging, is_shaper};
 use crate::object::{Address, Family, Neighbour, PROTOCOL, Route, Rule};
 use crate::observed::ObservedLink;
 
@@ -87,7 +87,7 @@ pub fn addresses_in(socket: &mut Socket, netns: i32, index: u32) -> Result<Vec<A
     Ok(found)
 }
 
-/// Links of ours that hang on an ENI, in all namespaces that have an id in this one, with that id.
+/// Links of ours that hang on an ENI, and what shapes the traffic to them, in all namespaces that have an id in this one, with that id.
 pub fn hanging_links(socket: &mut Socket) -> Result<Vec<(i32, ObservedLink)>> {
     let ids = socket.dump(
         "RTM_GETNSID",
@@ -96,8 +96,9 @@ pub fn hanging_links(socket: &mut Socket) -> Result<Vec<(i32, ObservedLink)>> {
     )?;
     let mut found = Vec::new();
     for netns in ids {
-        let hanging = links_in(socket, netns)?.into_iter().filter(is_hanging);
-        found.extend(hanging.map(|link| (netns, link)));
+        let links = links_in(socket, netns)?.into_iter();
+        let ours = links.filter(|link| is_hanging(link) || is_shaper(link));
+        found.extend(ours.map(|link| (netns, link)));
     }
     Ok(found)
 }

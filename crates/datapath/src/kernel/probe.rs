@@ -9,6 +9,7 @@ use rustix::thread::UnshareFlags;
 
 use super::bpf;
 use super::raw::{Attributes, Message, RawSocket};
+use super::redirect;
 use super::uapi::*;
 use super::wire::{attributes, u32_at};
 use crate::capability::{Feature, KernelCapabilities};
@@ -40,15 +41,24 @@ pub fn probe() -> Result<KernelCapabilities> {
 
 /// True if the kernel has IPv6 routes by source. Asked of it once for each process.
 pub fn has_source_routes() -> bool {
-    static ANSWER: OnceLock<bool> = OnceLock::new();
-    *ANSWER.get_or_init(|| {
-        let run = || {
-            leave_namespace()
-                .and_then(|()| Bench::open()?.tried(Feature::Ipv6SourceRoutes))
-                .is_ok()
-        };
-        std::thread::scope(|scope| scope.spawn(run).join()).unwrap_or(false)
-    })
+    static ANSWER: OnceLock<Answer> = OnceLock::new();
+    ANSWER.get_or_init(|| ask(Feature::Ipv6SourceRoutes)).is_ok()
+}
+
+/// Whether the kernel can let wait what a device receives, or why not. Asked of it once for each process.
+pub fn ingress_queues() -> &'static Answer {
+    static ANSWER: OnceLock<Answer> = OnceLock::new();
+    ANSWER.get_or_init(|| ask(Feature::Ifb))
+}
+
+/// What the kernel said to one feature.
+pub type Answer = std::result::Result<(), String>;
+
+fn ask(feature: Feature) -> Answer {
+    let run = || leave_namespace().and_then(|()| Bench::open()?.tried(feature));
+    let asked = std::thread::scope(|scope| scope.spawn(run).join());
+    let answer = asked.unwrap_or_else(|_| Err(io::Error::other("the probe panicked")));
+    answer.map_err(|cause| cause.to_string())
 }
 
 #[expect(unsafe_code, reason = "unshare")]
@@ -88,6 +98,7 @@ impl Bench {
             Feature::Bpf => bpf::load_classifier().map(drop).map_err(explain_bpf),
             Feature::ClsBpf => self.classifier(),
             Feature::Tbf => self.qdisc("tbf", TC_H_ROOT, Some(token_bucket())),
+            Feature::Ifb => self.ingress_queue(),
             Feature::Fq => self.qdisc("fq", TC_H_ROOT, None),
             Feature::Prio => {
                 let bands = [&3i32.to_ne_bytes()[..], &[1, 2, 2, 2, 1, 2, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1]].concat();
@@ -148,6 +159,27 @@ impl Bench {
         self.make(message)?;
         let base = self.base()?;
         self.make(tc_message(RTM_DELQDISC, base, parent, 0))
+    }
+
+    fn ingress_queue(&mut self) -> io::Result<()> {
+        let base = self.base()?;
+        self.make(new_link(TRIED).with_nested(IFLA_LINKINFO, link_info("ifb", Attributes::default())))?;
+        let found = self
+            .socket
+            .call([Message::new(RTM_GETLINK, 0, &[0; 16]).with(IFLA_IFNAME, TRIED)]);
+        let led = found.and_then(|found| {
+            let to = found.first().and_then(|link| u32_at(link, 4)).unwrap_or(0);
+            self.make(tc_message(RTM_NEWQDISC, base, TC_H_CLSACT, 0).with(TCA_KIND, b"clsact\0"))?;
+            let info = 1 << 16 | u32::from(ETH_P_ALL.to_be());
+            let filter = tc_message(RTM_NEWTFILTER, base, TC_H_INGRESS, info)
+                .with(TCA_KIND, b"bpf\0")
+                .with_nested(TCA_OPTIONS, redirect::options(to));
+            let made = self.make(filter);
+            self.make(tc_message(RTM_DELQDISC, base, TC_H_CLSACT, 0))?;
+            made
+        });
+        self.make(Message::new(RTM_DELLINK, 0, &[0; 16]).with(IFLA_IFNAME, TRIED))?;
+        led
     }
 
     fn classifier(&mut self) -> io::Result<()> {

@@ -6,6 +6,7 @@ use super::filter;
 use super::message::{self, LinkChange};
 use super::parts::Parts;
 use super::queueing;
+use super::redirect;
 use super::socket::Request;
 use super::uapi::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
 use crate::error::{Error, ErrorCode, Result};
@@ -70,6 +71,12 @@ pub fn request(step: &Step, parts: &Parts) -> Result<Request> {
         Step::ReplaceQdisc(_, qdisc) => (queueing::put(parts.index(qdisc.device)?, qdisc), NLM_F_CREATE | NLM_F_REPLACE),
         Step::DeleteFilter(_, filter) => (filter::delete(parts.index(filter.device)?, filter.direction), 0),
         Step::PutQdisc(_, qdisc) => (queueing::put(parts.index(qdisc.device)?, qdisc), NLM_F_CREATE),
+        Step::PutRedirect(_, redirect) => (
+            redirect::put(parts.index(redirect.device)?, parts.index(redirect.to)?),
+            NLM_F_CREATE,
+        ),
+        Step::DeleteRedirect(_, redirect) => (redirect::delete(parts.index(redirect.device)?), 0),
+        Step::DeleteLink(_, device) => (message::delete_link(parts.index(*device)?, None), 0),
         Step::DeleteQdisc(_, qdisc) => (queueing::delete(parts.index(qdisc.device)?, qdisc), 0),
     };
     Ok(Request { message, flags })
@@ -89,8 +96,9 @@ pub fn request_name(step: &Step) -> &'static str {
         Step::DeleteRule(..) => "RTM_DELRULE",
         Step::PutNeighbour(..) => "RTM_NEWNEIGH",
         Step::PutQdisc(..) | Step::ReplaceQdisc(..) => "RTM_NEWQDISC",
-        Step::PutFilter(..) => "RTM_NEWTFILTER",
-        Step::DeleteFilter(..) => "RTM_DELTFILTER",
+        Step::PutFilter(..) | Step::PutRedirect(..) => "RTM_NEWTFILTER",
+        Step::DeleteFilter(..) | Step::DeleteRedirect(..) => "RTM_DELTFILTER",
+        Step::DeleteLink(..) => "RTM_DELLINK",
         Step::PutRecord(_) | Step::DeleteRecord(_) => "bpf",
         Step::DeleteQdisc(..) => "RTM_DELQDISC",
     }

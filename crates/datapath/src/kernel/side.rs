@@ -167,6 +167,10 @@ pub fn name_devices(seen: &mut Observed) {
         .iter_mut()
         .for_each(|neighbour| neighbour.device = named(neighbour.device));
     seen.qdiscs.iter_mut().for_each(|qdisc| qdisc.device = named(qdisc.device));
+    for redirect in &mut seen.redirects {
+        redirect.device = named(redirect.device);
+        redirect.to = named(redirect.to);
+    }
     seen.filters
         .iter_mut()
         .for_each(|filter| filter.device = named(filter.device));

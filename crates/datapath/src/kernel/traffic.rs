@@ -1,7 +1,7 @@
 //! Looks at the traffic control of the devices where some is wanted.
 
 use super::socket::Socket;
-use super::{filter, queueing};
+use super::{filter, queueing, redirect};
 use crate::desired::NamespaceState;
 use crate::error::Result;
 use crate::object::{Attach, Device};
@@ -28,10 +28,16 @@ pub fn observe(socket: &mut Socket, wanted: &NamespaceState, seen: &mut Observed
     for index in devices.map(|(_, link)| link.index).collect::<Vec<_>>() {
         seen.filters.extend(filter::observe(socket, index)?);
     }
+    // A shaper that nobody wants any more may still be fed by any device.
+    let left = wanted.redirects.is_empty() && seen.links.contains_key(&Device::Shaper);
+    let led = |device: &Device| left || wanted.redirects.iter().any(|redirect| redirect.device == *device);
+    for (_, link) in seen.links.iter().filter(|(device, _)| led(device)) {
+        seen.redirects.extend(redirect::observe(socket, link.index)?);
+    }
     Ok(())
 }
 
 /// True if a root qdisc of this kind on this device may be one of ours that nobody wants any more.
 fn may_be_ours(device: Device, kind: &str) -> bool {
-    matches!((device, kind), (Device::HostEnd | Device::PodEnd, "tbf"))
+    matches!((device, kind), (Device::HostEnd | Device::PodEnd | Device::Eni, "tbf"))
 }

@@ -13,7 +13,7 @@ use crate::kernel::message;
 use crate::kernel::netns::Netns;
 use crate::kernel::observe;
 use crate::kernel::pod::Pod;
-use crate::mark::{birth_name, host_slave_name, is_hanging, is_host_slave, owner};
+use crate::mark::{birth_name, host_slave_name, is_hanging, is_host_slave, is_shaper, owner};
 use crate::object::Device;
 use crate::observed::ObservedLink;
 use crate::shared::Context;
@@ -96,7 +96,7 @@ pub fn prepare(
     Ok(found)
 }
 
-/// The links of an attachment that hang on an ENI, each with the id of its namespace: in the namespace given, if it is still there, or
+/// The links of an attachment that hang on an ENI, and what shapes the traffic to them, each with the id of its namespace: in the namespace given, if it is still there, or
 /// in all that have an id.
 pub fn links_of(context: &mut Context<'_>, id: &str, netns: Option<&str>) -> Result<Vec<(i32, ObservedLink)>> {
     let socket = &mut context.worker.socket;
@@ -107,8 +107,9 @@ pub fn links_of(context: &mut Context<'_>, id: &str, netns: Option<&str>) -> Res
         Some(netns) => match observe::netns_id(socket, netns?.as_fd())? {
             None => return Ok(Vec::new()),
             Some(netns) => {
-                let hanging = observe::links_in(socket, netns)?.into_iter().filter(is_hanging);
-                hanging.map(|link| (netns, link)).collect()
+                let links = observe::links_in(socket, netns)?.into_iter();
+                let ours = links.filter(|link| is_hanging(link) || is_shaper(link));
+                ours.map(|link| (netns, link)).collect()
             }
         },
     };

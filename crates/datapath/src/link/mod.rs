@@ -8,6 +8,7 @@ mod found;
 pub mod hanging;
 pub mod moved;
 pub mod pair;
+pub mod shaper;
 
 pub use found::{Found, Progress};
 
@@ -19,7 +20,15 @@ use crate::object::Device;
 use crate::shared::Context;
 
 /// Finds the links of an attachment; changes nothing. `search` among all links where a look by name and index finds none.
-pub fn find(context: &mut Context<'_>, attachment: &Attachment, pod: Option<&mut Pod>, search: bool) -> Result<Found> {
+pub fn find(context: &mut Context<'_>, attachment: &Attachment, mut pod: Option<&mut Pod>, search: bool) -> Result<Found> {
+    let mut found = find_own(context, attachment, pod.as_deref_mut(), search)?;
+    if let Some(pod) = pod {
+        shaper::find(attachment, pod, &mut found, search)?;
+    }
+    Ok(found)
+}
+
+fn find_own(context: &mut Context<'_>, attachment: &Attachment, pod: Option<&mut Pod>, search: bool) -> Result<Found> {
     if Form::of(attachment) == Form::Moved {
         return moved::find(context, attachment, pod, search);
     }
@@ -38,6 +47,12 @@ pub fn find(context: &mut Context<'_>, attachment: &Attachment, pod: Option<&mut
 /// The same before an attach: what an earlier one has left half made is cleared away, what is not ours is an error. Nothing changes while
 /// the ENI is not there.
 pub fn prepare(context: &mut Context<'_>, attachment: &Attachment, pod: &mut Pod, progress: &mut Progress) -> Result<Found> {
+    let mut found = prepare_own(context, attachment, pod, progress)?;
+    shaper::find(attachment, pod, &mut found, true)?;
+    Ok(found)
+}
+
+fn prepare_own(context: &mut Context<'_>, attachment: &Attachment, pod: &mut Pod, progress: &mut Progress) -> Result<Found> {
     if Form::of(attachment) == Form::Moved {
         return moved::prepare(context, attachment, pod, progress);
     }

@@ -14,6 +14,7 @@ use super::own_table::own_table;
 use crate::attachment::Attachment;
 use crate::desired::{DesiredState, HostFacts, NamespaceState};
 use crate::form::Form;
+use crate::mark::shaper_name;
 use crate::object::{Address, Device, Family, Names, Prefix, Route, SysctlScope, eni_table};
 
 /// Name of the pair's end in the pod.
@@ -49,6 +50,7 @@ pub fn desired_state(attachment: &Attachment, facts: &HostFacts) -> DesiredState
         names: Names {
             host_end: attachment.host_if_name.clone(),
             pod_end: PEER_NAME.to_owned(),
+            shaper: shaper_name(&attachment.if_name),
             eni: attachment.if_name.clone(),
             uplink: facts.uplink.as_ref().map(|uplink| uplink.name.clone()),
         },

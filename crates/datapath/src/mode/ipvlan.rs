@@ -15,7 +15,7 @@ use super::vlan::{eni, on_eni};
 use crate::attachment::Attachment;
 use crate::desired::{DesiredState, HostFacts, NamespaceState};
 use crate::form::Form;
-use crate::mark::{eni_alias, host_slave_name};
+use crate::mark::{eni_alias, host_slave_name, shaper_name};
 use crate::object::{Address, Device, Link, LinkAddress, Mac, Mtu, Names, Neighbour, Prefix};
 
 /// Where a trunk member sends what leaves the node: the VPC's fabric rewrites it, and no sibling can claim it.
@@ -49,6 +49,7 @@ pub fn desired_state(attachment: &Attachment, facts: &HostFacts) -> DesiredState
         names: Names {
             host_end: slave,
             pod_end: attachment.if_name.clone(),
+            shaper: shaper_name(&attachment.if_name),
             eni: facts.eni_name.clone(),
             uplink: facts.uplink.as_ref().map(|uplink| uplink.name.clone()),
         },

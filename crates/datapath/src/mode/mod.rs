@@ -26,7 +26,7 @@ pub fn desired_state(attachment: &Attachment, facts: &HostFacts) -> DesiredState
         Mode::Vlan => vlan::desired_state(attachment, facts),
         Mode::Exclusive => exclusive::desired_state(attachment, facts),
     };
-    shaping::shape(&mut desired, attachment);
+    shaping::shape(&mut desired, attachment, facts);
     policy::judge(&mut desired, attachment, facts);
     eni::serve(&mut desired.host, attachment, facts);
     desired

@@ -3,10 +3,10 @@
 use std::net::IpAddr;
 
 use crate::attachment::Attachment;
-use crate::desired::HostFacts;
+use crate::desired::{HostFacts, NamespaceState};
 use crate::object::{
-    Device, Family, Link, LinkAddress, METRIC_IPV6, Mtu, Neighbour, PROTOCOL, Prefix, Route, RouteKind, Rule, RuleAction, Scope,
-    Sysctl, SysctlKey, SysctlScope, TABLE_MAIN,
+    Attach, CLSACT_HANDLE, Device, Discipline, Family, Link, LinkAddress, METRIC_IPV6, Mtu, Neighbour, PROTOCOL, Prefix, Qdisc,
+    Route, RouteKind, Rule, RuleAction, Scope, Sysctl, SysctlKey, SysctlScope, TABLE_MAIN,
 };
 
 /// One end of the attachment's pair, with its mark.
@@ -17,6 +17,19 @@ pub fn end(device: Device, name: &str, attachment: &Attachment) -> Link {
         mtu: Mtu::Exactly(attachment.mtu),
         alias: Some(attachment.alias()),
         arp: None,
+    }
+}
+
+/// The hooks of a device, once, whoever needs them.
+pub fn hooks(of: &mut NamespaceState, device: Device) {
+    let clsact = Qdisc {
+        device,
+        attach: Attach::Clsact,
+        handle: CLSACT_HANDLE,
+        discipline: Discipline::Clsact,
+    };
+    if !of.qdiscs.contains(&clsact) {
+        of.qdiscs.push(clsact);
     }
 }
 

@@ -6,9 +6,10 @@
 use terway_bpf::{ProgramName, slot};
 
 use super::exclusive;
+use super::objects::hooks;
 use crate::attachment::{Attachment, Mode};
 use crate::desired::{DesiredState, HostFacts, NamespaceState};
-use crate::object::{Attach, CLSACT_HANDLE, Device, Direction, Discipline, FILTER_PREFIX, Filter, Qdisc, Record};
+use crate::object::{Device, Direction, FILTER_PREFIX, Filter, Record};
 
 /// Adds the hooks of an attachment whose packets are judged.
 pub fn judge(desired: &mut DesiredState, attachment: &Attachment, facts: &HostFacts) {
@@ -25,12 +26,12 @@ pub fn judge(desired: &mut DesiredState, attachment: &Attachment, facts: &HostFa
     };
     // What the node's end receives the pod has sent; on the pod's own device it is the other way round.
     let on_host = |host: &mut NamespaceState, device| {
-        host.qdiscs.push(clsact(device));
+        hooks(host, device);
         host.filters.push(filter(device, Direction::In, ProgramName::FromPod));
         host.filters.push(filter(device, Direction::Out, ProgramName::ToPod));
     };
     let in_pod = |pod: &mut NamespaceState, device| {
-        pod.qdiscs.push(clsact(device));
+        hooks(pod, device);
         pod.filters.push(filter(device, Direction::Out, ProgramName::FromPod));
         pod.filters.push(filter(device, Direction::In, ProgramName::ToPod));
     };
@@ -47,15 +48,6 @@ pub fn judge(desired: &mut DesiredState, attachment: &Attachment, facts: &HostFa
                 in_pod(&mut desired.pod, Device::PodEnd);
             }
         }
-    }
-}
-
-fn clsact(device: Device) -> Qdisc {
-    Qdisc {
-        device,
-        attach: Attach::Clsact,
-        handle: CLSACT_HANDLE,
-        discipline: Discipline::Clsact,
     }
 }
 

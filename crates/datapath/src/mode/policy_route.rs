@@ -14,6 +14,7 @@ use super::own_table::{interface_table, own_table};
 use crate::attachment::{Attachment, Mode, RuleForm};
 use crate::desired::{DesiredState, HostFacts, NamespaceState};
 use crate::form::Form;
+use crate::mark::shaper_name;
 use crate::mode::{own_groups, source_tree};
 use crate::object::{
     Address, Device, Family, Link, METRIC_LAST, Mark, Mtu, Names, PRIORITY_BY_NODE, PRIORITY_FROM_POD, PRIORITY_TO_POD, Prefix,
@@ -46,6 +47,7 @@ pub fn desired_state(attachment: &Attachment, facts: &HostFacts) -> DesiredState
         names: Names {
             host_end: attachment.host_if_name.clone(),
             pod_end: attachment.if_name.clone(),
+            shaper: shaper_name(&attachment.if_name),
             eni: facts.eni_name.clone(),
             uplink: facts.uplink.as_ref().map(|uplink| uplink.name.clone()),
         },

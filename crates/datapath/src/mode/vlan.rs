@@ -10,6 +10,7 @@ use super::own_table::{interface_table, own_table};
 use crate::attachment::Attachment;
 use crate::desired::{DesiredState, HostFacts, NamespaceState};
 use crate::form::Form;
+use crate::mark::shaper_name;
 use crate::object::{Address, Device, Family, Link, Mtu, Names, Prefix, SysctlScope};
 
 /// The wanted state of a `vlan` attachment.
@@ -28,6 +29,7 @@ pub fn desired_state(attachment: &Attachment, facts: &HostFacts) -> DesiredState
         names: Names {
             host_end: facts.eni_name.clone(),
             pod_end: attachment.if_name.clone(),
+            shaper: shaper_name(&attachment.if_name),
             eni: facts.eni_name.clone(),
             uplink: None,
         },

@@ -16,6 +16,8 @@ pub enum Device {
     HostEnd,
     /// The end of the pair in the pod.
     PodEnd,
+    /// Where what the pod's own device receives waits its turn: an `ifb` beside it, in the pod.
+    Shaper,
     /// The slave of the ENI in the host namespace that all its IPvlan pods share.
     HostSlave,
     /// The ENI that carries the pod's addresses.

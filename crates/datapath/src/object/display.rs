@@ -18,6 +18,8 @@ pub struct Names {
     pub pod_end: String,
     /// Name of the ENI.
     pub eni: String,
+    /// Name of what shapes the traffic to the pod, where it is a device of its own.
+    pub shaper: String,
     /// Name of the device with the default route, if it matters.
     pub uplink: Option<String>,
 }
@@ -28,6 +30,7 @@ impl Names {
         match device {
             Device::HostEnd | Device::HostSlave => self.host_end.clone(),
             Device::PodEnd => self.pod_end.clone(),
+            Device::Shaper => self.shaper.clone(),
             Device::Eni => self.eni.clone(),
             Device::Uplink => self.uplink.clone().unwrap_or_else(|| "(no uplink)".to_owned()),
             Device::Index(index) => format!("if{index}"),

@@ -166,6 +166,21 @@ pub const FILTER_HANDLE: u32 = 1;
 /// Start of the name of every filter of ours.
 pub const FILTER_PREFIX: &str = "terway_";
 
+/// Priority of every redirect of ours (`pref 29812`): behind the filters, so that what they drop does not wait.
+pub const REDIRECT_PRIORITY: u16 = FILTER_PRIORITY + 2;
+
+/// What sends all that a device receives through another device's queue, from which it comes back as if just received: a filter that
+/// matches everything, with the action `mirred`, at our redirect's priority and handle on the ingress hook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Redirect {
+    /// Who receives.
+    pub device: Device,
+    /// Whose queue; seen only: index 0 where it has gone.
+    pub to: Device,
+    /// Seen only: somebody else's filter at our place.
+    pub foreign: bool,
+}
+
 /// One `cls_bpf` filter with direct action, at our priority and handle.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Filter {

@@ -17,6 +17,7 @@ use crate::kernel::execute::Executor;
 use crate::kernel::observe::{self, LinkLocal};
 use crate::kernel::parts::Parts;
 use crate::kernel::pod::Pod;
+use crate::kernel::probe;
 use crate::kernel::uapi::RTN_LOCAL;
 use crate::link::{self, Found, Progress};
 use crate::mark::owner;
@@ -109,7 +110,7 @@ fn make(context: &mut Context<'_>, attachment: &Arc<Attachment>, started: Instan
         form: Form::of(attachment),
         pod,
         progress,
-        unenforced: mode::shaping::unenforced(attachment),
+        unenforced: unenforced(attachment),
     };
     let Some(view) = attach.look(found)? else {
         return Ok(Outcome::EniMissing);
@@ -129,6 +130,15 @@ fn make(context: &mut Context<'_>, attachment: &Arc<Attachment>, started: Instan
     };
     attach.context.shared.registry().settle(attachment, host_end);
     Ok(Outcome::Done(attached))
+}
+
+/// What of the limits this kernel cannot keep; asked of it only where it matters.
+fn unenforced(attachment: &Attachment) -> Vec<String> {
+    if !mode::shaping::wants_queue_in_pod(attachment) {
+        return Vec::new();
+    }
+    let refusal = probe::ingress_queues().as_ref().err();
+    refusal.map(|reason| mode::shaping::unenforced(reason)).into_iter().collect()
 }
 
 impl Attach<'_, '_> {
@@ -158,7 +168,7 @@ impl Attach<'_, '_> {
             let early = steps_where(&differences, form, |phase| phase < Phase::Birth);
             parts = self.execute(&view, parts, &early)?;
             parts = self.bear(&view, parts, &births)?;
-            self.see_newborn(&mut view, &parts)?;
+            self.see_newborn(&mut view, &parts, &births)?;
             differences = diff(&view.desired, &view.host, Some(&view.pod));
             differences.retain(|difference| difference.step.as_ref().is_some_and(|step| step.phase(form) > Phase::Birth));
         }
@@ -239,9 +249,10 @@ impl Attach<'_, '_> {
     }
 
     /// Links just made have no addresses, routes or neighbours: reading the links is enough.
-    fn see_newborn(&mut self, view: &mut View, parts: &Parts) -> Result<()> {
-        // An ENI was there before the pair beside it.
-        if self.form != Form::Moved {
+    fn see_newborn(&mut self, view: &mut View, parts: &Parts, births: &[Step]) -> Result<()> {
+        // An ENI was there before the pair beside it, and a pod's link may have been before what it shares or what shapes its traffic.
+        let of_link = |step: &Step| matches!(step, Step::Create(Device::HostEnd | Device::PodEnd));
+        if self.form != Form::Moved && births.iter().any(of_link) {
             view.pod = Observed {
                 sysctls: std::mem::take(&mut view.pod.sysctls),
                 ..Observed::default()

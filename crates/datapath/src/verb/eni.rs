@@ -134,6 +134,7 @@ fn reduce(
             host_end: String::new(),
             pod_end: String::new(),
             eni: link.name.clone(),
+            shaper: String::new(),
             uplink: None,
         },
         alias: String::new(),

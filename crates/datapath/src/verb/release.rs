@@ -10,7 +10,7 @@ use crate::failpoint::Failpoint;
 use crate::former::Former;
 use crate::kernel::observe;
 use crate::kernel::pod::Pod;
-use crate::link::moved;
+use crate::link::{moved, shaper};
 use crate::mark::{is_eni, is_moved_eni, owner};
 use crate::object::Mac;
 use crate::observed::ObservedLink;
@@ -76,7 +76,8 @@ fn from_anywhere(context: &mut Context<'_>, id: &str, failpoint: &mut Failpoint)
 }
 
 fn bring_home(context: &mut Context<'_>, pod: &mut Pod, link: &ObservedLink, failpoint: &mut Failpoint) -> Result<()> {
-    moved::bring_home(pod, link, &context.worker.home, failpoint)
+    moved::bring_home(pod, link, &context.worker.home, failpoint)?;
+    owner(link).map_or(Ok(()), |id| shaper::remove(&mut pod.socket, id))
 }
 
 /// Takes back what an attach has done to an ENI, where it cannot go on. What fails is left to collection: the attach has its own error.

@@ -109,6 +109,7 @@ pub fn desired(shared: &Shared, attachment: &Attachment, found: &Found) -> Optio
         eni_index: eni.index,
         eni_name: eni.name.clone(),
         source_routes: attachment.ipv6.is_some() && probe::has_source_routes(),
+        ingress_queues: mode::shaping::wants_queue_in_pod(attachment) && probe::ingress_queues().is_ok(),
         displaced_host_end: (found.host.get(&Device::HostEnd).map(|link| link.name.clone()))
             .filter(|name| name.starts_with(DISPLACED_PREFIX)),
         uplink: uplink_facts(shared, found),

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use terway_datapath::attachment::{Attachment, Mode};
+use terway_datapath::attachment::{Attachment, Mode, Trunk};
 use terway_datapath::diff::Problem::{self, Different, Missing};
 use terway_datapath::error::Error;
 use terway_datapath::{Repair, Trigger};
@@ -15,7 +15,7 @@ use super::namespace::Namespace;
 /// One foreign edit and what check has to say about it.
 #[derive(Clone, Copy)]
 pub struct Edit {
-    /// Command for `ip`, or `sysctl PATH VALUE`. Words in capitals are replaced, see [`Scene::say`].
+    /// Command for `ip`, `tc …`, `nft …` or `sysctl PATH VALUE`. Words in capitals are replaced, see [`Scene::say`].
     pub command: &'static str,
     /// The object that drifts.
     pub object: &'static str,
@@ -61,6 +61,50 @@ pub const ON_HANGING_LINK: &[Edit] = &[
     ),
 ];
 
+/// In a pod with limits that owns its device.
+pub const LIMITS_IN_POD: &[Edit] = &[
+    edit("tc qdisc del dev eth0 root", "qdisc tbf 7472: dev eth0 root", Missing),
+    edit("tc qdisc del dev ifb-eth0 root", "qdisc tbf 7472: dev ifb-eth0 root", Missing),
+    edit(
+        "tc qdisc change dev ifb-eth0 root handle 7472: tbf rate 8mbit burst 5000 limit 70000",
+        "qdisc tbf 7472: dev ifb-eth0 root",
+        Different,
+    ),
+    edit(
+        "tc filter del dev eth0 ingress pref 29812",
+        "filter dev eth0 ingress pref 29812 bpf handle 0x1 redirect to ifb-eth0",
+        Missing,
+    ),
+    dragging(
+        "tc qdisc del dev eth0 clsact",
+        "qdisc clsact ffff: dev eth0 parent ffff:fff1",
+        Missing,
+    ),
+    edit("link set ifb-eth0 down", "link ifb-eth0", Different),
+    edit("link set ifb-eth0 mtu 1400", "link ifb-eth0", Different),
+    edit("link set ifb-eth0 alias nobody", "link ifb-eth0", Different),
+    dragging("link del ifb-eth0", "link ifb-eth0", Missing),
+];
+
+/// Of what is masqueraded; our table is not watched.
+pub const MASQUERADED: &[Edit] = &[
+    dragging(
+        "nft delete element inet terway_exclusive pods4 { 10.0.1.23 }",
+        "masquerade 10.0.1.23",
+        Missing,
+    ),
+    dragging("nft delete table inet terway_exclusive", "masquerade 2001:db8:1::17", Missing),
+    dragging(
+        "nft flush chain inet terway_exclusive postrouting",
+        "masquerade 10.0.1.23",
+        Missing,
+    ),
+];
+
+/// On the node, for a pod with limits at the end of a pair; and in the pod.
+pub const LIMIT_ON_PAIR: &[Edit] = &[edit("tc qdisc del dev HOST root", "qdisc tbf 7472: dev HOST root", Missing)];
+pub const LIMIT_OF_POD: &[Edit] = &[edit("tc qdisc del dev eth0 root", "qdisc tbf 7472: dev eth0 root", Missing)];
+
 /// On the host all of these notify.
 pub const WITHIN: Duration = Duration::from_secs(1);
 /// Pods notify nobody: the scan finds it.
@@ -77,8 +121,6 @@ pub struct Scene {
     pub host_link: String,
     /// Index of the ENI.
     pub eni: u32,
-    /// What check missed before anything was made.
-    pub missed: Vec<String>,
 }
 
 /// What repair has reported.
@@ -87,14 +129,10 @@ pub type Log = Arc<Mutex<Vec<Repair>>>;
 impl Scene {
     /// A pod of this mode; `change` has the last word on it.
     pub fn new(mode: Mode, change: impl FnOnce(&mut Attachment)) -> Self {
-        Self::attached_in(Lab::new(), mode, change)
-    }
-
-    fn attached_in(lab: Lab, mode: Mode, change: impl FnOnce(&mut Attachment)) -> Self {
+        let lab = Lab::new();
         let datapath = Open::new(&lab.host);
         let (pod, mut attachment) = lab.pod_of(mode, 23, Stack::Dual);
         change(&mut attachment);
-        let missed = datapath.check(&attachment).into_iter().map(|drift| drift.object).collect();
         let eni = lab.host.ip("-o link show eth1").split(':').next().unwrap().parse().unwrap();
         let host_link = datapath.attach(&attachment).host_if_name;
         Self {
@@ -104,7 +142,6 @@ impl Scene {
             datapath,
             host_link,
             eni,
-            missed,
         }
     }
 
@@ -132,11 +169,7 @@ impl Scene {
 
     /// The foreign edit.
     pub fn make(&self, edit: &Edit, place: &Namespace) {
-        let command = self.say(edit.command);
-        match command.strip_prefix("sysctl ").and_then(|rest| rest.split_once(' ')) {
-            Some((path, value)) => place.set_sysctl(path, value),
-            None => drop(place.ip(&command)),
-        }
+        make(&self.say(edit.command), place);
     }
 
     /// Check finds nothing.
@@ -193,10 +226,26 @@ impl Scene {
     }
 }
 
+/// Runs the command of an edit.
+pub fn make(command: &str, place: &Namespace) {
+    let rest = |tool: &str| command.strip_prefix(tool).and_then(|rest| rest.strip_prefix(' '));
+    if let Some(arguments) = rest("tc") {
+        place.tc(arguments);
+    } else if let Some(arguments) = rest("nft") {
+        let run = || std::process::Command::new("nft").args(arguments.split(' ')).output().unwrap();
+        assert!(place.run(run).status.success(), "{command}");
+    } else if let Some((path, value)) = rest("sysctl").and_then(|rest| rest.split_once(' ')) {
+        place.set_sysctl(path, value);
+    } else {
+        place.ip(command);
+    }
+}
+
 /// Every object that a pod of this mode gets has an edit in these tables, by the datapath's own list: what check misses before anything is made.
-/// `change` has the last word on the attachment.
+/// `change` has the last word on the attachment. Nothing is made, so that a kernel that cannot do the mode says it too.
 pub fn covers(mode: Mode, change: impl FnOnce(&mut Attachment), tables: &[&[Edit]]) {
     let lab = Lab::new();
+    lab.host.mount_bpffs();
     // Values that no mode wants: what a node has by chance would not be missed.
     lab.host.ip("link set eth1 mtu 1300");
     for path in ["all/forwarding", "all/rp_filter", "default/rp_filter", "eth1/rp_filter"] {
@@ -205,33 +254,71 @@ pub fn covers(mode: Mode, change: impl FnOnce(&mut Attachment), tables: &[&[Edit
             if path.ends_with("rp_filter") { "1" } else { "0" },
         );
     }
-    let scene = Scene::attached_in(lab, mode, change);
+    let eni = lab.host.ip("-o link show eth1").split(':').next().unwrap().parse().unwrap();
+    let (pod, mut attachment) = lab.pod(23, Stack::Dual);
+    attachment.mode = mode;
+    if mode == Mode::Vlan {
+        attachment.trunk = Some(Trunk {
+            vlan_id: super::modes::MEMBER,
+            gateway_ipv4: attachment.ipv4.map(|family| family.gateway),
+            gateway_ipv6: attachment.ipv6.map(|family| family.gateway),
+        });
+    }
+    change(&mut attachment);
+    // Only in the pod it is looked at.
+    if mode == Mode::Exclusive {
+        lab.host.ip(&format!("link set eth1 netns {}", pod.path()));
+    }
+    let host_link = match mode {
+        Mode::Ipvlan => format!("ipvl_{eni}"),
+        Mode::Vlan => "eth1".to_owned(),
+        Mode::PolicyRoute | Mode::Netkit | Mode::Exclusive => attachment.host_if_name.clone(),
+    };
+    let datapath = Open::new(&lab.host);
+    let missed = datapath.check(&attachment).into_iter().map(|drift| drift.object);
+    let missed: Vec<String> = missed.collect();
+    let scene = Scene {
+        lab,
+        pod,
+        attachment,
+        datapath,
+        host_link,
+        eni,
+    };
     let known: Vec<String> = tables
         .iter()
         .flat_map(|table| table.iter().map(|edit| scene.say(edit.object)))
         .collect();
-    let unknown: Vec<&String> = scene.missed.iter().filter(|object| !known.contains(object)).collect();
+    let unknown: Vec<&String> = missed.iter().filter(|object| !known.contains(object)).collect();
     assert_eq!(
         unknown,
         Vec::<&String>::new(),
         "{mode:?}: objects without a test of their drift"
     );
+    assert!(missed.len() > 10, "{mode:?}: {missed:?}");
 }
 
-/// Check says it, attach mends it; then repair does, the host's side within a second, the pod's by the scan.
-pub fn drift(mode: Mode, host: &[Edit], pod: &[Edit]) {
-    let scene = Scene::new(mode, |attachment| {
-        attachment.host_stack = super::scenario::local_dns().to_vec()
-    });
+/// A pod whose drift is looked at: with limits, and destinations of the node's stack.
+pub fn whole(attachment: &mut Attachment) {
+    attachment.host_stack = super::scenario::local_dns().to_vec();
+    super::scenario::limit(attachment);
+}
+
+/// Check says it, attach mends it; then repair does, the host's side within a second where the kernel tells of it, the rest by the scan.
+pub fn drift(mode: Mode, host: &[Edit], silent: &[Edit], pod: &[Edit]) {
+    let scene = Scene::new(mode, whole);
     scene.names_exactly(host, &scene.lab.host);
+    scene.names_exactly(silent, &scene.lab.host);
     scene.names_exactly(pod, &scene.pod);
     let log = scene.guard(NEVER, true);
     scene.mends_when_told(host, &log);
     let log = scene.guard(SCAN, true);
-    for edit in pod {
-        scene.make(edit, &scene.pod);
-        until(edit.command, Duration::from_secs(3), || scene.sound());
-        assert_eq!(failures(&log), [], "{}", edit.command);
+    for (edits, place) in [(silent, &scene.lab.host), (pod, &scene.pod)] {
+        for edit in edits {
+            scene.make(edit, place);
+            until(edit.command, Duration::from_secs(10), || scene.sound());
+            assert_eq!(failures(&log), [], "{}", edit.command);
+        }
     }
     // What the pod has of its own is none of our business.
     scene.pod.ip("addr add 192.0.2.1/24 dev eth0");

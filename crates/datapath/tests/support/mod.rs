@@ -9,6 +9,7 @@
 
 pub mod calls;
 pub mod drift;
+pub mod drift_edits;
 pub mod exclusive;
 pub mod lab;
 pub mod modes;

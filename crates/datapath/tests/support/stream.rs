@@ -1,7 +1,7 @@
 //! TCP streams between namespaces, and what they carry.
 
 use std::io::{Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -57,4 +57,45 @@ pub fn goodput(from: &Namespace, into: &Namespace, to: IpAddr, length: Duration)
     receiver.join().unwrap();
     sender.join().unwrap();
     (after - before) as f64 / elapsed.as_secs_f64()
+}
+
+/// Length of a frame of [`beat`], as a qdisc counts it.
+const FRAME: usize = 1250;
+/// Frames that are waited for, and those at the start that a full bucket lets through at once.
+const FRAMES: usize = 160;
+const FIRST: usize = 16;
+/// Gaps are taken over so many frames.
+const SPAN: usize = 4;
+
+/// Bytes a second that pass a limit below 4 Mbit/s, from the median time between UDP frames of a sender that has always one waiting.
+pub fn beat(from: &Namespace, into: &Namespace, to: IpAddr) -> f64 {
+    let any: IpAddr = if to.is_ipv4() { [0, 0, 0, 0].into() } else { [0u8; 16].into() };
+    let receiver = into.run(|| UdpSocket::bind((to, 0)).unwrap());
+    receiver.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let address = receiver.local_addr().unwrap();
+    let sender = from.run(|| UdpSocket::bind((any, 0)).unwrap());
+    sender.set_nonblocking(true).unwrap();
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = Arc::clone(&stop);
+    let headers = ETHERNET as usize + if to.is_ipv4() { 20 } else { 40 } + 8;
+    let sending = std::thread::spawn(move || {
+        let frame = vec![0u8; FRAME - headers];
+        while !stopped.load(Ordering::Relaxed) {
+            // A full buffer, or a path that is not known yet.
+            drop(sender.send_to(&frame, address));
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    });
+    let mut buffer = [0u8; 2048];
+    let mut arrivals = Vec::new();
+    while arrivals.len() < FRAMES {
+        receiver.recv(&mut buffer).unwrap();
+        arrivals.push(Instant::now());
+    }
+    stop.store(true, Ordering::Relaxed);
+    sending.join().unwrap();
+    let late = arrivals.get(FIRST..).unwrap();
+    let mut gaps: Vec<Duration> = late.windows(SPAN + 1).map(|times| times[SPAN] - times[0]).collect();
+    gaps.sort_unstable();
+    (SPAN * FRAME) as f64 / gaps[gaps.len() / 2].as_secs_f64()
 }

@@ -51,6 +51,7 @@ impl Kernel {
 
     pub fn run(&mut self, step: &Step) {
         match step.clone() {
+            Step::Create(Device::Shaper) => drop(self.pod.links.insert(Device::Shaper, link(9, "ifb-eth0"))),
             Step::Create(_) => {
                 let alias = Some("terway:c0ffee/eth0".to_owned());
                 self.host.links.insert(
@@ -113,6 +114,13 @@ impl Kernel {
                 filters.push(filter);
             }
             Step::DeleteFilter(place, filter) => self.at(place).filters.retain(|seen| *seen != filter),
+            Step::PutRedirect(place, redirect) => {
+                let redirects = &mut self.at(place).redirects;
+                redirects.retain(|seen| seen.device != redirect.device);
+                redirects.push(redirect);
+            }
+            Step::DeleteRedirect(place, redirect) => self.at(place).redirects.retain(|seen| *seen != redirect),
+            Step::DeleteLink(place, device) => drop(self.at(place).links.remove(&device)),
             Step::PutRecord(record) => {
                 self.host.records.retain(|seen| seen.key() != record.key());
                 self.host.records.push(record);

@@ -54,6 +54,17 @@ pub fn create_pair(pair: &Pair<'_>) -> RouteNetlinkMessage {
     RouteNetlinkMessage::NewLink(host)
 }
 
+/// `RTM_NEWLINK` of an `ifb`.
+pub fn create_shaper(name: &str, mtu: u32) -> RouteNetlinkMessage {
+    let mut message = LinkMessage::default();
+    message.attributes.push(LinkAttribute::IfName(name.to_owned()));
+    message.attributes.push(LinkAttribute::Mtu(mtu));
+    message
+        .attributes
+        .push(LinkAttribute::LinkInfo(vec![LinkInfo::Kind(InfoKind::Ifb)]));
+    RouteNetlinkMessage::NewLink(message)
+}
+
 /// A link that hangs on another, about to be made.
 pub struct Hanging<'a> {
     pub name: &'a str,

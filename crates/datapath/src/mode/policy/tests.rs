@@ -2,7 +2,7 @@ use super::*;
 use crate::attachment::Trunk;
 use crate::mode::desired_state;
 use crate::mode::example::{example, facts};
-use crate::object::{Place, Record};
+use crate::object::{Attach, Place, Qdisc, Record};
 use crate::programs::ProgramIds;
 use crate::step::{Phase, Step};
 

@@ -2,7 +2,9 @@
 
 use super::Names;
 use crate::object::record::RecordKey;
-use crate::object::traffic::{Attach, Direction, Discipline, FILTER_HANDLE, FILTER_PRIORITY, Filter, Qdisc};
+use crate::object::traffic::{
+    Attach, Direction, Discipline, FILTER_HANDLE, FILTER_PRIORITY, Filter, Qdisc, REDIRECT_PRIORITY, Redirect,
+};
 
 impl Names {
     /// `qdisc tbf 7472: dev eth0 root`
@@ -52,5 +54,11 @@ impl Names {
             "filter dev {device} {direction} pref {FILTER_PRIORITY} bpf handle {FILTER_HANDLE:#x} {}",
             filter.name
         )
+    }
+
+    /// `filter dev eth0 ingress pref 29812 bpf handle 0x1 redirect to ifb-eth0`
+    pub fn redirect(&self, redirect: &Redirect) -> String {
+        let (device, to) = (self.device(redirect.device), self.device(redirect.to));
+        format!("filter dev {device} ingress pref {REDIRECT_PRIORITY} bpf handle {FILTER_HANDLE:#x} redirect to {to}")
     }
 }
