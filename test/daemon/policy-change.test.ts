@@ -2,11 +2,11 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openDatapath } from "@terway/datapath";
-import { Store, type Stored } from "@terway/kube";
+import { type Keeper, Store, type Stored } from "@terway/kube";
 import { run } from "@terway/lab";
 import { type Attachment, type Datapath, systemClock } from "@terway/model";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { Cluster, Kind } from "../../ts/daemon/src/cluster/cluster.ts";
+import type { Cluster, Kind, Scope } from "../../ts/daemon/src/cluster/cluster.ts";
 import { openLog } from "../../ts/daemon/src/log.ts";
 import { Enforcement } from "../../ts/daemon/src/policy/enforcement.ts";
 import { savedTables } from "../../ts/daemon/src/policy/saved-tables.ts";
@@ -19,19 +19,23 @@ const changes = 60;
 /** Objects as an API server tells them, to everybody at once. */
 class Feed implements Cluster {
   readonly complete = true;
-  readonly #kinds = new Map<string, { readonly kind: Kind<Stored>; readonly stores: Store<Stored>[] }>();
+  readonly #kinds = new Map<string, { readonly kind: Kind<Stored>; readonly stores: Keeper<Stored>[] }>();
   readonly #objects = new Map<string, { readonly kind: string; readonly object: Record<string, unknown> }>();
   #version = 0;
 
   watch<T extends Stored>(kind: Kind<T>) {
     const store = new Store<T>();
+    return { objects: store, ...this.follow(kind, {}, store) };
+  }
+
+  follow<T extends Stored>(kind: Kind<T>, _: Scope, store: Keeper<T>) {
     const name = kind.resource.kind;
     const known = this.#kinds.get(name) ?? { kind: kind as unknown as Kind<Stored>, stores: [] };
-    known.stores.push(store as unknown as Store<Stored>);
+    known.stores.push(store as unknown as Keeper<Stored>);
     this.#kinds.set(name, known);
     for (const { kind: of, object } of this.#objects.values())
-      if (of === name) this.#tell(kind as unknown as Kind<Stored>, store as unknown as Store<Stored>, object);
-    return { objects: store, synced: Promise.resolve(), stop: async () => {} };
+      if (of === name) this.#tell(kind as unknown as Kind<Stored>, store as unknown as Keeper<Stored>, object);
+    return { synced: Promise.resolve(), stop: async () => {} };
   }
 
   put(
@@ -50,7 +54,7 @@ class Feed implements Cluster {
     for (const store of known?.stores ?? []) if (known !== undefined) this.#tell(known.kind, store, object);
   }
 
-  #tell(kind: Kind<Stored>, store: Store<Stored>, object: unknown): void {
+  #tell(kind: Kind<Stored>, store: Keeper<Stored>, object: unknown): void {
     const kept = kind.prune(object);
     if (kept !== undefined) store.set(kept);
   }

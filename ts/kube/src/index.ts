@@ -8,5 +8,5 @@ export { EventRecorder, type EventRecorderOptions, type EventSubject } from "./e
 export { LeaderElection, type LeaderElectionOptions } from "./leader-election.ts";
 export { Reflector, type ReflectorOptions } from "./reflector.ts";
 export { keyOf, type ObjectMeta, pathOf, type Resource, type Stored } from "./resource.ts";
-export { type Indexer, type Objects, Store, type StoreEvent } from "./store.ts";
+export { type Indexer, type Keeper, type Objects, Store, type StoreEvent } from "./store.ts";
 export { WorkQueue, type WorkQueueOptions } from "./work-queue.ts";

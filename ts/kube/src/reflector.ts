@@ -5,14 +5,14 @@ import { Backoff } from "./backoff.ts";
 import type { KubeClient } from "./client.ts";
 import { lines } from "./lines.ts";
 import { keyOf, pathOf, type Resource, type Stored } from "./resource.ts";
-import type { Store } from "./store.ts";
+import type { Keeper } from "./store.ts";
 
 export interface ReflectorOptions<T extends Stored> {
   readonly client: KubeClient;
   readonly clock: Clock;
   readonly random: Random;
   readonly resource: Resource;
-  readonly store: Store<T>;
+  readonly store: Keeper<T>;
   /** Keeps of an object what is needed; undefined: the object is of no interest. Called while decoding, so that the rest is garbage at once. */
   readonly prune: (object: unknown) => T | undefined;
   readonly namespace?: string;
@@ -121,7 +121,8 @@ export class Reflector<T extends Stored> {
   async #list(signal: AbortSignal): Promise<string> {
     const { client, resource, namespace, store, prune, pageSize } = this.#options;
     this.#counters.lists += 1;
-    const keys = new Set<string>();
+    // An empty store has nothing that the list could fail to mention: the first list of a large cluster is the one that must not cost memory.
+    const keys = store.size === 0 ? undefined : new Set<string>();
     let next: string | undefined;
     for (;;) {
       const where = pageSize === undefined ? { resourceVersion: "0" } : { limit: pageSize, continue: next };
@@ -130,12 +131,12 @@ export class Reflector<T extends Stored> {
       for (const item of page.items ?? []) {
         const object = prune(item);
         if (object === undefined) continue;
-        keys.add(keyOf(object));
+        keys?.add(keyOf(object));
         store.set(object);
       }
       next = page.metadata.continue;
       if (next === undefined || next === "") {
-        store.keepOnly(keys);
+        if (keys !== undefined) store.keepOnly(keys);
         return page.metadata.resourceVersion;
       }
     }

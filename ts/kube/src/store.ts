@@ -11,8 +11,18 @@ export type Indexer<T> = (object: T) => readonly string[];
 /** A store as readers see it. */
 export type Objects<T extends Stored> = Pick<Store<T>, "size" | "get" | "values" | "by" | "listen">;
 
+/** Where a reflector keeps what it is told. */
+export interface Keeper<T extends Stored> {
+  readonly size: number;
+  set(object: T): void;
+  /** `namespace/name`, or the name of an object of the cluster. */
+  delete(key: string): void;
+  /** What a whole list did not mention is gone. */
+  keepOnly(keys: ReadonlySet<string>): void;
+}
+
 /** Objects by key, found by indexes too. Only a reflector writes; readers see each change whole. */
-export class Store<T extends Stored> {
+export class Store<T extends Stored> implements Keeper<T> {
   readonly #objects = new Map<string, T>();
   readonly #indexes = new Map<string, { readonly indexer: Indexer<T>; readonly entries: Map<string, Set<string>> }>();
   readonly #listeners = new Set<(event: StoreEvent<T>) => void>();
@@ -72,7 +82,6 @@ export class Store<T extends Stored> {
     this.#tell({ type: "deleted", before });
   }
 
-  /** What a whole list did not mention is gone. */
   keepOnly(keys: ReadonlySet<string>): void {
     for (const key of [...this.#objects.keys()]) if (!keys.has(key)) this.delete(key);
   }

@@ -87,6 +87,8 @@ export class PolicyCompiler {
   readonly #touched = new Set<PodEntry>();
   #removed: PodEntry[] = [];
   #lastNumber = 0;
+  /** Namespaces whose pods some peer may name that named them not; null: any. */
+  #widened: Set<string> | null = new Set();
 
   setNamespace(name: string, labels: Labels): void {
     const namespace = this.#namespace(name);
@@ -181,6 +183,24 @@ export class PolicyCompiler {
     return this.#namespaces.get(namespace)?.pods.get(name)?.compiled;
   }
 
+  /** Whether some policy names pods with these labels: to the rules all others are the same as who is no pod. */
+  mentions(namespaceName: string, labels: Labels): boolean {
+    const namespace = this.#namespaces.get(namespaceName);
+    if (namespace !== undefined) {
+      for (const { peer } of namespace.localPeers) if (peer.pods.matches(labels)) return true;
+      for (const { peer } of namespace.selectingPeers) if (peer.pods.matches(labels)) return true;
+    }
+    for (const { peer } of this.#everywherePeers.matching(labels)) if (namespace?.labels !== undefined || peer === anyPod) return true;
+    return false;
+  }
+
+  /** Namespaces whose pods may be mentioned since the last call though they were not before; "all": of any namespace. */
+  takeWidened(): Iterable<string> | "all" {
+    const widened = this.#widened ?? "all";
+    this.#widened = new Set();
+    return widened;
+  }
+
   /** The policies that select a pod, and its ports, whether taken or not; undefined when there is no such pod. */
   selecting(
     namespaceName: string,
@@ -224,6 +244,7 @@ export class PolicyCompiler {
     if (namespace.labels !== undefined) {
       for (const entry of this.#namespacePeers.matching(namespace.labels)) namespace.selectingPeers.add(entry);
     }
+    this.#widened?.add(namespace.name);
     for (const entry of namespace.pods.values()) this.#touched.add(entry);
   }
 
@@ -285,11 +306,18 @@ export class PolicyCompiler {
 
   #enter(entry: PeerEntry): void {
     const { scope } = entry.peer;
-    if ("namespace" in scope) this.#namespace(scope.namespace).localPeers.add(entry);
-    else if (scope.namespaces.everything) this.#everywherePeers.add(entry);
-    else {
+    if ("namespace" in scope) {
+      this.#namespace(scope.namespace).localPeers.add(entry);
+      this.#widened?.add(scope.namespace);
+    } else if (scope.namespaces.everything) {
+      this.#everywherePeers.add(entry);
+      this.#widened = null;
+    } else {
       this.#namespacePeers.add(entry);
-      for (const namespace of this.#namespaceIndex.selected(scope.namespaces)) namespace.selectingPeers.add(entry);
+      for (const namespace of this.#namespaceIndex.selected(scope.namespaces)) {
+        namespace.selectingPeers.add(entry);
+        this.#widened?.add(namespace.name);
+      }
     }
   }
 

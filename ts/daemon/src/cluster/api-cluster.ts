@@ -1,7 +1,7 @@
-import { type Indexer, type KubeClient, Reflector, read, Store, type Stored } from "@terway/kube";
+import { type Indexer, type Keeper, type KubeClient, Reflector, read, Store, type Stored } from "@terway/kube";
 import type { Clock, Random } from "@terway/model";
 import type { Logger } from "../log.ts";
-import type { Cluster, Kind, Scope, Watched } from "./cluster.ts";
+import type { Cluster, Followed, Kind, Scope, Watched } from "./cluster.ts";
 import { describeUnreadable } from "./kinds.ts";
 
 /** Objects a page of a list of the whole cluster. Small pages are what keeps the peak of the memory flat. */
@@ -27,9 +27,13 @@ export class ApiCluster implements Cluster {
   }
 
   watch<T extends Stored>(kind: Kind<T>, scope: Scope = {}, indexers: Readonly<Record<string, Indexer<T>>> = {}): Watched<T> {
+    const store = new Store<T>(indexers);
+    return { objects: store, ...this.follow(kind, scope, store) };
+  }
+
+  follow<T extends Stored>(kind: Kind<T>, scope: Scope, store: Keeper<T>): Followed {
     const { client, clock, random, log } = this.#parts;
     const { kind: name } = kind.resource;
-    const store = new Store<T>(indexers);
     const { namespace, fields, labels } = scope;
     const whole = fields === undefined && labels === undefined;
     const reflector = new Reflector<T>({
@@ -45,7 +49,6 @@ export class ApiCluster implements Cluster {
     this.#reflectors.add(reflector);
     reflector.start();
     return {
-      objects: store,
       // A watch that is stopped before its first list is asked for no more.
       synced: new Promise((resolve) => {
         reflector.synced.then(resolve, () => {});

@@ -1,4 +1,4 @@
-import type { Indexer, KubeClient, Objects, Resource, Stored } from "@terway/kube";
+import type { Indexer, Keeper, KubeClient, Objects, Resource, Stored } from "@terway/kube";
 
 /** A kind of object, and what this process keeps of one. */
 export interface Kind<T extends Stored> {
@@ -15,12 +15,16 @@ export interface Scope {
   readonly labels?: Readonly<Record<string, string>>;
 }
 
-/** Objects that are kept as the cluster has them. */
-export interface Watched<T extends Stored> {
-  readonly objects: Objects<T>;
-  /** Resolves when all that there were at the beginning are in `objects`; stays open while the cluster cannot be heard. */
+/** Objects that are followed as the cluster has them. */
+export interface Followed {
+  /** Resolves when all that there were at the beginning have been told; stays open while the cluster cannot be heard. */
   readonly synced: Promise<void>;
   stop(): Promise<void>;
+}
+
+/** Objects that are kept as the cluster has them. */
+export interface Watched<T extends Stored> extends Followed {
+  readonly objects: Objects<T>;
 }
 
 /** The port to Kubernetes objects: an API server, a directory of files, or nothing. */
@@ -30,6 +34,8 @@ export interface Cluster {
    * `objects.by` finds them.
    */
   watch<T extends Stored>(kind: Kind<T>, scope?: Scope, indexers?: Readonly<Record<string, Indexer<T>>>): Watched<T>;
+  /** As `watch`, for whoever keeps the objects in another way. */
+  follow<T extends Stored>(kind: Kind<T>, scope: Scope, keeper: Keeper<T>): Followed;
   /** One object, asked for now. Undefined when there is none. Rejects when the cluster cannot be heard, or does not let us. */
   read<T extends Stored>(kind: Kind<T>, namespace: string | undefined, name: string, signal?: AbortSignal): Promise<T | undefined>;
   /** Resolves when `objects` hold what was there before this call, where that costs nothing to know: a directory is looked at, an API server tells by itself. */

@@ -1,11 +1,11 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { type Indexer, keyOf, Store, type Stored } from "@terway/kube";
+import { type Indexer, type Keeper, keyOf, Store, type Stored } from "@terway/kube";
 import { type Clock, parseJsonText } from "@terway/model";
 import { z } from "zod";
 import type { Logger } from "../log.ts";
 import { untilAborted } from "../until-aborted.ts";
-import type { Cluster, Kind, Scope, Watched } from "./cluster.ts";
+import type { Cluster, Followed, Kind, Scope, Watched } from "./cluster.ts";
 import { describeUnreadable } from "./kinds.ts";
 
 const periodMs = 1_000;
@@ -45,6 +45,10 @@ export class ObjectDirectory implements Cluster {
 
   watch<T extends Stored>(kind: Kind<T>, scope: Scope = {}, indexers: Readonly<Record<string, Indexer<T>>> = {}): Watched<T> {
     const store = new Store<T>(indexers);
+    return { objects: store, ...this.follow(kind, scope, store) };
+  }
+
+  follow<T extends Stored>(kind: Kind<T>, scope: Scope, store: Keeper<T>): Followed {
     const follow: Follower = (files) => {
       const keys = new Set<string>();
       for (const { path, objects } of files) {
@@ -60,7 +64,6 @@ export class ObjectDirectory implements Cluster {
     this.#followers.add(follow);
     const synced = this.fresh().then(() => follow(this.#files.values()));
     return {
-      objects: store,
       synced,
       stop: async () => {
         this.#followers.delete(follow);

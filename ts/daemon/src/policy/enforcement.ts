@@ -105,8 +105,8 @@ export class Enforcement {
       const addresses = addressesOf(attachment);
       const known = await this.#sources.own(namespace, name, podUid, addresses);
       const owns = ownsDevice(attachment);
-      if (owns && this.#parts.mode() === "strict" && this.#sources.isNetAdmin(namespace, name)) {
-        this.#sources.disown(namespace, name);
+      if (owns && this.#parts.mode() === "strict" && this.#sources.compiler.isNetAdmin(namespace, name)) {
+        this.#sources.compiler.disown(namespace, name);
         return { code: "unsupported", message: escapeMessage(attachment.mode) };
       }
       this.#endpoints.set(endpoint, { namespace, name, addresses, ownsDevice: owns, known, learnsUntilMs: 0 });
@@ -128,7 +128,9 @@ export class Enforcement {
   /** Pods that could take their hooks away until repair puts them back: the device is their own, and they have NET_ADMIN. */
   escapable(): string[] {
     if (this.#disabled) return [];
-    const pods = [...this.#endpoints.values()].filter((one) => one.ownsDevice && this.#sources.isNetAdmin(one.namespace, one.name));
+    const pods = [...this.#endpoints.values()].filter(
+      (one) => one.ownsDevice && this.#sources.compiler.isNetAdmin(one.namespace, one.name),
+    );
     return [...new Set(pods.map(({ namespace, name }) => `${namespace}/${name}`))].toSorted();
   }
 
@@ -147,7 +149,7 @@ export class Enforcement {
     if (known === undefined) return;
     // A newer sandbox of the same pod has its own addresses.
     const newer = [...this.#endpoints.values()].some(({ namespace, name }) => namespace === known.namespace && name === known.name);
-    if (!newer) this.#sources.disown(known.namespace, known.name);
+    if (!newer) this.#sources.compiler.disown(known.namespace, known.name);
     this.#wake();
   }
 
@@ -171,7 +173,7 @@ export class Enforcement {
       const addresses = addressesOf(attachment);
       await this.#sources.own(namespace, name, sandbox.podUid, addresses);
       const learnsUntilMs = isNew ? clock.monotonicMs() + learningMs : 0;
-      const known = this.#sources.knows(namespace, name);
+      const known = this.#sources.compiler.knows(namespace, name);
       this.#endpoints.set(endpoint, { namespace, name, addresses, ownsDevice: ownsDevice(attachment), known, learnsUntilMs });
     }
     this.#adopted = true;
@@ -293,7 +295,7 @@ export class Enforcement {
     const now = this.#parts.clock.monotonicMs();
     const unknown = this.#parts.mode() === "strict" ? "held" : "tracked";
     for (const [endpoint, pod] of this.#endpoints) {
-      pod.known ||= this.#sources.knows(pod.namespace, pod.name);
+      pod.known ||= this.#sources.compiler.knows(pod.namespace, pod.name);
       const compiled = compiler.pod(pod.namespace, pod.name);
       if (this.#disabled || pod.learnsUntilMs > now) this.#renderer.setEndpoint(endpoint, { state: "tracked" });
       else if (isSynced && pod.known)
@@ -317,6 +319,8 @@ export class Enforcement {
     if (!swept.ok) log.warn(`the policy tables cannot be swept: ${swept.error.message}`);
     else if (swept.value > 0) log.debug({ records: swept.value }, "policy tables swept");
     await this.#save();
+    // What the tables name no more need not be known any more.
+    if (this.#sources.compiler.prune()) this.#wake();
     if (this.#renderer.retryRefused() > 0) this.#wake();
   }
 

@@ -1,13 +1,10 @@
 import type { Stored } from "@terway/kube";
 import { canonicalAddress, namespaceObjectSchema } from "@terway/model";
-import { type NamedPort, type NetworkPolicy, type PolicyPod, parseNetworkPolicy } from "@terway/policy";
+import { type NamedPort, type NetworkPolicy, parseNetworkPolicy, type ShownPod } from "@terway/policy";
 import { z } from "zod";
 import type { Kind } from "../cluster/cluster.ts";
 import { kindOf } from "../cluster/kinds.ts";
-import { SharedParts } from "./shared-parts.ts";
 
-/** Of all pods that this process keeps. */
-const shared = new SharedParts();
 const podIpsAnnotation = "k8s.aliyun.com/pod-ips";
 
 /** What is kept of an object to tell its versions apart. */
@@ -49,11 +46,7 @@ function containerSchema() {
 }
 
 /** A pod of any node, as policy sees it. */
-export interface PolicyPodObject extends Stored {
-  readonly pod: PolicyPod;
-  /** Some container may change devices of the pod's network namespace, hooks on them included. */
-  readonly netAdmin: boolean;
-}
+export type PolicyPodObject = Stored & ShownPod;
 
 /** A NetworkPolicy that the API server's checks let pass. */
 export interface PolicyObject extends Stored {
@@ -64,21 +57,20 @@ export const policyPods: Kind<PolicyPodObject> = {
   resource: { apiVersion: "v1", plural: "pods", kind: "Pod", namespaced: true },
   prune: (object) => {
     const { metadata, spec, status } = podSchema.parse(object);
-    const { name, uid, resourceVersion, annotations, creationTimestamp } = metadata;
-    const namespace = shared.one(metadata.namespace);
-    const labels = shared.one(metadata.labels);
+    const { namespace, name, uid, resourceVersion, labels, annotations, creationTimestamp } = metadata;
     const shown = [status?.podIP, ...(status?.podIPs ?? []).map(({ ip }) => ip)].flatMap((ip) => ip ?? []);
     // Written when the addresses are allocated; the status follows when the pod runs.
     const written = (annotations[podIpsAnnotation] ?? "").split(",");
     const addresses = new Set([...written, ...shown].flatMap((text) => canonicalAddress(text.trim()) ?? []));
     return {
       metadata: { namespace, name, uid, resourceVersion },
+      uid,
       netAdmin: isNetAdmin(spec),
       pod: {
         ...{ namespace, name, labels },
         ...(creationTimestamp == null ? {} : { created: creationTimestamp }),
         addresses: [...addresses].toSorted(),
-        ports: shared.one(portsOfPod(spec)),
+        ports: portsOfPod(spec),
         hostNetwork: spec?.hostNetwork === true,
         finished: status?.phase === "Succeeded" || status?.phase === "Failed",
       },

@@ -1,11 +1,17 @@
 import type { PolicyCompiler } from "../compiler.ts";
+import type { NetworkPolicy } from "../objects.ts";
 import { parseNetworkPolicy } from "../parse-policy.ts";
 import type { ApiCluster, ApiPolicy } from "./api.ts";
 
-/** One object that comes or goes. */
-export type Event = (compiler: PolicyCompiler) => void;
+/** Who is told. */
+export type Told = Pick<PolicyCompiler, "setNamespace" | "deleteNamespace" | "setPod" | "deletePod" | "deletePolicy"> & {
+  setPolicy(policy: NetworkPolicy): unknown;
+};
 
-export function setPolicy(compiler: PolicyCompiler, object: ApiPolicy): void {
+/** One object that comes or goes. */
+export type Event = (compiler: Told) => void;
+
+export function setPolicy(compiler: Pick<Told, "setPolicy">, object: ApiPolicy): void {
   const parsed = parseNetworkPolicy(object);
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.issues));
   compiler.setPolicy(parsed.policy);
