@@ -4,6 +4,7 @@ interface Timer {
   readonly dueMs: number;
   readonly order: number;
   readonly task: () => void;
+  isCancelled: boolean;
 }
 
 /**
@@ -14,7 +15,9 @@ export class FakeClock implements Clock {
   private nowMs = 0;
   private wallOffsetMs: number;
   private order = 0;
+  /** A binary heap, the next one first: a simulated cluster has hundreds of thousands. Cancelled ones are left out when their turn comes. */
   private timers: Timer[] = [];
+  private cancelled = 0;
 
   constructor(startWallMs = Date.UTC(2026, 0, 1)) {
     this.wallOffsetMs = startWallMs;
@@ -29,14 +32,13 @@ export class FakeClock implements Clock {
   }
 
   after(delayMs: number, task: () => void): () => void {
-    const timer: Timer = { dueMs: this.nowMs + Math.max(0, delayMs), order: this.order++, task };
-    // Kept sorted, latest first, so that the next one is popped from the end.
-    let at = this.timers.length;
-    while (at > 0 && isBefore(this.timers[at - 1], timer)) at -= 1;
-    this.timers.splice(at, 0, timer);
+    const timer: Timer = { dueMs: this.nowMs + Math.max(0, delayMs), order: this.order++, task, isCancelled: false };
+    this.push(timer);
     return () => {
-      const index = this.timers.indexOf(timer);
-      if (index >= 0) this.timers.splice(index, 1);
+      if (timer.isCancelled) return;
+      timer.isCancelled = true;
+      this.cancelled += 1;
+      if (this.cancelled > 1_000 && this.cancelled > this.timers.length / 2) this.sweep();
     };
   }
 
@@ -60,7 +62,7 @@ export class FakeClock implements Clock {
 
   /** Timers that have not run yet. */
   get pending(): number {
-    return this.timers.length;
+    return this.timers.reduce((count, timer) => count + (timer.isCancelled ? 0 : 1), 0);
   }
 
   /** Moves the wall clock alone, as an NTP step or an operator does. */
@@ -71,6 +73,7 @@ export class FakeClock implements Clock {
   /** Forgets every timer, as the death of the process that set them does. */
   dropTimers(): void {
     this.timers = [];
+    this.cancelled = 0;
   }
 
   /** Lets `durationMs` pass. */
@@ -103,17 +106,60 @@ export class FakeClock implements Clock {
   }
 
   private runNext(endMs: number): boolean {
-    const next = this.timers.at(-1);
-    if (next === undefined || next.dueMs > endMs) return false;
-    this.timers.pop();
-    this.nowMs = Math.max(this.nowMs, next.dueMs);
-    next.task();
-    return true;
+    for (;;) {
+      const [next] = this.timers;
+      if (next === undefined || (next.dueMs > endMs && !next.isCancelled)) return false;
+      this.popFirst();
+      if (next.isCancelled) {
+        this.cancelled -= 1;
+        continue;
+      }
+      // A cancel from now on finds nothing to leave out.
+      next.isCancelled = true;
+      this.nowMs = Math.max(this.nowMs, next.dueMs);
+      next.task();
+      return true;
+    }
+  }
+
+  private push(timer: Timer): void {
+    let at = this.timers.length;
+    this.timers.push(timer);
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      const above = this.timers[parent];
+      if (above === undefined || isBefore(above, timer)) break;
+      this.timers[at] = above;
+      at = parent;
+    }
+    this.timers[at] = timer;
+  }
+
+  private popFirst(): void {
+    const last = this.timers.pop();
+    if (last === undefined || this.timers.length === 0) return;
+    let at = 0;
+    for (;;) {
+      const left = 2 * at + 1;
+      const right = left + 1;
+      const [one, other] = [this.timers[left], this.timers[right]];
+      const [child, below] = other !== undefined && isBefore(other, one) ? [right, other] : [left, one];
+      if (below === undefined || isBefore(last, below)) break;
+      this.timers[at] = below;
+      at = child;
+    }
+    this.timers[at] = last;
+  }
+
+  private sweep(): void {
+    const alive = this.timers.filter(({ isCancelled }) => !isCancelled);
+    this.dropTimers();
+    for (const timer of alive) this.push(timer);
   }
 }
 
-function isBefore(a: Timer | undefined, b: Timer): boolean {
-  return a !== undefined && (a.dueMs < b.dueMs || (a.dueMs === b.dueMs && a.order < b.order));
+function isBefore(a: Timer, b: Timer | undefined): boolean {
+  return b === undefined || a.dueMs < b.dueMs || (a.dueMs === b.dueMs && a.order < b.order);
 }
 
 /** Resolves when every promise reaction that is ready has run. Real input and output (files, sockets) is not waited for. */
