@@ -86,6 +86,16 @@ export const cases: Readonly<Record<string, Case>> = {
     values: { controlPlane: withControlPlane({ config: { disableWebhook: true } }) },
     kubernetes: "1.25.0",
   },
+  "addresses from the control plane": {
+    values: { eniConf: { ipam_type: "crd" }, controlPlane: withControlPlane(), credentials: { existingSecret: "mine" } },
+  },
+  "addresses from the control plane, for some nodes": {
+    values: {
+      nodeConfigs: { central: { ipam_type: "crd" } },
+      controlPlane: withControlPlane({ config: { controllers: ["-pod"] } }),
+      credentials: { existingSecret: "mine" },
+    },
+  },
   "the lowest Kubernetes": { values: {}, kubernetes: "1.25.0" },
 };
 

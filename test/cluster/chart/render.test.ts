@@ -78,6 +78,24 @@ describe("the control plane", () => {
     },
   );
 
+  test.each([
+    ["addresses from the control plane", ["multi-ip-node"], false],
+    ["addresses from the control plane, for some nodes", ["-pod", "multi-ip-node"], true],
+    ["a control plane", undefined, true],
+  ] as const)("%s: its controller runs, and nodes have credentials only where they call the cloud", async (name, controllers, onNodes) => {
+    const { manifests, daemon } = await rendered(name);
+    const config = z
+      .looseObject({ centralizedIPAM: z.boolean().optional(), controllers: z.array(z.string()).optional() })
+      .parse(loadAll(only(manifests, "ConfigMap", "terway-controlplane").data?.["ctrl-config.yaml"] ?? "")[0]);
+    expect(config.controllers).toEqual(controllers);
+    expect(config.centralizedIPAM).toBe(controllers === undefined ? undefined : true);
+    const { template: pod } = z
+      .object({ template: z.object({ spec: z.object({ volumes: z.array(z.looseObject({ name: z.string() })) }) }) })
+      .parse(only(manifests, "Deployment", "terway-controlplane").spec);
+    expect(pod.spec.volumes.map((volume) => volume.name)).toContain("credentials");
+    expect(daemon.template.spec.volumes.some((volume) => volume.name === "credentials")).toBe(onNodes);
+  });
+
   test("kube-system is never asked about, and by default only pods that name a network wait for an answer", async () => {
     const { manifests } = await rendered("a control plane");
     const webhookSchema = z.array(
@@ -156,6 +174,15 @@ test.each([
     "two replicas that both lead",
     { controlPlane: { enabled: true, config: { clusterID: "c", vpcID: "v", leaderElection: false } } },
     /controlPlane.config.leaderElection/,
+  ],
+  ["addresses from a control plane that is not there", { eniConf: { ipam_type: "crd" } }, /controlPlane.enabled/],
+  [
+    "addresses from a controller that is turned off",
+    {
+      eniConf: { ipam_type: "crd" },
+      controlPlane: { enabled: true, config: { clusterID: "c", vpcID: "v", controllers: ["-multi-ip-node"] } },
+    },
+    /multi-ip-node/,
   ],
   ["a selector of no release", { selectorLabel: "mine" }, /selectorLabel/],
   ["a node's configuration in place of all", { nodeConfigs: { "eni-config": {} } }, /belongs to the configuration of all nodes/],
