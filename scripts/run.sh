@@ -43,6 +43,11 @@ case $task in
     bash scripts/build.sh
     exec node test/scale/main.ts "$@"
     ;;
+  chaos)
+    bash test/kubernetes/build.sh
+    bash scripts/build.sh
+    exec node test/chaos/main.ts "$@"
+    ;;
   kernels)
     bash scripts/build.sh
     node test/vm/run.ts --suite a --here --record "$@" || code=$?

@@ -1,7 +1,7 @@
-import { createPod, deletePod, listPods, type PodObject, podsGone, podsReady, until } from "@terway/lab";
+import { createPod, deletePod, type PodObject, podsGone, podsReady, until } from "@terway/lab";
 import { beforeAll, expect, test } from "vitest";
 import { disagreements, remains } from "./agreement.ts";
-import { bindings, configure, installDefinitions, nodeObject, runtimeStates, startCentral } from "./central.ts";
+import { bindings, centralDisagreements, installDefinitions, nodeObject, runtimeStates, startCentral, startDaemons } from "./central.ts";
 import { useCluster } from "./cluster-fixture.ts";
 import { Flow } from "./flow.ts";
 import { addressesOf, createNamespace, podNetns } from "./objects.ts";
@@ -16,39 +16,11 @@ beforeAll(async () => {
   await startCentral(cluster(), first.on);
 });
 
-async function startDaemons(ipam: "crd" | "default"): Promise<void> {
-  for (const { on } of cluster().nodes) {
-    await on.stopDaemon();
-    await configure(cluster(), on, ipam);
-    await cluster().introduce(on);
-    await on.startDaemon();
-  }
-  await Promise.all(cluster().nodes.map(({ on }) => on.warm(60_000)));
-  await cluster().ready();
-}
-
-/** Where the Node objects say something else than API, journal, kernel and cloud, which are compared with each other. */
-async function disagree(namespaces: readonly string[]): Promise<string[]> {
-  const { client } = cluster();
-  const found = await disagreements(cluster(), namespaces);
-  const pods = (await Promise.all(namespaces.map((namespace) => listPods(client, namespace)))).flat();
-  for (const { on } of cluster().nodes) {
-    const bound = await bindings(client, on.name);
-    const own = pods.filter(({ spec }) => spec.nodeName === on.name);
-    const wanted = Object.fromEntries(
-      own.map(({ metadata, status }) => [`${metadata.namespace}/${metadata.name}`, status.podIPs.map(({ ip }) => ip).toSorted()]),
-    );
-    if (JSON.stringify(sorted(bound)) !== JSON.stringify(sorted(wanted)))
-      found.push(`Node ${on.name} binds ${JSON.stringify(bound)}, and the API has ${JSON.stringify(wanted)}`);
-  }
-  return found;
-}
-
-const sorted = (object: Readonly<Record<string, unknown>>) => Object.entries(object).toSorted(([a], [b]) => a.localeCompare(b));
+const disagree = (namespaces: readonly string[]) => centralDisagreements(cluster(), namespaces);
 const byName = (pods: readonly PodObject[]) => Object.fromEntries(pods.map((pod) => [pod.metadata.name, addressesOf([pod])]));
 
 test("24 pods run with addresses that the control plane bound, reach each other, and leave nothing", async () => {
-  await startDaemons("crd");
+  await startDaemons(cluster(), "crd");
   const { client, nodes } = cluster();
   const namespace = await createNamespace(cluster(), "central");
   const names = Array.from({ length: 24 }, (_, index) => `p-${String(index).padStart(2, "0")}`);
@@ -82,20 +54,20 @@ test("24 pods run with addresses that the control plane bound, reach each other,
 
 test("from the node's own pool to the control plane's and back, no pod's address changes", async () => {
   const { client } = cluster();
-  await startDaemons("default");
+  await startDaemons(cluster(), "default");
   const namespace = await createNamespace(cluster(), "switch");
   const names = Array.from({ length: 10 }, (_, index) => `s-${index}`);
   await Promise.all(names.map((name) => createPod(client, { namespace, name })));
   const before = byName(await podsReady(client, namespace, names.length, 120_000));
 
-  await startDaemons("crd");
+  await startDaemons(cluster(), "crd");
   await createPod(client, { namespace, name: "new-central" });
   await deletePod(client, namespace, "s-0", 0);
   await expect.poll(() => disagree([namespace]), { timeout: 60_000, interval: 1000 }).toEqual([]);
   const central = byName(await podsReady(client, namespace, names.length, 60_000));
   expect(central).toMatchObject(Object.fromEntries(names.slice(1).map((name) => [name, before[name]])));
 
-  await startDaemons("default");
+  await startDaemons(cluster(), "default");
   await createPod(client, { namespace, name: "new-local" });
   await deletePod(client, namespace, "s-1", 0);
   await expect.poll(() => disagreements(cluster(), [namespace]), { timeout: 60_000, interval: 1000 }).toEqual([]);
