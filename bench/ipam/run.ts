@@ -5,6 +5,7 @@ import { type NodeRuntime, nodeResourceSchema, type PodObject, podObjectSchema }
 import { FakeClock, SeededRandom } from "@terway/model/testing";
 import { type NodeRuntimeObject, type NodeSpecObject, nodeResources } from "../../ts/controlplane/src/cluster/kinds.ts";
 import { Nodes } from "../../ts/controlplane/src/node/nodes.ts";
+import { sharedReads } from "../../ts/controlplane/src/node/shared-reads.ts";
 import { MemoryApi } from "../../ts/controlplane/src/node/testing/memory-api.ts";
 import { VSwitches } from "../../ts/controlplane/src/runtime/v-switches.ts";
 import { describeMachine, type Machine } from "../machine.ts";
@@ -104,7 +105,7 @@ export async function runIpam(options: IpamOptions, say: (line: string) => void)
   const vSwitches = new VSwitches({ cloud: region.cloud, clock, random, lifeMs: 1_200_000, most: 1000 });
   const nodes = new Nodes({
     ...{ client: api, clock, random, ...stores, syncPeriodMs: 43_200_000 },
-    cloud: { ...region.cloud, describeVSwitches: (ids) => vSwitches.read(ids) },
+    cloud: sharedReads(region.cloud, clock, vSwitches),
     onEvent: () => {},
     onTrouble: () => {},
   });

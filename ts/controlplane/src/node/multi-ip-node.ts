@@ -2,6 +2,7 @@ import type { PoolEvent } from "@terway/model";
 import { type Controller, keyedController } from "../runtime/controller.ts";
 import type { ControllerParts } from "../runtime/parts.ts";
 import { Nodes } from "./nodes.ts";
+import { sharedReads } from "./shared-reads.ts";
 
 /**
  * Centralized IPAM: ENIs and addresses of every node that asks for it by its Node object. Its keys are names of nodes, and a look at one waits for
@@ -9,8 +10,7 @@ import { Nodes } from "./nodes.ts";
  */
 export function openMultiIpNodeController(parts: ControllerParts): Controller {
   const { client, clock, random, log, metrics, config, informers, vSwitches } = parts;
-  // Thousands of nodes share a few vSwitches.
-  const cloud = { ...parts.cloud, describeVSwitches: (ids: readonly string[]) => vSwitches.read(ids) };
+  const cloud = sharedReads(parts.cloud, clock, vSwitches);
   const said = new Map<string, string>();
   const nodes = new Nodes({
     ...{ client, cloud, clock, random },

@@ -1,5 +1,5 @@
 import { apply, type KubeClient, type Objects } from "@terway/kube";
-import type { Clock, Cloud, InstanceLimits, PodObject, PoolEvent, Random } from "@terway/model";
+import type { Clock, Cloud, PodObject, PoolEvent, Random } from "@terway/model";
 import type { NodeRuntimeObject, NodeSpecObject } from "../cluster/kinds.ts";
 import { nodeResources } from "../cluster/kinds.ts";
 import { ManagedNode } from "./managed-node.ts";
@@ -26,7 +26,6 @@ export interface NodesParts {
 export class Nodes {
   readonly #parts: NodesParts;
   readonly #managed = new Map<string, ManagedNode>();
-  readonly #limits = new Map<string, InstanceLimits>();
   #enqueue: (name: string, afterMs: number) => void = () => {};
 
   constructor(parts: NodesParts) {
@@ -100,8 +99,7 @@ export class Nodes {
   /** What only the cloud knows of the instance. */
   async #fillIn({ metadata: { name } }: NodeSpecObject, instanceType: string): Promise<void> {
     const { client, cloud } = this.#parts;
-    const limits = this.#limits.get(instanceType) ?? (await cloud.describeInstanceType(instanceType));
-    this.#limits.set(instanceType, limits);
+    const limits = await cloud.describeInstanceType(instanceType);
     const body = { metadata: { labels: { name } }, spec: { nodeCap: nodeCapOf(limits) } };
     await apply(client, { resource: nodeResources.resource, name }, body, { fieldManager: "terway-controlplane", force: true });
   }
