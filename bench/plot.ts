@@ -13,6 +13,14 @@ export interface BarChart {
   readonly groups: readonly { readonly label: string; readonly bars: readonly Bar[] }[];
 }
 
+/** A ratio of two things that were measured in the same rounds, as its bar shows it. */
+export interface RatioRow {
+  readonly kind: string;
+  readonly ratio: number;
+  readonly low: number;
+  readonly high: number;
+}
+
 const width = 860;
 const left = 90;
 const right = 60;
@@ -52,6 +60,13 @@ ${parts.join("\n")}
 <path d="M${x(reference).toFixed(1)} 34V${height - 10}" class="reference"/>
 </svg>
 `;
+}
+
+/** Ratios against 1, one group for each title, in the order in which titles come. */
+export function ratioChart<Row extends RatioRow>(title: string, rows: readonly Row[], groupOf: (row: Row) => string): string {
+  const groups = Map.groupBy(rows, groupOf);
+  const bar = ({ kind, ratio, low, high }: Row): Bar => ({ label: kind, value: ratio, low, high });
+  return barChart({ title, reference: 1, groups: [...groups].map(([label, of]) => ({ label, bars: of.map(bar) })) });
 }
 
 function text(x: number, y: number, content: string, kind: string): string {

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { inNetNamespace, Lab, type LabNode, type LabPlan, repositoryRoot, run, sweep } from "@terway/lab";
-import { hostPlace, layFloor, type Machine, type Pair, PodNode } from "./scene.ts";
+import { hostPlace, layFloor, type Machine, machineOf, type Pair, PodNode } from "./scene.ts";
 
 const labId = "path";
 const agent = join(repositoryRoot, "dist/bin/lab-agent");
@@ -55,11 +55,7 @@ export class FastScene {
   static async create(mostPods: number): Promise<FastScene> {
     await sweep(labId);
     const lab = await Lab.create(labId, plan);
-    const machine = (name: string) => {
-      const found = lab.world.nodes.find((node) => node.name === name);
-      if (found === undefined) throw new Error(`the lab lacks the machine ${name}`);
-      return found;
-    };
+    const machine = (name: string) => machineOf(lab, name);
     const fast = (name: string) =>
       PodNode.start(
         lab,

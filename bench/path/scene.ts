@@ -41,6 +41,13 @@ export interface DaemonChoice {
   readonly keys?: Readonly<Record<string, unknown>>;
 }
 
+/** Throws when the lab's plan has no machine of this name. */
+export function machineOf({ world }: Lab, name: string): Machine {
+  const found = world.nodes.find((node) => node.name === name);
+  if (found === undefined) throw new Error(`the lab lacks the machine ${name}`);
+  return found;
+}
+
 /** A node of the product with its pods: namespaces that its daemon gave a network. */
 export class PodNode {
   readonly machine: Machine;
@@ -124,11 +131,7 @@ export class PathScene {
   static async create(mostPods: number, daemonArgs: readonly string[]): Promise<PathScene> {
     await sweep(labId);
     const lab = await Lab.create(labId, plan);
-    const machine = (name: string) => {
-      const found = lab.world.nodes.find((node) => node.name === name);
-      if (found === undefined) throw new Error(`the lab lacks the machine ${name}`);
-      return found;
-    };
+    const machine = (name: string) => machineOf(lab, name);
     const start = (name: string) => PodNode.start(lab, machine(name), mostPods, { args: daemonArgs });
     const nodes = await Promise.all([start("a"), start("b")]);
     const floor = async (name: string, prefix: string, rule: boolean) => {

@@ -1,4 +1,4 @@
-import { barChart } from "../plot.ts";
+import { ratioChart } from "../plot.ts";
 import { median } from "../statistics.ts";
 import type { PolicyPathResult, PolicyRatio } from "./run.ts";
 
@@ -45,17 +45,7 @@ ${rates.join("\n")}
 }
 
 /** The ratios as a picture, from the result alone. */
-export function svg(result: PolicyPathResult): string {
-  const groups = new Map<string, { label: string; value: number; low: number; high: number }[]>();
-  for (const row of result.ratios) {
-    const title = `${row.family}: ${describe(row)}`;
-    const bars = groups.get(title) ?? [];
-    bars.push({ label: row.kind, value: row.ratio, low: row.low, high: row.high });
-    groups.set(title, bars);
-  }
-  return barChart({
-    title: "Rate of a judged path relative to another of the same rounds (median, 95 % interval)",
-    reference: 1,
-    groups: [...groups].map(([label, bars]) => ({ label, bars })),
-  });
+export function svg({ ratios }: PolicyPathResult): string {
+  const title = "Rate of a judged path relative to another of the same rounds (median, 95 % interval)";
+  return ratioChart(title, ratios, (row) => `${row.family}: ${describe(row)}`);
 }
