@@ -11,7 +11,11 @@ impl Side<'_> {
         let detail = match rivals.next() {
             None => None,
             Some(first) if first == wanted || rivals.any(|seen| seen == wanted) => return,
-            Some(first) => Some(format!("found {} proto {}", self.names.route_body(first), first.protocol)),
+            Some(first) => {
+                let preferred = first.preferred.map(|address| format!(" src {address}")).unwrap_or_default();
+                let body = self.names.route_body(first);
+                Some(format!("found {body}{preferred} proto {}", first.protocol))
+            }
         };
         let problem = if detail.is_some() {
             Problem::Different

@@ -152,6 +152,7 @@ pub fn route(payload: &[u8]) -> Option<Route> {
         device: None,
         gateway: None,
         onlink: flags & RTNH_F_ONLINK != 0,
+        preferred: None,
         scope: match *payload.get(6)? {
             RT_SCOPE_UNIVERSE => Scope::Universe,
             RT_SCOPE_LINK => Scope::Link,
@@ -172,6 +173,7 @@ pub fn route(payload: &[u8]) -> Option<Route> {
             // IPv6 hangs routes that refuse on the loopback device; IPv4 on none.
             RTA_OIF if kind != RouteKind::Unreachable => route.device = Some(Device::Index(u32_at(value, 0)?)),
             RTA_GATEWAY => route.gateway = ip(value),
+            RTA_PREFSRC => route.preferred = ip(value),
             RTA_PRIORITY => route.metric = u32_at(value, 0)?,
             RTA_TABLE => route.table = u32_at(value, 0)?,
             _ => {}

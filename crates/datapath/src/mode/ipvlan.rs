@@ -10,7 +10,7 @@
 //! - IPv6 has the rule for packets bound to the interface that IPv4 has.
 
 use super::leg::{Leg, legs, next_hop};
-use super::objects::{end, neighbour, node_sysctls, route};
+use super::objects::{end, neighbour, node_sysctls, route, to_pod};
 use super::vlan::{eni, on_eni};
 use crate::attachment::Attachment;
 use crate::desired::{DesiredState, HostFacts, NamespaceState};
@@ -71,7 +71,7 @@ fn host_leg(host: &mut NamespaceState, leg: &Leg, attachment: &Attachment) {
     if attachment.host_stack.iter().any(|prefix| prefix.family() == leg.family) {
         host.masquerade.push(leg.pod);
     }
-    host.routes.push(route(Prefix::host(leg.pod), None, Device::HostSlave));
+    host.routes.push(to_pod(leg, Device::HostSlave));
 }
 
 fn pod_leg(pod: &mut NamespaceState, leg: &Leg, attachment: &Attachment) {

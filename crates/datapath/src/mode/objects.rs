@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::leg::Leg;
 use crate::attachment::Attachment;
 use crate::desired::{HostFacts, NamespaceState};
 use crate::object::{
@@ -44,6 +45,7 @@ pub fn route(destination: Prefix, gateway: Option<IpAddr>, device: Device) -> Ro
         device: Some(device),
         gateway,
         onlink: gateway.is_some(),
+        preferred: None,
         scope: if family == Family::V4 && gateway.is_none() && device != Device::Eni {
             Scope::Link
         } else {
@@ -51,6 +53,16 @@ pub fn route(destination: Prefix, gateway: Option<IpAddr>, device: Device) -> Ro
         },
         metric: if family == Family::V6 { METRIC_IPV6 } else { 0 },
         protocol: PROTOCOL,
+    }
+}
+
+/// The node's way to a pod, on the pod's link. It says with which address the node speaks: over IPv6 the kernel would look for one at every
+/// `connect()`, on all links of the node, of which each pod has one (54 µs with 1,000 pods, 2.5 with few). Over IPv4 it has chosen once for all.
+/// Only where the node has its address by this attachment: the kernel refuses an address that is not there.
+pub fn to_pod(leg: &Leg, device: Device) -> Route {
+    Route {
+        preferred: leg.host.filter(|_| leg.family == Family::V6),
+        ..route(Prefix::host(leg.pod), None, device)
     }
 }
 

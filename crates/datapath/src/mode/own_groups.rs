@@ -15,7 +15,7 @@
 //! does so for what comes to the pod: by source alone either would be sent out again.
 
 use super::leg::Leg;
-use super::objects::{route, rule};
+use super::objects::{route, rule, to_pod};
 use crate::attachment::Attachment;
 use crate::desired::{HostFacts, NamespaceState};
 use crate::object::{Device, IfName, METRIC_LAST, Prefix, Route, RouteKind, Rule, TABLE_OWN_GROUPS};
@@ -56,7 +56,7 @@ pub(super) fn ways(host: &mut NamespaceState, leg: &Leg, attachment: &Attachment
     for table in [table, TABLE_OWN_GROUPS] {
         host.routes.push(Route {
             table,
-            ..route(Prefix::host(leg.pod), None, Device::HostEnd)
+            ..to_pod(leg, Device::HostEnd)
         });
     }
     let name = facts.displaced_host_end.as_deref().unwrap_or(&attachment.host_if_name);

@@ -9,7 +9,7 @@
 //! - IPv6 forwarding is switched on for the whole node; the kernel ignores the setting of a single link.
 
 use super::leg::{Leg, legs, next_hop};
-use super::objects::{end, neighbour, node_sysctls, route, rule, sysctl};
+use super::objects::{end, neighbour, node_sysctls, route, rule, sysctl, to_pod};
 use super::own_table::{interface_table, own_table};
 use crate::attachment::{Attachment, Mode, RuleForm};
 use crate::desired::{DesiredState, HostFacts, NamespaceState};
@@ -94,8 +94,8 @@ fn host_leg(host: &mut NamespaceState, leg: &Leg, attachment: &Attachment, facts
         return own_groups::ways(host, leg, attachment, facts);
     }
     way_out(host, leg, attachment.rule_form, facts);
-    to_pod(host, leg, attachment.rule_form);
-    host.routes.push(route(Prefix::host(leg.pod), None, Device::HostEnd));
+    to_main(host, leg, attachment.rule_form);
+    host.routes.push(to_pod(leg, Device::HostEnd));
 }
 
 /// What the pod sends to its node goes on as the node's own, should the node translate it: masquerading gives it the node's address, which the VPC
@@ -108,7 +108,7 @@ fn by_node(leg: &Leg, attachment: &Attachment) -> Option<Rule> {
 }
 
 /// What is for the pod goes to main, where its host route is.
-fn to_pod(host: &mut NamespaceState, leg: &Leg, form: RuleForm) {
+fn to_main(host: &mut NamespaceState, leg: &Leg, form: RuleForm) {
     host.rules.push(match form {
         // 31 and 127 rather than 0: any other route of main, a connected subnet for instance, must not capture what pods send.
         RuleForm::Compact => Rule {
@@ -173,7 +173,7 @@ pub fn shared_rules(attachment: &Attachment, eni_name: Option<&str>) -> Vec<Rule
             own_groups::ways(&mut host, &leg, attachment, &facts);
             continue;
         }
-        to_pod(&mut host, &leg, attachment.rule_form);
+        to_main(&mut host, &leg, attachment.rule_form);
         way_out(&mut host, &leg, attachment.rule_form, &facts);
     }
     let named = |prefix: Option<Prefix>| prefix.is_some_and(|prefix| prefix.is_host());

@@ -58,6 +58,8 @@ pub struct Route {
     pub gateway: Option<IpAddr>,
     /// The next hop is on the link although no address says so.
     pub onlink: bool,
+    /// The address that the node speaks with when it opens a connection by this route, if that is said.
+    pub preferred: Option<IpAddr>,
     /// Scope.
     pub scope: Scope,
     /// Priority; 0 for IPv4, 1024 for IPv6 where nothing is named.

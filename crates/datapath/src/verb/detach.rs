@@ -285,6 +285,7 @@ fn blank_route(destination: Prefix) -> Route {
         device: None,
         gateway: None,
         onlink: false,
+        preferred: None,
         scope: Scope::Other(255),
         metric: 0,
         protocol: PROTOCOL,

@@ -156,6 +156,7 @@ fn put_route(socket: &mut Socket, default: &Route, table: u32) -> Result<()> {
         },
         kind: RouteKind::Unicast,
         onlink: true,
+        preferred: None,
         scope: Scope::Universe,
         metric: if family == Family::V6 { METRIC_IPV6 } else { 0 },
         protocol: PROTOCOL,

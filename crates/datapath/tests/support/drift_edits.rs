@@ -106,6 +106,11 @@ pub const POD_IPV6: &[Edit] = &[
 
 /// On the node, for a pod at the end of a pair on a shared ENI; the kernel tells of them.
 pub const PAIR: &[Edit] = &[
+    edit(
+        "-6 route replace 2001:db8:1::17/128 dev HOST proto 116",
+        "route 2001:db8:1::17/128 dev HOST",
+        Different,
+    ),
     edit("link set HOST mtu 1400", "link HOST", Different),
     edit("link set HOST alias nobody", "link HOST", Different),
     edit("route del 10.0.1.23/32 dev HOST", "route 10.0.1.23/32 dev HOST", Missing),

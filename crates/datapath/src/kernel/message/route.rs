@@ -67,6 +67,7 @@ pub fn route(route: &Route, device: Option<u32>) -> RouteMessage {
     }
     attributes.extend(route.gateway.map(|gateway| RouteAttribute::Gateway(gateway.into())));
     attributes.extend(device.map(RouteAttribute::Oif));
+    attributes.extend(route.preferred.map(|address| RouteAttribute::PrefSource(address.into())));
     if route.metric != 0 {
         attributes.push(RouteAttribute::Priority(route.metric));
     }

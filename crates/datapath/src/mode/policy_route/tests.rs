@@ -307,3 +307,25 @@ fn a_node_without_own_addresses_puts_none_on_the_eni() {
     (attachment.host_ipv4, attachment.host_ipv6) = (None, None);
     assert!(desired_state(&attachment, &facts()).host.addresses.is_empty());
 }
+
+/// Over IPv6 the kernel would look for the node's address on the links of all pods.
+#[test]
+fn the_way_to_a_pod_names_the_nodes_address_over_ipv6() {
+    let desired = desired_state(&example::example(), &facts());
+    let to_pods = desired
+        .host
+        .routes
+        .iter()
+        .filter(|route| route.device == Some(Device::HostEnd));
+    let named: Vec<_> = to_pods.map(|route| (route.destination.family(), route.preferred)).collect();
+    assert_eq!(
+        named,
+        [(Family::V4, None), (Family::V6, example::example().host_ipv6.map(Into::into))]
+    );
+    let elsewhere = Attachment {
+        host_ipv6: None,
+        ..example::example()
+    };
+    let desired = desired_state(&elsewhere, &facts());
+    assert!(desired.host.routes.iter().all(|route| route.preferred.is_none()));
+}
