@@ -6,7 +6,7 @@ import { describeMachine } from "../machine.ts";
 import { markdown, type RulesResult, svg } from "./report.ts";
 
 const sampleSchema = z.strictObject({
-  what: z.enum(["forward", "connect"]),
+  what: z.enum(["forward", "connect", "connect_pod"]),
   family: z.enum(["ipv4", "ipv6"]),
   form: z.enum(["floor", "per_pod", "compact"]),
   pods: z.int().positive(),

@@ -2,9 +2,11 @@ import type { Machine } from "../machine.ts";
 import { barChart } from "../plot.ts";
 import { type Interval, median, ratioInterval } from "../statistics.ts";
 
+const kinds = ["forward", "connect", "connect_pod"] as const;
+
 /** Processor time of one call in one round. */
 export interface Sample {
-  readonly what: "forward" | "connect";
+  readonly what: (typeof kinds)[number];
   readonly family: "ipv4" | "ipv6";
   readonly form: "floor" | "per_pod" | "compact";
   readonly pods: number;
@@ -34,7 +36,7 @@ export function rows(samples: readonly Sample[]): Row[] {
   const of = (what: Sample["what"], family: Sample["family"], form: Sample["form"], pods: number) =>
     samples.filter((each) => each.what === what && each.family === family && each.form === form && each.pods === pods).map(({ us }) => us);
   const counts = [...new Set(samples.map(({ pods }) => pods))];
-  return (["forward", "connect"] as const).flatMap((what) =>
+  return kinds.flatMap((what) =>
     (["ipv4", "ipv6"] as const).flatMap((family) =>
       (["floor", "per_pod", "compact"] as const).flatMap((form) =>
         counts.map((pods) => {
@@ -47,7 +49,11 @@ export function rows(samples: readonly Sample[]): Row[] {
   );
 }
 
-const titles = { forward: "One packet from a pod to beyond the gateway", connect: "One connect() of the node itself" };
+const titles = {
+  forward: "One packet from a pod to beyond the gateway",
+  connect: "One connect() of the node itself, to beyond the gateway",
+  connect_pod: "One connect() of the node to a pod",
+};
 
 export function markdown({ machine, samples }: RulesResult): string {
   const table = rows(samples);
@@ -72,11 +78,14 @@ Measured ${machine.measuredAt} at ${machine.commit.slice(0, 12)}${machine.dirty 
 
 Processor time of the thread that does the work, median; ratio to the floor of the same rounds with its 95 % bootstrap interval. *floor*: the same
 hops with no rule of ours, by the main table. *per_pod*: Terway's rules. *compact*: the default. The pod that is measured was made last.
-The floor has one pod's interface: a \`connect()\` over IPv6 without a source also walks all interfaces of the node to choose one, rules or not, and that grows.
+The floor has one pod's interface: where nothing names the source of a \`connect()\` over IPv6, the kernel walks all interfaces of the node to choose one, rules or
+not, and that grows. The route to a pod names it; on the way out the interface's \`use_oif_addrs_only\` spares the walk.
 
 ${section("forward")}
 
 ${section("connect")}
+
+${section("connect_pod")}
 `;
 }
 
@@ -85,7 +94,7 @@ export function svg({ samples }: RulesResult): string {
   return barChart({
     title: "Cost beside the floor (1: no rule of ours), by number of pods",
     reference: 1,
-    groups: (["forward", "connect"] as const).flatMap((what) =>
+    groups: kinds.flatMap((what) =>
       (["ipv4", "ipv6"] as const).flatMap((family) =>
         (["per_pod", "compact"] as const).map((form) => ({
           label: `${titles[what]}, ${family}, ${form}`,

@@ -2,7 +2,8 @@
 //!
 //! Three nodes in namespaces of their own: *floor* forwards the same hops with no rule of ours, *per_pod* has Terway's rules, *compact* the
 //! default. Microseconds of processor time, of the thread that does the work (a packet over veth is forwarded by whoever sends it): one
-//! datagram from the pod that came last to beyond the VPC's gateway, and one `socket`, `connect`, `close` of the node itself.
+//! datagram from the pod that came last to beyond the VPC's gateway, and one `socket`, `connect`, `close` of the node itself, to beyond the
+//! gateway and to that pod.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -150,10 +151,13 @@ fn main() {
                 for node in &nodes {
                     let family = if to.is_ipv4() { "ipv4" } else { "ipv6" };
                     let forward = node.pod.run(|| send(to, scale.calls));
-                    let connect = node.lab.host.run(|| connect(to, scale.calls));
+                    let outward = node.lab.host.run(|| connect(to, scale.calls));
+                    let mut own = node.measured.addresses();
+                    let pod = own.find(|own| own.is_ipv4() == to.is_ipv4()).unwrap();
+                    let inward = node.lab.host.run(|| connect(pod, scale.calls));
                     // The first round warms caches and neighbours up.
                     if round > 0 {
-                        for (what, us) in [("forward", forward), ("connect", connect)] {
+                        for (what, us) in [("forward", forward), ("connect", outward), ("connect_pod", inward)] {
                             let form = node.name;
                             println!(
                                 r#"{{"what":"{what}","family":"{family}","form":"{form}","pods":{count},"round":{round},"us":{us:.4}}}"#
