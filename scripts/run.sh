@@ -29,7 +29,12 @@ case $task in
   restarts)
     bash scripts/build.sh
     bash scripts/build-other-layout.sh
-    export TERWAY_TEST_ROUNDS=${1:-100} TERWAY_TEST_RECORD=test/daemon/results/layouts.json
+    path=stack record=layouts
+    if [ "${1:-}" = --fast ]; then
+      path=fast record=layouts.fast
+      shift
+    fi
+    export TERWAY_TEST_ROUNDS=${1:-100} TERWAY_TEST_PATH=$path TERWAY_TEST_RECORD=test/daemon/results/$record.json
     exec npx vitest run --project=daemon test/daemon/layouts.test.ts
     ;;
   e2e)

@@ -121,7 +121,7 @@ pub struct Settings {
 pub struct SettingsFlags;
 
 impl SettingsFlags {
-    /// Another layout's programs stand behind on the hooks, and must see every packet that passes: none is sent on past them.
+    /// Another layout's programs stand on the hooks too, and must see every packet that passes: none is sent on past them.
     pub const TAKEN_OVER: u32 = 1 << 0;
 }
 

@@ -51,7 +51,7 @@ impl Programs {
         let takeover = Takeover::find(&pins)?;
         match &takeover {
             Some(takeover) => takeover.begin(&pins)?,
-            None => takeover::declare_first(&pins)?,
+            None => takeover::alone(&pins)?,
         }
         let all: Vec<Program> = programs
             .into_iter()
@@ -84,14 +84,13 @@ impl Programs {
         }
     }
 
-    /// Once these programs stand in the place of the other layout's: removes what is left of it.
+    /// Once these programs stand in the place of the other layout's: removes what is left of it, and lets packets go past the stack again.
     ///
     /// # Errors
     /// A pin that cannot be removed.
     pub fn end_takeover(&mut self) -> Result<(), Error> {
         if let Some(takeover) = &self.takeover {
-            let _pins = Pins::open(&self.bpffs)?;
-            takeover.end()?;
+            takeover.end(&Pins::open(&self.bpffs)?)?;
         }
         self.takeover = None;
         Ok(())

@@ -81,6 +81,8 @@ fn sets_flows_and_records_are_taken_over_and_the_other_goes() {
     assert_eq!(policy.peers.get(&address(8)).unwrap(), Some(CLASS));
     assert_eq!(policy.blocks.get("192.0.2.0".parse().unwrap()).unwrap(), Some(CLASS));
     assert_eq!(policy.epoch().unwrap(), 2);
+    // What goes past the stack would miss the other's judgement.
+    assert!(policy.is_taken_over().unwrap());
     // Until it is known what flows there are, nothing is judged; what passes is remembered without knowing who began.
     assert_eq!(policy.pod(7).unwrap().map(|pod| pod.flags), Some(PodFlags::TRACK_ONLY));
     let key = flow_key(7, TCP, ("10.0.0.7", 80), ("10.0.0.8", 40_000));
@@ -96,7 +98,9 @@ fn sets_flows_and_records_are_taken_over_and_the_other_goes() {
     assert_eq!(policy.pod(7).unwrap(), Some(pod()));
     assert_eq!(policy.flows.get(&key).unwrap(), Some(flow(0)), "the other knows who began");
     assert!(layout(bpffs.path(), 99).exists(), "its programs may still stand on hooks");
+    assert!(policy.is_taken_over().unwrap());
     ours.end_takeover().unwrap();
+    assert!(!ours.maps.policy.is_taken_over().unwrap());
     assert!(!layout(bpffs.path(), 99).exists());
     drop(ours);
     assert!(!Programs::open(bpffs.path()).unwrap().is_taking_over());
@@ -141,12 +145,21 @@ fn after_a_crash_behind_the_decision_ours_are_in_force() {
     drop(ours);
     let ours = Programs::open(bpffs.path()).unwrap();
     assert!(ours.is_taking_over(), "hooks and pins are left to be cleared");
+    assert!(
+        ours.maps.policy.is_taken_over().unwrap(),
+        "the other may still stand on hooks"
+    );
     assert_eq!(
         ours.maps.policy.peers.get(&address(9)).unwrap(),
         Some(CLASS),
         "the other's are old by now"
     );
     assert_eq!(ours.maps.policy.pod(7).unwrap(), Some(pod()));
+    drop(ours);
+    // As if the other's pins had gone, and nothing more had been done.
+    fs::rename(layout(bpffs.path(), 99), bpffs.path().join("gone")).unwrap();
+    let ours = Programs::open(bpffs.path()).unwrap();
+    assert!(!ours.is_taking_over() && !ours.maps.policy.is_taken_over().unwrap());
 }
 
 /// A full table of flows must not push out the one that began a moment ago, nor half of itself: each processor has a share of the map of its own.

@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 
 use aya::maps::{Array, Map, MapData};
-use terway_abi::{Address, Flow, FlowKey, Pod, PolicyKey, Set, SetFlags, Settings, map, slot};
+use terway_abi::{Address, Flow, FlowKey, Pod, PolicyKey, Set, SetFlags, Settings, SettingsFlags, map, slot};
 
 use crate::pin::Pins;
 use crate::{Error, Prefixes, Table};
@@ -187,6 +187,14 @@ impl PolicyTables {
             .set(0, settings, 0)
             .map_err(|error| Error::from_cause(format!("writing the map {}", map::SETTINGS), &error))?;
         Ok(settings.epoch)
+    }
+
+    /// True while programs of two layouts stand on the hooks: none sends a packet past the stack.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn is_taken_over(&self) -> Result<bool, Error> {
+        Ok(self.settings()?.flags & SettingsFlags::TAKEN_OVER != 0)
     }
 
     fn settings(&self) -> Result<Settings, Error> {

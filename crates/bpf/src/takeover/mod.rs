@@ -3,12 +3,14 @@
 //! No packet may be lost and no verdict change meanwhile, so both builds' programs stand on the hooks for a moment, the other's first: what it lets
 //! pass comes to ours. The order is
 //!
-//! 1. the other's programs are told to send no packet on past the next filter ([`SettingsFlags::TAKEN_OVER`]); tables are copied ([`Takeover::begin`], when the programs are opened); pods' records only watch, so that flows are remembered and nothing is judged
+//! 1. both builds' programs are told to send no packet on past the next filter ([`SettingsFlags::TAKEN_OVER`]), or what one of them hands to a pod the
+//!    other would not judge; tables are copied ([`Takeover::begin`], when the programs are opened); pods' records only watch, so that flows are remembered
+//!    and nothing is judged
 //! 2. our programs are added behind the other's, by the caller
 //! 3. its flows are copied, records decide, and flows of the meantime are copied once more ([`Takeover::decide`]); from here on both decide,
 //!    by the same tables, and ours are whole: whoever comes after a crash goes on from them
 //! 4. our programs take the place of the other's and the second ones go, by the caller
-//! 5. the other's pins go ([`Takeover::end`])
+//! 5. the other's pins go, and packets may go past the stack again ([`Takeover::end`])
 
 use std::cmp::Reverse;
 use std::collections::HashSet;
@@ -58,7 +60,7 @@ impl Takeover {
     /// Copies the tables into ours, which are there by now.
     pub(crate) fn begin(&self, pins: &Pins) -> Result<(), Error> {
         let Some((directory, mark)) = &self.predecessor else {
-            return declare_first(pins);
+            return declare(pins);
         };
         set_taken_over(directory, mark, true)?;
         for schema in SCHEMAS.iter().filter(|schema| !TRANSIENT.contains(&schema.map)) {
@@ -67,7 +69,7 @@ impl Takeover {
             };
             copy.replace(|value| match schema.map {
                 map::PODS => set_number(schema, "flags", value, PodFlags::TRACK_ONLY),
-                map::SETTINGS => set_number(schema, "flags", value, 0),
+                map::SETTINGS => set_number(schema, "flags", value, SettingsFlags::TAKEN_OVER),
                 _ => {}
             })?;
         }
@@ -102,22 +104,28 @@ impl Takeover {
         Ok(())
     }
 
-    /// Removes the pins of the others.
-    pub(crate) fn end(&self) -> Result<(), Error> {
-        self.others.iter().try_for_each(|directory| crate::pin::remove(directory))
+    /// Nothing of the others is on any hook: their pins go.
+    pub(crate) fn end(&self, pins: &Pins) -> Result<(), Error> {
+        self.others.iter().try_for_each(|directory| crate::pin::remove(directory))?;
+        alone(pins)
     }
 }
 
-/// Ours are in force: whole from the beginning where there was nothing before them, and nobody's who began to take over and came to no end.
-pub(crate) fn declare_first(pins: &Pins) -> Result<(), Error> {
+/// Ours are the only ones: whole, and free to send packets past the stack.
+pub(crate) fn alone(pins: &Pins) -> Result<(), Error> {
+    declare(pins)?;
     match Mark::read(pins.directory())? {
-        Some(mark) => {
-            // A build of the same layout may have learned of fields where another had nothing.
-            if mark.text != Mark::own_text() {
-                Mark::write(pins.directory(), mark.order)?;
-            }
-            set_taken_over(pins.directory(), &mark, false)
-        }
+        Some(mark) => set_taken_over(pins.directory(), &mark, false),
+        None => Ok(()),
+    }
+}
+
+/// Ours are in force: whole from the beginning where there was nothing before them.
+fn declare(pins: &Pins) -> Result<(), Error> {
+    match Mark::read(pins.directory())? {
+        // A build of the same layout may have learned of fields where another had nothing.
+        Some(mark) if mark.text != Mark::own_text() => Mark::write(pins.directory(), mark.order),
+        Some(_) => Ok(()),
         None => Mark::write(pins.directory(), 1),
     }
 }
