@@ -1,1 +1,1 @@
-export { ModelCloud } from "./model-cloud.ts";
+export { type Fault, ModelCloud } from "./model-cloud.ts";
