@@ -65,11 +65,17 @@ export class Inventory {
     return this.exclusive ? { ipv4: Math.min(1, ipv4PerEni), ipv6: Math.min(1, ipv6PerEni) } : { ipv4: ipv4PerEni, ipv6: ipv6PerEni };
   }
 
+  /** ENIs that may be beside the primary one, as things are: a trunk takes the slot that is kept for it, and none of ours. */
+  get maxEnis(): number {
+    const { maxEnis, trunkEnis = 0 } = this.config;
+    return maxEnis + Math.min(trunkEnis, this.foreign.filter(({ type }) => type === "Trunk").length);
+  }
+
   /** The most allocations the slots could ever hold. */
   get capacity(): number {
-    const { ipv4, ipv6, maxEnis } = this.config;
+    const { ipv4, ipv6 } = this.config;
     const places = Math.min(ipv4 ? this.perEni.ipv4 : Number.POSITIVE_INFINITY, ipv6 ? this.perEni.ipv6 : Number.POSITIVE_INFINITY);
-    return Number.isFinite(places) ? places * Math.max(0, maxEnis - this.foreign.length) : 0;
+    return Number.isFinite(places) ? places * Math.max(0, this.maxEnis - this.foreign.length) : 0;
   }
 
   /** Allocations that the pool shall once have had, as far as the slots allow; 0 when it has, or need not. */

@@ -96,8 +96,8 @@ export class Prospects {
 }
 
 /** The node's own limit, when no refusal explains why nothing comes. */
-function fullProblem({ config, foreign, exclusive }: Inventory, sinceMs: number): PoolProblem {
-  const slots = Math.max(0, config.maxEnis - foreign.length);
+function fullProblem({ config, foreign, exclusive, maxEnis }: Inventory, sinceMs: number): PoolProblem {
+  const slots = Math.max(0, maxEnis - foreign.length);
   const others = foreign.length > 0 ? `, ${foreign.length} more taken by ENIs that are not ours` : "";
   const perEni = config.ipv4 ? config.ipv4PerEni : config.ipv6PerEni;
   const limit = exclusive ? `${slots} ENIs, one for each pod${others}` : `${slots} ENIs with ${perEni} addresses each${others}`;

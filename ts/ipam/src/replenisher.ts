@@ -93,7 +93,7 @@ export class Replenisher {
           ...(count !== undefined && { availableIpv4: count }),
         };
       }),
-      limits: { maxEnis: config.maxEnis, ipv4PerEni: inventory.perEni.ipv4, ipv6PerEni: inventory.perEni.ipv6, batch },
+      limits: { maxEnis: inventory.maxEnis, ipv4PerEni: inventory.perEni.ipv4, ipv6PerEni: inventory.perEni.ipv6, batch },
       // A round of the idle reclaim says itself how many go.
       policy: { ...config, minIdle, maxIdle, drainIdle: Math.min(maxIdle, config.drainIdle ?? maxIdle), warmUp: inventory.warmUpTarget },
       waiting,

@@ -68,6 +68,8 @@ export interface PoolConfig {
   readonly reclaim?: IdleReclaim;
   /** ENIs that may exist beside the primary one. */
   readonly maxEnis: number;
+  /** Further ones that are kept for trunks, which somebody else makes; absent: none. */
+  readonly trunkEnis?: number;
   readonly ipv4PerEni: number;
   readonly ipv6PerEni: number;
   readonly vSwitchIds: readonly string[];

@@ -37,9 +37,12 @@ export function planOf(spec: Spec | undefined, syncPeriodMs: number, groups: rea
   if (!nodeMetadata) return "spec.nodeMetadata is not filled in yet; terwayd of the node does that";
   if (nodeCap?.adapters === undefined) return "spec.nodeCap is not filled in yet";
   if (!eni || !pool || !flavor) return "spec.eni, spec.pool and spec.flavor are not filled in yet; terwayd of the node does that";
-  const slots = flavor
-    .filter((one) => one.networkInterfaceType === "Secondary" && one.networkInterfaceTrafficMode === "Standard")
-    .reduce((sum, { count }) => sum + count, 0);
+  const countOf = (type: string) =>
+    flavor
+      .filter((one) => one.networkInterfaceType === type && one.networkInterfaceTrafficMode === "Standard")
+      .reduce((sum, { count }) => sum + count, 0);
+  const beside = Math.max(0, nodeCap.adapters - 1);
+  const trunkEnis = Math.min(countOf("Trunk"), beside);
   const ipv6PerEni = nodeCap.ipv6PerAdapter ?? 0;
   const ipv6 = eni.enableIPv6 === true && ipv6PerEni > 0;
   const reclaim = reclaimOf(pool.reclaim);
@@ -56,7 +59,9 @@ export function planOf(spec: Spec | undefined, syncPeriodMs: number, groups: rea
       ...{ minIdle, maxIdle, refillIdle: middle, drainIdle: middle },
       warmUpSize: pool.warmUpSize ?? 0,
       ...(reclaim === undefined ? {} : { reclaim }),
-      maxEnis: Math.min(slots, Math.max(0, nodeCap.adapters - 1)),
+      // ENIs with eRDMA are nobody's here: their slots stay free for whoever makes them.
+      maxEnis: Math.min(countOf("Secondary"), beside - trunkEnis),
+      trunkEnis,
       ipv4PerEni: nodeCap.ipv4PerAdapter ?? 0,
       ipv6PerEni,
       vSwitchIds: eni.vSwitchOptions,

@@ -114,8 +114,9 @@ export class CentralLink implements NodeLink {
   }
 
   async #apply(): Promise<void> {
-    const { client, own, conf, modes } = this.#options;
-    const spec = nodeSpec({ conf: conf(), identity: this.#identity, bounds: this.#bounds, modes });
+    const { client, own, conf, modes, exclusive } = this.#options;
+    const trunk = conf().modeKeys.trunking === true && !exclusive && this.facts.limits?.trunkSupported === true;
+    const spec = nodeSpec({ conf: conf(), identity: this.#identity, bounds: this.#bounds, modes, trunk });
     const text = JSON.stringify([own.object?.metadata.uid, spec]);
     if (text === this.#applied && own.object !== undefined) return;
     await apply(client, { resource: nodeResources.resource, name: own.name }, { spec }, { fieldManager, force: true });

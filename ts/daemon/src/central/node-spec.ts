@@ -11,6 +11,8 @@ export function nodeSpec(input: {
   /** Bounds by configuration and instance type; undefined while the type's limits are not known. */
   readonly bounds: PoolConfig | undefined;
   readonly modes: NodeModes | undefined;
+  /** Pods may be members of a trunk, and the instance type has trunks. */
+  readonly trunk: boolean;
 }): Spec {
   const { conf, identity, bounds, modes } = input;
   const { regionId: regionID, instanceType, instanceId: instanceID, zoneId: zoneID } = identity;
@@ -46,10 +48,18 @@ export function nodeSpec(input: {
             },
           }),
     },
-    ...(bounds === undefined
-      ? {}
-      : { flavor: [{ networkInterfaceType: "Secondary", networkInterfaceTrafficMode: "Standard" as const, count: bounds.maxEnis }] }),
+    ...(bounds === undefined ? {} : { flavor: flavorOf(bounds, input.trunk) }),
   };
+}
+
+/** One slot is the trunk's, where there may be one: controller `pod-eni` makes it when the first pod needs it. */
+function flavorOf({ maxEnis }: PoolConfig, trunk: boolean): NonNullable<Spec["flavor"]> {
+  const networkInterfaceTrafficMode = "Standard";
+  const trunks = trunk ? Math.min(1, maxEnis) : 0;
+  return [
+    ...(trunks === 0 ? [] : [{ networkInterfaceType: "Trunk", networkInterfaceTrafficMode, count: trunks } as const]),
+    { networkInterfaceType: "Secondary", networkInterfaceTrafficMode, count: maxEnis - trunks },
+  ];
 }
 
 const isSame = (one: { key: string; value: string }, two: { key: string; value: string }) => one.key === two.key && one.value === two.value;
