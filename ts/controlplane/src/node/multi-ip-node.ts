@@ -2,6 +2,7 @@ import type { PoolEvent } from "@terway/model";
 import { type Controller, keyedController } from "../runtime/controller.ts";
 import type { ControllerParts } from "../runtime/parts.ts";
 import { Nodes } from "./nodes.ts";
+import { Said } from "./said.ts";
 import { sharedReads } from "./shared-reads.ts";
 
 /**
@@ -11,16 +12,14 @@ import { sharedReads } from "./shared-reads.ts";
 export function openMultiIpNodeController(parts: ControllerParts): Controller {
   const { client, clock, random, log, metrics, config, informers, vSwitches } = parts;
   const cloud = sharedReads(parts.cloud, clock, vSwitches);
-  const said = new Map<string, string>();
+  const said = new Said();
   const nodes = new Nodes({
     ...{ client, cloud, clock, random },
     ...{ nodes: informers.nodeResources.objects, runtimes: informers.nodeRuntimes.objects, pods: informers.pods.objects },
     syncPeriodMs: config.multiIp.syncPeriodMs,
     onEvent: (node, event) => log[levelOf(event)]({ node, ...event }, event.type),
     onTrouble: (node, message) => {
-      // The same hindrance at every look is one line.
-      if (said.get(node) !== message) log.warn({ node }, message);
-      said.set(node, message);
+      if (said.isNew(node, message, clock.monotonicMs())) log.warn({ node }, message);
     },
   });
   const name = "multi-ip-node";
@@ -30,6 +29,7 @@ export function openMultiIpNodeController(parts: ControllerParts): Controller {
     firstMs: config.multiIp.firstFailureMs,
     mostMs: config.multiIp.mostFailureMs,
     reconcile: async (key) => {
+      if (informers.nodeResources.objects.get(key) === undefined) said.forget(key);
       await nodes.look(key);
       return undefined;
     },

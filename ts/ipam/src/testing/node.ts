@@ -1,5 +1,5 @@
-import type { AddressPool, Clock, Lease, Metadata, PoolConfig, PoolEvent, Sandbox } from "@terway/model";
-import { FakeClock, SeededRandom } from "@terway/model/testing";
+import type { AddressPool, Lease, Metadata, PoolConfig, PoolEvent, Sandbox } from "@terway/model";
+import { FakeClock, processClock, SeededRandom } from "@terway/model/testing";
 import type { FailpointHook } from "../failpoint.ts";
 import { openPool } from "../open.ts";
 import { MemoryDisk } from "./memory-storage.ts";
@@ -113,19 +113,6 @@ export class TestNode {
     this.process += 1;
     this.current = undefined;
   }
-}
-
-/** The clock as one process has it: its timers die with it. */
-function processClock(clock: Clock, isAlive: () => boolean): Clock {
-  return {
-    wallMs: () => clock.wallMs(),
-    monotonicMs: () => clock.monotonicMs(),
-    after: (delayMs, task) => clock.after(delayMs, () => isAlive() && task()),
-    sleep: async (delayMs, signal) => {
-      await clock.sleep(delayMs, signal);
-      if (!isAlive()) await new Promise(() => {});
-    },
-  };
 }
 
 export function sandbox(name: string, podName = name): Sandbox {

@@ -1,8 +1,8 @@
 import { ModelCloud } from "@terway/ipam/testing";
 import { type Objects, Store, type Stored, WorkQueue } from "@terway/kube";
-import type { Clock, NodeResource, NodeRuntime, PodObject } from "@terway/model";
+import type { NodeResource, NodeRuntime, PodObject } from "@terway/model";
 import { nodeResourceSchema, podObjectSchema } from "@terway/model";
-import { FakeClock, SeededRandom } from "@terway/model/testing";
+import { FakeClock, processClock, SeededRandom } from "@terway/model/testing";
 import { type NodeRuntimeObject, type NodeSpecObject, nodeResources } from "../../cluster/kinds.ts";
 import { Nodes } from "../nodes.ts";
 import { MemoryApi } from "./memory-api.ts";
@@ -170,17 +170,4 @@ export class World {
     this.#process += 1;
     this.nodes = undefined;
   }
-}
-
-/** The clock as one process has it: its timers die with it. */
-function processClock(clock: Clock, isAlive: () => boolean): Clock {
-  return {
-    wallMs: () => clock.wallMs(),
-    monotonicMs: () => clock.monotonicMs(),
-    after: (delayMs, task) => clock.after(delayMs, () => isAlive() && task()),
-    sleep: async (delayMs, signal) => {
-      await clock.sleep(delayMs, signal);
-      if (!isAlive()) await new Promise(() => {});
-    },
-  };
 }
