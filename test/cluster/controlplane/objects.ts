@@ -1,4 +1,4 @@
-import { ApiError, apply, type KubeClient, pathOf, type Resource, read } from "@terway/kube";
+import { ApiError, apply, type KubeClient, mergePatch, pathOf, type Resource, read } from "@terway/kube";
 import { until } from "@terway/lab";
 import { customResourceDefinitions, networkInterfaceSchema, type PodEni, podEniSchema } from "@terway/model";
 import { create, createConfigMap, nodes, pods } from "../kube/objects.ts";
@@ -25,19 +25,23 @@ export async function prepareCluster(client: KubeClient): Promise<void> {
       () => false,
     ),
   );
-  for (const number of [1, 2, 3])
-    await create(client, nodes, undefined, {
-      metadata: {
-        name: `node-${number}`,
-        labels: { "topology.kubernetes.io/zone": zone, "node.kubernetes.io/instance-type": "ecs.g7.xlarge" },
-      },
-      spec: { providerID: `cn-hangzhou.i-${number}` },
-    });
+  for (const number of [1, 2, 3]) await createNode(client, number);
   const conf = {
     ...{ vswitches: { [zone]: ["vsw-pods"] }, security_groups: ["sg-pods"], vswitch_selection_policy: "ordered" },
     enable_eni_trunking: true,
   };
   await createConfigMap(client, "kube-system", "eni-config", { eni_conf: JSON.stringify(conf) });
+}
+
+/** Node `node-N` on instance `i-N`. */
+export function createNode(client: KubeClient, number: number, labels: Readonly<Record<string, string>> = {}) {
+  return create(client, nodes, undefined, {
+    metadata: {
+      name: `node-${number}`,
+      labels: { "topology.kubernetes.io/zone": zone, "node.kubernetes.io/instance-type": "ecs.g7.xlarge", ...labels },
+    },
+    spec: { providerID: `cn-hangzhou.i-${number}` },
+  });
 }
 
 /** A pod of the node that nobody runs; its annotations are those of `k8s.aliyun.com/`. */
@@ -51,6 +55,17 @@ export function createAnnotatedPod(
   const named = Object.fromEntries(Object.entries(annotations).map(([key, value]) => [`k8s.aliyun.com/${key}`, value]));
   const spec = { nodeName, containers: [{ name: "c", image: "registry.terway.test/none:1" }] };
   return create(client, pods, "apps", { metadata: { name, annotations: { "k8s.aliyun.com/pod-eni": "true", ...named }, labels }, spec });
+}
+
+/** As somebody who deletes a pod: its kubelet has the last word. */
+export function beginEnd(client: KubeClient, name: string) {
+  return client.call({ method: "DELETE", path: pathOf(pods, "apps", name), body: { gracePeriodSeconds: 30 } });
+}
+
+/** Replaces the taints of a node. */
+export function taint(client: KubeClient, name: string, ...keys: readonly string[]) {
+  const taints = keys.map((key) => ({ key: `node.kubernetes.io/${key}`, effect: "NoExecute" }));
+  return mergePatch(client, { resource: nodes, name }, { spec: { taints } }, "test");
 }
 
 /** As the kubelet does when nothing of it runs any more. */
@@ -74,10 +89,10 @@ export async function listInterfaces(client: KubeClient): Promise<unknown[]> {
 }
 
 /** Until the PodENI is in this phase; answers it. */
-export async function podEniIn(client: KubeClient, name: string, phase: string): Promise<PodEni> {
+export async function podEniIn(client: KubeClient, name: string, phase: string, limitMs = 20_000): Promise<PodEni> {
   let seen: PodEni | undefined;
   try {
-    await until(`PodENI ${name} is in phase ${phase}`, 20_000, async () => {
+    await until(`PodENI ${name} is in phase ${phase}`, limitMs, async () => {
       seen = await readPodEni(client, name);
       return seen?.status?.phase === phase;
     });

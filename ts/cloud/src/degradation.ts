@@ -1,5 +1,7 @@
 import type { Clock, CloudError, DegradationLevel } from "@terway/model";
 
+const firstRestMs = 10_000;
+
 export interface DegradationOptions {
   readonly clock: Clock;
   /** Calls that fail one after another until nothing is released (`l1`) or called (`l0`) any more; undefined: never. Asked at each call. */
@@ -17,6 +19,7 @@ export interface DegradationOptions {
 export class Degradation {
   readonly #options: DegradationOptions;
   #level: DegradationLevel = "none";
+  #reason = "";
   #failures = 0;
   #successes = 0;
   #restMs: number;
@@ -24,12 +27,17 @@ export class Degradation {
 
   constructor(options: DegradationOptions) {
     this.#options = options;
-    this.#restMs = options.restMs ?? 30_000;
+    this.#restMs = options.restMs ?? firstRestMs;
   }
 
   /** As it is; for metrics and people. */
   get level(): DegradationLevel {
     return this.#level;
+  }
+
+  /** Why it is as it is; empty while it never was otherwise. */
+  get reason(): string {
+    return this.#reason;
   }
 
   /** What holds for the call that asks: when nothing has been called for long enough, one may try. */
@@ -61,7 +69,7 @@ export class Degradation {
     const reason = `${this.#failures} calls have failed one after another, the last with ${error.code}`;
     if (this.#failures >= l0) {
       this.#triedMs = this.#options.clock.monotonicMs();
-      this.#restMs = this.#options.restMs ?? 30_000;
+      this.#restMs = this.#options.restMs ?? firstRestMs;
       this.#enter("l0", reason);
     } else if (this.#failures >= l1) this.#enter("l1", reason);
   }
@@ -79,6 +87,7 @@ export class Degradation {
   #enter(level: DegradationLevel, reason: string): void {
     if (level === this.#level) return;
     this.#level = level;
+    this.#reason = reason;
     if (level === "none") this.#failures = 0;
     this.#options.onChange?.(level, reason);
   }

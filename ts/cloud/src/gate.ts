@@ -1,4 +1,4 @@
-import { CloudError, type DegradationLevel } from "@terway/model";
+import { CloudError, type DegradationLevel, degradationRule } from "@terway/model";
 import type { Operation } from "./operations.ts";
 import type { RateLimit } from "./rate-limit.ts";
 
@@ -42,8 +42,7 @@ export function degradationGuard(level: () => DegradationLevel): Guard {
   return async ({ operation: { action, releases } }, next) => {
     const now = level();
     if (now === "none" || (now === "l1" && releases !== true)) return next();
-    const rule = now === "l0" ? "the cloud is not called" : "nothing is released";
-    throw new CloudError(`${action}: degraded to ${now.toUpperCase()}, ${rule} until that is over`, {
+    throw new CloudError(`${action}: degraded to ${now.toUpperCase()}, ${degradationRule[now]} until that is over`, {
       class: "degraded",
       code: "Degraded",
       action,

@@ -1,10 +1,12 @@
-import { Degradation, openCloud, openCredentials, openMetadata } from "@terway/cloud";
+import { openCloud, openCredentials, openMetadata } from "@terway/cloud";
 import { openClient } from "@terway/kube";
 import type { Clock, Random } from "@terway/model";
 import { CertificateKeeper } from "./certificate/keeper.ts";
 import { informersSynced, startInformers, stopInformers } from "./cluster/informers.ts";
 import { followDegradation, readConfiguration } from "./config/config-files.ts";
 import { controllers } from "./controllers.ts";
+import { DegradationLevels } from "./degradation/levels.ts";
+import { openDegradationReport } from "./degradation/node-report.ts";
 import type { Flags } from "./flags.ts";
 import type { Logger } from "./log.ts";
 import { whileLeading } from "./runtime/leadership.ts";
@@ -31,13 +33,9 @@ export async function runControlPlane({ flags, clock, random, log }: ProgramOpti
   for (const warning of warnings) log.warn(warning);
   const selected = selectControllers(controllers, config.controllers);
   const metrics = new Metrics();
-  let degradation = config.degradation;
-  const automatic = new Degradation({
-    clock,
-    thresholds: () => degradation.thresholds,
-    onChange: (level, reason) => log.warn({ level }, `degradation: ${reason}`),
-  });
-  metrics.degradation(() => (degradation.level === "none" ? automatic.level : degradation.level));
+  const degradation = new DegradationLevels(clock, config.degradation);
+  degradation.listen(() => log.warn({ level: degradation.level }, `degradation: ${degradation.reason}`));
+  metrics.degradation(() => degradation.level);
 
   const { ecs, vpc, metadata: metadataEndpoint } = flags.endpoints;
   const metadata = openMetadata({ clock, random, ...(metadataEndpoint === undefined ? {} : { endpoint: new URL(metadataEndpoint) }) });
@@ -51,8 +49,8 @@ export async function runControlPlane({ flags, clock, random, log }: ProgramOpti
     ...{ regionId, credentials, clock, random, callsAtOnce: cloudCallsAtOnce },
     endpoints: { ...(ecs === undefined ? {} : { ecs: new URL(ecs) }), ...(vpc === undefined ? {} : { vpc: new URL(vpc) }) },
     rateLimits: () => config.rateLimits,
-    degradation: () => (degradation.level === "none" ? automatic.forCall() : degradation.level),
-    onOutcome: (error) => automatic.record(error),
+    degradation: () => degradation.forCall(),
+    onOutcome: (error) => degradation.record(error),
     onCall: ({ action, durationMs, errorCode }) => metrics.called(action, errorCode !== undefined, durationMs),
   });
 
@@ -71,15 +69,10 @@ export async function runControlPlane({ flags, clock, random, log }: ProgramOpti
     ...{ healthz, registry: metrics.registry, unready },
     ...(metricsListen === undefined ? {} : { metrics: metricsListen }),
   });
-  const onChange = (changed: typeof degradation) => {
-    if (JSON.stringify(changed) === JSON.stringify(degradation)) return;
-    log.warn({ from: degradation, to: changed }, "degradation was changed by hand");
-    degradation = changed;
-  };
-  void followDegradation(flags.config, { clock, log, onChange }, stop);
+  void followDegradation(flags.config, { clock, log, onChange: (changed) => degradation.configure(changed) }, stop);
 
   const parts: ControllerParts = { config, client, informers, cloud, vSwitches, clock, random, log, metrics };
-  const running = selected.map(({ open }) => open(parts));
+  const running = [...selected.map(({ open }) => open(parts)), openDegradationReport(parts, degradation)];
   let leads = false;
   const lead = async () => {
     leads = true;

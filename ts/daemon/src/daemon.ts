@@ -6,6 +6,7 @@ import {
   type AddressPool,
   type Clock,
   type Cloud,
+  degradationCondition,
   type InstanceLimits,
   type KernelCapabilities,
   type NodeModes,
@@ -42,7 +43,7 @@ import { serveMetrics } from "./metrics-listener.ts";
 import { chooseModes, type ModeChoice, rememberedModes, virtualTypeName } from "./mode-choice.ts";
 import type { Node } from "./node.ts";
 import type { NodeLink } from "./node-link.ts";
-import { type NodePoolParts, openNodePool } from "./open-pool.ts";
+import { type NodePoolParts, type OpenedPool, openNodePool } from "./open-pool.ts";
 import { OwnNode } from "./own-node.ts";
 import { Pods } from "./pods.ts";
 import { NodePolicy } from "./policy/node-policy.ts";
@@ -140,6 +141,7 @@ export async function runDaemon(options: DaemonOptions, stop: AbortSignal): Prom
   let published = false;
   let publishing: Omit<PublishOptions, "settled" | "signal"> | undefined;
   let cloud: Cloud | undefined;
+  let degradation: OpenedPool["degradation"];
   let reports: Reports | undefined;
   let metadataFailure = "the instance metadata has not answered yet";
   const startedMs = clock.wallMs();
@@ -202,6 +204,12 @@ export async function runDaemon(options: DaemonOptions, stop: AbortSignal): Prom
     () => choice?.modes,
   );
 
+  metrics.observeDegradation(() => degradation?.level ?? "none");
+  /** Said where it can happen, and until it is over. */
+  const degradedCondition = () =>
+    degradation !== undefined && (inForce.conf.degradation !== undefined || degradation.reason !== "")
+      ? degradationCondition("CloudDegraded", degradation.level, degradation.reason)
+      : undefined;
   metrics.observePolicy(datapath, policy, () => choice?.modes.fastPath === true);
 
   const tombstones = new Tombstones(node, join(flags.runDir, "tombstones"));
@@ -221,6 +229,7 @@ export async function runDaemon(options: DaemonOptions, stop: AbortSignal): Prom
         );
     pool = opened.pool;
     cloud = opened.cloud;
+    degradation = opened.degradation;
     await policy.open();
     const { problems, ...counts } = await recover(node, bootId);
     await policy.adopt(attachedPods());
@@ -346,7 +355,7 @@ export async function runDaemon(options: DaemonOptions, stop: AbortSignal): Prom
       ...{ client, clock, random, log, events, background, ownNode, pods },
       leases: () => node.pool.leases(),
       patchPodIps: () => inForce.conf.patchPodIps,
-      conditions: () => nodeConditions(node.pool.view(), published, policy.condition()),
+      conditions: () => nodeConditions(node.pool.view(), published, policy.condition(), degradedCondition()),
       capacity: () => ofInstance((limits, { trunk }) => capacityAnnotations(poolConfig, limits, trunk)),
       reconcile: () => reconcileAll(node),
     });

@@ -1,4 +1,4 @@
-import type { AddressPool, Datapath, NodeModes } from "@terway/model";
+import type { AddressPool, Datapath, DegradationLevel, NodeModes } from "@terway/model";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 
 /** Buckets of Terway's histograms, so that its dashboards keep their shape; two small ones in front, because calls here take milliseconds. */
@@ -53,6 +53,18 @@ export class Metrics {
       registers,
     });
     this.#journalCommits = new Counter({ name: "terway_journal_commits_total", help: "Durable writes of the journal", registers });
+  }
+
+  /** Asked at each scrape. */
+  observeDegradation(level: () => DegradationLevel): void {
+    new Gauge({
+      name: "terway_degradation",
+      help: "0: none, 1: nothing is released, 2: the cloud is not called",
+      registers: [this.registry],
+      collect() {
+        this.set({ none: 0, l1: 1, l0: 2 }[level()]);
+      },
+    });
   }
 
   /** Gauges read their objects when they are scraped. */

@@ -1,6 +1,18 @@
-import { assumeOidcRole, openCloud, openCredentials } from "@terway/cloud";
+import { assumeOidcRole, Degradation, openCloud, openCredentials } from "@terway/cloud";
 import { type FailpointHook, openPool } from "@terway/ipam";
-import type { AddressPool, Clock, Cloud, Datapath, EniConf, EventSink, Metadata, NodeModes, PoolConfig, Random } from "@terway/model";
+import {
+  type AddressPool,
+  type Clock,
+  type Cloud,
+  type Datapath,
+  degradationRule,
+  type EniConf,
+  type EventSink,
+  type Metadata,
+  type NodeModes,
+  type PoolConfig,
+  type Random,
+} from "@terway/model";
 import { forgetCentral } from "./central/mark.ts";
 import type { Failpoint } from "./failpoint.ts";
 import type { Flags } from "./flags.ts";
@@ -36,6 +48,8 @@ export interface OpenedPool {
   readonly pool: AddressPool;
   /** Absent: this node calls no cloud. */
   readonly cloud?: Cloud;
+  /** How much of the cloud this node uses, as its calls have found it. */
+  readonly degradation?: Pick<Degradation, "level" | "reason">;
   readonly openLink: (modes: NodeModes) => NodeLink;
 }
 
@@ -79,6 +93,15 @@ export async function openNodePool(facts: InstanceFacts, parts: NodePoolParts, o
     accessKey: () => conf().accessKey,
     credentialPath: () => conf().credentialPath,
   });
+  const degradation = new Degradation({
+    clock,
+    thresholds: () => conf().degradation,
+    onChange: (level, reason) => {
+      log.warn({ level }, `degradation: ${reason}`);
+      if (level === "none") events.emit("SyncOpenAPISuccess", { kind: "Node" }, `degradation is over: ${reason}`);
+      else events.emit("SyncOpenAPIFailed", { kind: "Node" }, `degraded to ${level.toUpperCase()}, ${degradationRule[level]}: ${reason}`);
+    },
+  });
   const cloud = openCloud({
     regionId: facts.identity.regionId,
     endpoints: { ...(ecs ? { ecs: new URL(ecs) } : {}), ...(vpc ? { vpc: new URL(vpc) } : {}) },
@@ -86,6 +109,8 @@ export async function openNodePool(facts: InstanceFacts, parts: NodePoolParts, o
     clock,
     random,
     rateLimits: () => conf().rateLimits,
+    degradation: () => degradation.forCall(),
+    onOutcome: (error) => degradation.record(error),
     onCall: ({ action, durationMs, errorCode }) => metrics.openApi(action, errorCode !== undefined, durationMs),
   });
   // Before the journal is made: what it holds belongs to this instance.
@@ -115,5 +140,5 @@ export async function openNodePool(facts: InstanceFacts, parts: NodePoolParts, o
         pool.sync().catch((error: unknown) => log.warn({ err: error }, "the cloud cannot be compared with"));
       },
     });
-  return { pool, cloud, openLink };
+  return { pool, cloud, degradation, openLink };
 }

@@ -104,6 +104,15 @@ export interface MemberCloud extends Cloud {
 
 /** How much of the cloud may be used: `l1` releases nothing, `l0` calls nothing. */
 export type DegradationLevel = "none" | "l1" | "l0";
+/** What a level means, for people. */
+export const degradationRule = { l1: "nothing is released", l0: "the cloud is not called" } as const;
+
+/** What a node's condition `type` says of a level. Pure. */
+export function degradationCondition<T extends string>(type: T, level: DegradationLevel, reason: string) {
+  return level === "none"
+    ? { type, status: "False" as const, reason: "NotDegraded", message: reason || "the cloud is used without restriction" }
+    : { type, status: "True" as const, reason: level.toUpperCase(), message: `${degradationRule[level]}: ${reason}` };
+}
 
 /** What the instance says of itself. Source: the metadata service at 100.100.100.200. */
 export interface InstanceIdentity {

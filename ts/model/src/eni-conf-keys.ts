@@ -236,11 +236,15 @@ export const eniConfFileSchema = z.object({
   prefix: key(text, { type: "text", status: "ignored", meaning: "Declared by Terway, without effect there and here." }),
   ipv6: key(flag, { type: "boolean", status: "synonym", meaning: "`true` is `ip_stack: dual`." }),
   disable_security_policy: key(flag, { type: "boolean", status: "planned", meaning: "NetworkPolicy is not enforced." }),
-  degradation: key(z.object({ enable: flag, l0_threshold: count, l1_threshold: count }).optional(), {
-    type: "{enable, l0_threshold, l1_threshold}",
-    status: "planned",
-    meaning: "Automatic degradation when the cloud fails: L1 releases nothing, L0 calls nothing.",
-  }),
+  degradation: key(
+    z.object({ enable: flag, l0_threshold: z.int().min(1).optional(), l1_threshold: z.int().min(1).optional() }).optional(),
+    {
+      type: "{enable, l0_threshold, l1_threshold}",
+      status: "active",
+      meaning:
+        "With `enable`, when so many calls of the cloud (10 and 5) have met no answer, an error of its own or throttling one after another: L1 releases nothing, L0 calls nothing. Left by as many successes.",
+    },
+  ),
   hot_plug: key(flag, {
     type: "boolean",
     status: "ignored",

@@ -62,8 +62,14 @@ describe("what the documents show is accepted", () => {
     expect(accepted(documented.dualStack).config).toMatchObject({ ipv4: true, ipv6: true });
   });
 
+  test("degradation has the documents' thresholds, and only when it is enabled", () => {
+    const read = (degradation: object) => accepted({ degradation }).config.degradation;
+    expect(read({ enable: true, l0_threshold: 12 })).toEqual({ l1: 5, l0: 12 });
+    expect(read({ enable: false })).toBeUndefined();
+    expect(refused({ degradation: { enable: true, l0_threshold: 5 } }).errors).toMatchObject([{ path: "degradation.l0_threshold" }]);
+  });
+
   test.each([
-    [{ degradation: { enable: true, l0_threshold: 10, l1_threshold: 5 } }, "degradation"],
     [{ disable_security_policy: true }, "disable_security_policy"],
     [{ ipam_type: "crd", enable_erdma: true }, "enable_erdma"],
   ])("%j: says by name what is not implemented yet", (value, ...names) => {
@@ -193,7 +199,7 @@ describe("what is wrong stops the start", () => {
         "access_secret",
       ]),
     );
-    expect(warnings.map((issue) => issue.path)).toEqual(["degradation.l0_treshold", "max_pol_size", "degradation"]);
+    expect(warnings.map((issue) => issue.path)).toEqual(["degradation.l0_treshold", "max_pol_size"]);
   });
 
   test.each([

@@ -44,6 +44,8 @@ export interface EniConf {
   readonly ipPoolSyncPeriodMs: number;
   /** OpenAPI operation → calls per minute. */
   readonly rateLimits: Readonly<Record<string, number>>;
+  /** Calls of the cloud that fail one after another until nothing is released (`l1`) or called (`l0`); absent: never. */
+  readonly degradation?: { readonly l1: number; readonly l0: number };
   /** Absent: as the environment says. */
   readonly logLevel?: "trace" | "debug" | "info" | "warn" | "error";
   /** Addresses are written to the pod's annotation. */
@@ -138,8 +140,12 @@ function conflicts(file: EniConfFile): ConfigIssue[] {
   }
   const tags = Object.keys(file.eni_tags ?? {}).length;
   if (tags > 16) conflict("eni_tags", `has ${tags} tags; an ENI takes 20, of which 4 are ours.`);
+  const { l1, l0 } = thresholds(file);
+  if (l0 <= l1) conflict("degradation.l0_threshold", `is ${l0} and must be more than \`l1_threshold\` (${l1}).`);
   return found;
 }
+
+const thresholds = ({ degradation: { l1_threshold: l1, l0_threshold: l0 } = {} }: EniConfFile) => ({ l1: l1 ?? 5, l0: l0 ?? 10 });
 
 /** What is legal but probably not meant. */
 function hints(file: EniConfFile): ConfigIssue[] {
@@ -201,6 +207,7 @@ function normalize(file: EniConfFile): EniConf {
     centralizedIpam: file.ipam_type === "crd",
     ipPoolSyncPeriodMs: parseGoDuration(file.ip_pool_sync_period ?? "") ?? 120_000,
     rateLimits: file.rate_limit ?? {},
+    ...(file.degradation?.enable === true ? { degradation: thresholds(file) } : {}),
     ...(file.log_level ? { logLevel: file.log_level } : {}),
     patchPodIps: file.enable_patch_pod_ips ?? true,
     devicePlugin: file.disable_device_plugin !== true,

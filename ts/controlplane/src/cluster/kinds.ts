@@ -13,6 +13,7 @@ import {
   podObjectSchema,
 } from "@terway/model";
 import { z } from "zod";
+import { degradedCondition } from "./marks.ts";
 
 /** A kind of object, and what this process keeps of one. */
 export interface Kind<T extends Stored> {
@@ -38,6 +39,11 @@ const annotations = z
   .record(z.string(), z.string())
   .nullish()
   .transform((all) => Object.fromEntries(Object.entries(all ?? {}).filter(([name]) => /^(k8s|terway)\.aliyun\.com\//.test(name))));
+/** Of a node's conditions the one that is written here. */
+const ownConditions = z
+  .array(z.object({ type: z.string(), status: z.string(), reason: z.string().default(""), lastTransitionTime: z.string().nullish() }))
+  .nullish()
+  .transform((all) => (all ?? []).filter(({ type }) => type === degradedCondition));
 const clusterNodeSchema = z.object({
   metadata: z.object({
     name: z.string().min(1),
@@ -56,6 +62,7 @@ const clusterNodeSchema = z.object({
       taints: z.array(z.object({ key: z.string(), effect: z.string().optional() })).nullish(),
     })
     .optional(),
+  status: z.object({ conditions: ownConditions }).optional(),
 });
 /** A node of Kubernetes, as far as ENIs of pods are concerned. */
 export type ClusterNode = z.infer<typeof clusterNodeSchema>;

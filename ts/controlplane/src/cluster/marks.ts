@@ -4,6 +4,14 @@ export const podUidAnnotation = "k8s.aliyun.com/pod-uid";
 export const intentAnnotation = "terway.aliyun.com/intent";
 /** Ours, on a node: the trunk ENI that is being made for it. */
 export const trunkIntentAnnotation = "terway.aliyun.com/trunk-intent";
+/** Ours, on a NetworkInterface: the limit at the cloud that keeps it from its node. */
+export const limitAnnotation = "terway.aliyun.com/limit";
+/** Ours, on a NetworkInterface: its ENI vanished at the cloud before it was attached. */
+export const lostAnnotation = "terway.aliyun.com/lost";
+/** Ours, on a pod: why it has a shared address instead of an ENI of its own. */
+export const fallbackAnnotation = "terway.aliyun.com/fallback";
+/** Ours, a condition of nodes: the control plane does less at the cloud than it would. The node's own daemon has another, `CloudDegraded`. */
+export const degradedCondition = "ControlPlaneDegraded";
 export const trunkOnAnnotation = "k8s.aliyun.com/trunk-on";
 export const relatedNodeLabel = "k8s.aliyun.com/node";
 export const ignoreLabel = "k8s.aliyun.com/ignore-by-terway";

@@ -15,6 +15,7 @@ export function nodeConditions(
   view: Pick<PoolView, "free" | "problems">,
   published: boolean,
   policy?: Omit<WantedCondition, "type">,
+  degraded?: WantedCondition,
 ): WantedCondition[] {
   const lack = view.free > 0 ? undefined : view.problems.find(({ class: kind }) => kind === "exhausted" || kind === "quota");
   const sufficient: WantedCondition =
@@ -28,7 +29,8 @@ export function nodeConditions(
     message: "terwayd serves pods on this node",
   };
   const enforced = policy === undefined ? [] : [{ type: "NetworkPolicyEnforced", ...policy }];
-  return published ? [sufficient, available, ...enforced] : [sufficient, ...enforced];
+  const more = [...enforced, ...(degraded === undefined ? [] : [degraded])];
+  return published ? [sufficient, available, ...more] : [sufficient, ...more];
 }
 
 /** Those that differ from what was said last, or were said too long ago. A transition time changes with the status only. Pure. */
