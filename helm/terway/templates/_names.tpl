@@ -37,3 +37,17 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- define "terway.portOf" -}}
 {{ . | splitList ":" | last }}
 {{- end }}
+
+{{/* The RAM role of the pod's service account (RRSA), as the official SDKs read it; nothing when none is set. */}}
+{{- define "terway.roleEnvironment" -}}
+{{- with .Values.credentials.rrsa }}
+{{- if .roleArn -}}
+- name: ALIBABA_CLOUD_ROLE_ARN
+  value: {{ .roleArn | quote }}
+- name: ALIBABA_CLOUD_OIDC_PROVIDER_ARN
+  value: {{ .oidcProviderArn | quote }}
+- name: ALIBABA_CLOUD_OIDC_TOKEN_FILE
+  value: /var/run/secrets/ack.alibabacloud.com/rrsa-tokens/token
+{{- end }}
+{{- end }}
+{{- end }}

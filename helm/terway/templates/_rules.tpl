@@ -113,6 +113,7 @@
     - get
     - list
     - watch
+    - patch
 - apiGroups:
     - ''
   resources:

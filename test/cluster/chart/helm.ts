@@ -53,6 +53,12 @@ export const cases: Readonly<Record<string, Case>> = {
   "the role of a service account": {
     values: { credentials: { rrsa: { roleArn: "acs:ram::1:role/terway", oidcProviderArn: "acs:ram::1:oidc-provider/ack-rrsa-c1" } } },
   },
+  "a control plane with the role of its service account": {
+    values: {
+      credentials: { rrsa: { roleArn: "acs:ram::1:role/terway", oidcProviderArn: "acs:ram::1:oidc-provider/ack-rrsa-c1" } },
+      controlPlane: { enabled: true, config: { clusterID: "c1", vpcID: "vpc-1" } },
+    },
+  },
   "nothing but the daemon": {
     values: {
       serviceAccount: { create: false, name: "other" },

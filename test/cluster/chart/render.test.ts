@@ -96,6 +96,15 @@ describe("the control plane", () => {
     expect(daemon.template.spec.volumes.some((volume) => volume.name === "credentials")).toBe(onNodes);
   });
 
+  test("the role of the service account is the control plane's as it is the daemon's", async () => {
+    const { manifests, daemon } = await rendered("a control plane with the role of its service account");
+    const { template: pod } = planeSchema.parse(only(manifests, "Deployment", "terway-controlplane").spec);
+    const words = [/ALIBABA_CLOUD_ROLE_ARN/g, /ALIBABA_CLOUD_OIDC_TOKEN_FILE/g, /"name":"rrsa-token"/g, /"audience":"sts.aliyuncs.com"/g];
+    const counts = (spec: object) => words.map((word) => JSON.stringify(spec).match(word)?.length ?? 0);
+    expect(counts(pod.spec)).toEqual([1, 1, 2, 1]);
+    expect(counts(daemon.template.spec)).toEqual([1, 1, 2, 1]);
+  });
+
   test("kube-system is never asked about, and by default only pods that name a network wait for an answer", async () => {
     const { manifests } = await rendered("a control plane");
     const webhookSchema = z.array(

@@ -12,6 +12,13 @@ test("one dash and two are the same, and a pod knows its API server and its name
   });
 });
 
+test("the role of the service account is taken when all three of its variables are there", () => {
+  const role = { ALIBABA_CLOUD_ROLE_ARN: "r", ALIBABA_CLOUD_OIDC_PROVIDER_ARN: "p", ALIBABA_CLOUD_OIDC_TOKEN_FILE: "/t" };
+  const expected = { kind: "run", flags: { oidcRole: { roleArn: "r", providerArn: "p", tokenFile: "/t" } } };
+  expect(readFlags([], { ...pod, ...role })).toMatchObject(expected);
+  expect(readFlags([], { ...pod, ...role, ALIBABA_CLOUD_OIDC_TOKEN_FILE: "" })).not.toMatchObject(expected);
+});
+
 test.each([
   ["nobody to talk to", [], {}, "no API server"],
   ["an unknown flag", ["--nonsense"], pod, "nonsense"],

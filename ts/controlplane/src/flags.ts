@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
 import { parseArgs } from "node:util";
+import { type OidcRole, oidcRoleOf } from "@terway/cloud";
 import type { ClientSource } from "@terway/kube";
 import { type LogLevel, logLevels } from "./log.ts";
 
@@ -10,7 +11,9 @@ export interface Flags {
   /** Names this replica in the lease and in logs. */
   readonly identity: string;
   readonly logLevel: LogLevel;
-  readonly endpoints: { readonly ecs?: string; readonly vpc?: string; readonly metadata?: string };
+  readonly endpoints: { readonly ecs?: string; readonly vpc?: string; readonly sts?: string; readonly metadata?: string };
+  /** The RAM role of the service account; used where the credentials file names nothing. */
+  readonly oidcRole?: OidcRole;
 }
 
 export type FlagsResult =
@@ -31,8 +34,10 @@ Usage: terway-controlplane [flags]
 
 One dash is as good as two. Environment:
   POD_NAME, NODE_NAME, LOG_LEVEL
-  TERWAY_ECS_ENDPOINT, TERWAY_VPC_ENDPOINT   URL of the OpenAPI, instead of the region's own
-  TERWAY_METADATA_ENDPOINT                   URL of the instance metadata (http://100.100.100.200)
+  TERWAY_ECS_ENDPOINT, TERWAY_VPC_ENDPOINT, TERWAY_STS_ENDPOINT   URL of the OpenAPI, instead of the region's own
+  TERWAY_METADATA_ENDPOINT                                        URL of the instance metadata (http://100.100.100.200)
+  ALIBABA_CLOUD_ROLE_ARN, ALIBABA_CLOUD_OIDC_PROVIDER_ARN, ALIBABA_CLOUD_OIDC_TOKEN_FILE
+                                                                  RAM role of the service account (RRSA)
 
 Exit status: 0 after SIGTERM or SIGINT, 1 when it cannot run or leads no more, 2 when flags or configuration are wrong.
 `;
@@ -64,7 +69,8 @@ export function readFlags(args: readonly string[], env: Readonly<Record<string, 
     if (!/^https?:$/.test(URL.parse(value)?.protocol ?? "")) problems.push(`${name}: ${JSON.stringify(value)} is no http or https URL`);
     return value;
   };
-  const [ecs, vpc, metadata] = [url("TERWAY_ECS_ENDPOINT"), url("TERWAY_VPC_ENDPOINT"), url("TERWAY_METADATA_ENDPOINT")];
+  const [ecs, vpc, sts, metadata] = (["ECS", "VPC", "STS", "METADATA"] as const).map((name) => url(`TERWAY_${name}_ENDPOINT`));
+  const oidcRole = oidcRoleOf(env);
   const verbosity = Number(values.v ?? "0");
   if (!Number.isInteger(verbosity)) problems.push(`--v: ${JSON.stringify(values.v)} is no number`);
   const named = logLevels.find((level) => level === env.LOG_LEVEL?.toLowerCase());
@@ -80,7 +86,8 @@ export function readFlags(args: readonly string[], env: Readonly<Record<string, 
       api: values.kubeconfig ? { kubeconfig: values.kubeconfig } : { inCluster: true },
       identity: env.POD_NAME || hostname(),
       logLevel: verbosity >= 6 ? "trace" : verbosity >= 4 ? "debug" : (named ?? "info"),
-      endpoints: { ...(ecs ? { ecs } : {}), ...(vpc ? { vpc } : {}), ...(metadata ? { metadata } : {}) },
+      endpoints: { ...(ecs ? { ecs } : {}), ...(vpc ? { vpc } : {}), ...(sts ? { sts } : {}), ...(metadata ? { metadata } : {}) },
+      ...(oidcRole === undefined ? {} : { oidcRole }),
     },
   };
 }

@@ -1,4 +1,4 @@
-import { openCloud, openCredentials, openMetadata } from "@terway/cloud";
+import { assumeOidcRole, openCloud, openCredentials, openMetadata } from "@terway/cloud";
 import { openClient } from "@terway/kube";
 import type { Clock, Random } from "@terway/model";
 import { CertificateKeeper } from "./certificate/keeper.ts";
@@ -37,11 +37,14 @@ export async function runControlPlane({ flags, clock, random, log }: ProgramOpti
   degradation.listen(() => log.warn({ level: degradation.level }, `degradation: ${degradation.reason}`));
   metrics.degradation(() => degradation.level);
 
-  const { ecs, vpc, metadata: metadataEndpoint } = flags.endpoints;
+  const { ecs, vpc, sts, metadata: metadataEndpoint } = flags.endpoints;
   const metadata = openMetadata({ clock, random, ...(metadataEndpoint === undefined ? {} : { endpoint: new URL(metadataEndpoint) }) });
   const regionId = config.regionId ?? (await metadata.identity(stop)).regionId;
+  const { oidcRole } = flags;
+  const assume = { clock, random, regionId, ...(sts === undefined ? {} : { endpoint: new URL(sts) }) };
   const credentials = openCredentials({
     ...{ clock, metadata },
+    ...(oidcRole === undefined ? {} : { oidcRole: () => assumeOidcRole(oidcRole, assume) }),
     accessKey: () => secret.accessKey,
     credentialPath: () => secret.credentialPath,
   });
