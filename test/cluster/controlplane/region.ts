@@ -24,7 +24,7 @@ export class Region {
     for (const id of ["sg-nodes", "sg-pods"]) simulator.createSecurityGroup({ id, vpcId: "vpc-1" });
     simulator.accessKey(accessKey);
     for (const id of ["i-1", "i-2", "i-3"]) {
-      await simulator.createInstance({ id, type: "ecs.g7.xlarge", vSwitchId: "vsw-nodes", securityGroupIds: ["sg-nodes"] });
+      await createInstance(simulator, id);
       if (id === "i-3") continue;
       const wanted = { VSwitchId: "vsw-nodes", "SecurityGroupIds.1": "sg-nodes", InstanceType: "Trunk" };
       const { NetworkInterfaceId } = await simulator.call("CreateNetworkInterface", wanted);
@@ -32,6 +32,10 @@ export class Region {
     }
     const { openapi } = await simulator.listen({ openapi: { host: "127.0.0.1", port: 0 } });
     return new Region(simulator, `http://${openapi?.host}:${openapi?.port}`);
+  }
+
+  addInstance(id: string) {
+    return createInstance(this.simulator, id);
   }
 
   /** ENIs that were made for pods. */
@@ -53,3 +57,6 @@ export class Region {
     return `accessKey: ${accessKey.id}\naccessSecret: ${accessKey.secret}\n`;
   }
 }
+
+const createInstance = (simulator: CloudSimulator, id: string) =>
+  simulator.createInstance({ id, type: "ecs.g7.xlarge", vSwitchId: "vsw-nodes", securityGroupIds: ["sg-nodes"] });

@@ -101,7 +101,7 @@ export const eventReasons = {
     type: "Warning",
     action: "Config",
     on: "Pod, Node",
-    meaning: "The kernel lacks what was configured, and what is used instead.",
+    meaning: "The kernel lacks what was configured, or no ENI can be had for the pod, and what is used instead.",
   },
 } as const satisfies Readonly<Record<string, EventReasonInfo>>;
 

@@ -6,14 +6,19 @@ const name = "terway-controlplane";
 
 /** Everything that the control plane asks of the API server. */
 export const controlPlaneAccess: readonly Access[] = [
-  { apiGroup: "", resource: "pods", verbs: ["get", "list", "watch"], why: "What pods ask for, and whether one is really gone." },
+  {
+    apiGroup: "",
+    resource: "pods",
+    verbs: ["get", "list", "watch", "patch"],
+    why: "What pods ask for, and whether one is really gone; annotation of one that falls back to a shared address.",
+  },
   {
     apiGroup: "",
     resource: "nodes",
     verbs: ["list", "watch", "patch"],
     why: "Instance, zone, labels; annotation `k8s.aliyun.com/trunk-on`.",
   },
-  { apiGroup: "", resource: "nodes/status", verbs: ["patch"], why: "Capacity and conditions, with centralized IPAM." },
+  { apiGroup: "", resource: "nodes/status", verbs: ["patch"], why: "Condition `ControlPlaneDegraded`." },
   {
     apiGroup: "",
     resource: "namespaces",

@@ -137,6 +137,12 @@ export const ctrlConfigFileSchema = z.object({
     status: "planned",
     meaning: "Pauses between tries.",
   }),
+  fallbackToSharedENI: key(flag, {
+    type: "boolean",
+    status: "active",
+    meaning:
+      "When limits are reached, pods take addresses of shared ENIs instead of ENIs of their own, if they lose nothing by it; see [which](pod-network.md). Not a key of Terway.",
+  }),
   ipamType: key(text, { type: "text", status: "active", meaning: "`crd`: every pod has ENIs of its own. Deprecated by Terway; kept." }),
   centralizedIPAM: key(flag, { type: "boolean", status: "active", meaning: "Addresses of shared ENIs are given by this program." }),
   rateLimit: key(z.record(z.string(), z.int().min(1)).optional(), {

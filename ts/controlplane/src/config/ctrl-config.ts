@@ -60,6 +60,8 @@ export interface CtrlConfig {
   readonly vSwitchLifeMs: number;
   /** Lower case; `statefulset` is among them. */
   readonly statefulKinds: readonly string[];
+  /** Where no ENI can be had, a shared address will do for pods that ask for nothing else. */
+  readonly fallbackToShared: boolean;
   /** Every pod has ENIs of its own. */
   readonly ownEnisForAll: boolean;
   readonly centralizedIpam: boolean;
@@ -206,6 +208,7 @@ function normalize(file: CtrlConfigFile): CtrlConfig {
     vSwitchPoolSize: file.vSwitchPoolSize ?? 1000,
     vSwitchLifeMs: ms(file.vSwitchCacheTTL, 20 * 60_000),
     statefulKinds: [...new Set(["statefulset", ...(file.customStatefulWorkloadKinds ?? []).map((kind) => kind.toLowerCase())])],
+    fallbackToShared: file.fallbackToSharedENI ?? false,
     ownEnisForAll: file.ipamType === "crd",
     centralizedIpam: file.centralizedIPAM ?? false,
     rateLimits: file.rateLimit ?? {},

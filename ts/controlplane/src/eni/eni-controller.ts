@@ -1,8 +1,8 @@
 import { CloudError, type Eni, type EventReason, type NetworkInterface } from "@terway/model";
 import { changesOf } from "../cluster/enqueue.ts";
 import { networkInterfaces } from "../cluster/kinds.ts";
-import { eniFinalizer } from "../cluster/marks.ts";
-import { patchStatus, releaseFinalizers } from "../cluster/write.ts";
+import { eniFinalizer, limitAnnotation } from "../cluster/marks.ts";
+import { patch, patchStatus, releaseFinalizers } from "../cluster/write.ts";
 import { type Controller, keyedController } from "../runtime/controller.ts";
 import { openEvents } from "../runtime/events.ts";
 import type { ControllerParts } from "../runtime/parts.ts";
@@ -53,12 +53,21 @@ export function openEniController(parts: ControllerParts): Controller {
     } catch (error) {
       const reason = failedReason[step];
       if (error instanceof CloudError && reason !== undefined) events.emit(reason, subjectOf(one), error.message);
+      if (error instanceof CloudError && error.class === "quota" && step === "attach") await note(one, error.message);
       throw error;
     }
     if (step !== "done" && step !== "lost") return pause(key);
     polls.delete(key);
     await finish(step, wanted.kind, one, eni);
     return undefined;
+  }
+
+  /** A limit that keeps it from its node; controller `pod` may know a way without. */
+  async function note(one: NetworkInterface, limit: string | null): Promise<void> {
+    const before = one.metadata.annotations?.[limitAnnotation];
+    // Each refusal has a text of its own, and a change of it would bring the next look at once.
+    if ((before === undefined) === (limit === null)) return;
+    await patch(client, networkInterfaces.resource, one, { metadata: { annotations: { [limitAnnotation]: limit } } });
   }
 
   function pause(key: string): number {
@@ -123,6 +132,7 @@ export function openEniController(parts: ControllerParts): Controller {
     }
     const { type = "Secondary", vlanId, instanceId } = eni ?? {};
     const eniInfo = { id, type, status: "Bind", vid: vlanId ?? null };
+    if (one.metadata.annotations?.[limitAnnotation] !== undefined) return note(one, null);
     await patchStatus(client, networkInterfaces.resource, one, { phase: "Bind", eniInfo });
     const where = vlanId === undefined ? "" : ` as a member of ${eni?.trunkId} with VLAN id ${vlanId}`;
     events.emit("AttachENISucceed", subjectOf(one), `ENI ${id} is attached to ${instanceId}${where}`);

@@ -4,6 +4,7 @@ import { networkInterfaces, podEnis } from "../cluster/kinds.ts";
 import { eniTags } from "../cluster/marks.ts";
 import { remove } from "../cluster/write.ts";
 import { intentOf } from "../pod/intent.ts";
+import { trunkReferences } from "../pod-eni/trunks.ts";
 import type { Controller } from "../runtime/controller.ts";
 import type { ControllerParts } from "../runtime/parts.ts";
 import { leakedEnis, Observations, type References } from "./leaked.ts";
@@ -13,7 +14,7 @@ const periodMs = 10 * 60_000;
 
 export type GarbageParts = Pick<ControllerParts, "client" | "cloud" | "clock" | "log"> & {
   readonly config: { readonly clusterId: string };
-  readonly informers: Pick<ControllerParts["informers"], "podEnis" | "networkInterfaces">;
+  readonly informers: Pick<ControllerParts["informers"], "podEnis" | "networkInterfaces" | "nodes">;
 };
 
 /** Finds ENIs of pods that nothing refers to any more, and NetworkInterfaces whose PodENI is gone, and removes what it has seen twice. */
@@ -26,7 +27,7 @@ export function openGarbageCollector(parts: GarbageParts): Controller & { round(
 
   /** One look; answers what was removed. */
   async function round(signal: AbortSignal): Promise<readonly string[]> {
-    const unreadable = [...informers.podEnis.unreadable, ...informers.networkInterfaces.unreadable];
+    const unreadable = [informers.podEnis, informers.networkInterfaces, informers.nodes].flatMap((one) => [...one.unreadable]);
     if (unreadable.length > 0) {
       enis.forget();
       orphans.forget();
@@ -51,7 +52,13 @@ export function openGarbageCollector(parts: GarbageParts): Controller & { round(
     const all = [...informers.podEnis.objects.values()];
     const ids = new Set(all.flatMap(({ spec }) => (spec.allocations ?? []).map(({ eni }) => eni.id)));
     for (const { metadata } of informers.networkInterfaces.objects.values()) ids.add(metadata.name);
-    return { ids, tokens: new Set(all.flatMap((podEni) => (intentOf(podEni) ?? []).map(({ token }) => token))) };
+    const tokens = new Set(all.flatMap((podEni) => (intentOf(podEni) ?? []).map(({ token }) => token)));
+    for (const { metadata } of informers.nodes.objects.values()) {
+      const { id, token } = trunkReferences(metadata.annotations);
+      if (id !== undefined) ids.add(id);
+      if (token !== undefined) tokens.add(token);
+    }
+    return { ids, tokens };
   }
 
   async function collectOrphans(): Promise<string[]> {

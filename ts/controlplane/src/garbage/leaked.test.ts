@@ -24,7 +24,7 @@ describe("what nothing refers to", () => {
     ["on its way", { status: "Attaching" }, false],
     ["a whole ENI on a node", { status: "InUse" }, false],
     ["a trunk", { type: "Trunk", status: "InUse" }, false],
-    ["a trunk that is not attached", { type: "Trunk" }, false],
+    ["a trunk that is not attached", { type: "Trunk" }, true],
   ] as const)("%s", (_, more, leaked) => {
     const { createdAtMs, ...rest } = eni("eni-1", more as Partial<Eni>);
     expect(ids([createdAtMs === undefined ? rest : { ...rest, createdAtMs }])).toEqual(leaked ? ["eni-1"] : []);

@@ -5,16 +5,17 @@ import type { Eni } from "@terway/model";
 export const youngMs = 10 * 60_000;
 
 export interface References {
-  /** Ids that a PodENI or NetworkInterface names. */
+  /** Ids that a PodENI or NetworkInterface names, or a node as its trunk. */
   readonly ids: ReadonlySet<string>;
   /** Client tokens that an intent names. */
   readonly tokens: ReadonlySet<string>;
 }
 
-/** ENIs of ours that nothing in the cluster refers to: free ones, and members that nobody uses. Pure. */
+/** ENIs of ours that nothing in the cluster refers to: free ones, trunks too, and members that nobody uses. Pure. */
 export function leakedEnis(enis: readonly Eni[], { ids, tokens }: References, nowMs: number): Eni[] {
   return enis.filter((eni) => {
-    const idle = (eni.type === "Secondary" && eni.status === "Available") || (eni.type === "Member" && eni.status === "InUse");
+    const free = eni.type === "Secondary" || eni.type === "Trunk";
+    const idle = (free && eni.status === "Available") || (eni.type === "Member" && eni.status === "InUse");
     const old = eni.createdAtMs !== undefined && nowMs - eni.createdAtMs >= youngMs;
     return idle && old && !ids.has(eni.id) && !tokens.has(eni.tags[clientTokenTag] ?? "");
   });

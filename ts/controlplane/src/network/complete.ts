@@ -1,4 +1,5 @@
 import { allocationTypeSchema, annotation, plainAnnotations, readAnnotation } from "./annotations.ts";
+import { mayFallBack } from "./fallback.ts";
 import { type ChoiceInput, hasFixedName, type NetworkChoice, type NetworkSource, type Own } from "./wanted.ts";
 
 /** Fills in what `eni-config` says, and checks what needs everything together. */
@@ -32,7 +33,7 @@ export function complete(source: NetworkSource, own: Own, input: ChoiceInput): N
       );
   }
   const ip = pod.metadata.annotations[annotation.podIp];
-  if (!ip) return { kind: "own", source, ...own, interfaces };
+  if (!ip) return { kind: "own", source, ...own, interfaces, ...(mayFallBack(source, interfaces, input) ? { mayFallBack: true } : {}) };
   const given = readAnnotation(annotation.podIp, ip, plainAnnotations[annotation.podIp]);
   if (!given.ok) return refused(given.field, given.message);
   return {

@@ -40,6 +40,8 @@ export type NetworkChoice =
       readonly zones?: readonly string[];
       /** The PodNetworking that it comes from. */
       readonly podNetworking?: string;
+      /** A shared address will do when no ENI can be had. */
+      readonly mayFallBack?: true;
     }
   | { readonly kind: "refused"; readonly field: string; readonly message: string };
 
@@ -60,6 +62,8 @@ export interface ChoiceInput {
   readonly statefulKinds: readonly string[];
   /** Every pod has ENIs of its own: by the configuration, or because its node gives nothing else. */
   readonly ownEnisForAll: boolean;
+  /** Pods that lose nothing by it may take shared addresses when limits are reached. */
+  readonly fallback?: boolean;
 }
 
 /** What a source says; the defaults are filled in later. */

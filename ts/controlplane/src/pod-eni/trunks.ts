@@ -106,6 +106,13 @@ export class Trunks {
   }
 }
 
+/** What the annotations of a node name: its trunk, and the token of one that is being made. */
+export function trunkReferences(annotations: Readonly<Record<string, string>>): { readonly id?: string; readonly token?: string } {
+  const id = annotations[trunkOnAnnotation];
+  const token = readIntent(annotations[trunkIntentAnnotation])?.token;
+  return { ...(id ? { id } : {}), ...(token === undefined ? {} : { token }) };
+}
+
 function readIntent(text: string | undefined): z.infer<typeof intentSchema> | undefined {
   try {
     return intentSchema.safeParse(JSON.parse(text ?? "")).data;

@@ -6,7 +6,12 @@ import type { WantedEni } from "./intent.ts";
 
 /** No ENI can be planned for a pod; the message names the field or vSwitch and the next step. */
 export class NoNetwork extends Error {
-  override readonly name = "NoNetwork";
+  override readonly name: string = "NoNetwork";
+}
+
+/** The vSwitches that may be taken are full. */
+export class NoAddressLeft extends NoNetwork {
+  override readonly name: string = "NoAddressLeft";
 }
 
 export interface PlanParts {
@@ -54,7 +59,7 @@ export async function nextVSwitch(
   const chosen = primaryIpv4 === undefined ? found[0] : found.find(({ cidr }) => contains(cidr, primaryIpv4));
   if (chosen !== undefined) return chosen.id;
   const reason = primaryIpv4 === undefined ? "" : ` whose CIDR holds ${primaryIpv4}`;
-  throw new NoNetwork(
+  throw new NoAddressLeft(
     `${ifName}: of vSwitches ${vSwitchIds.join(", ")} none in zone ${zoneId} has an address left${reason}; name another one, or make it larger`,
   );
 }

@@ -1,8 +1,16 @@
-import { ApiError, pathOf } from "@terway/kube";
-import { CloudError, exclusiveModeLabel, type PodEni, type PodObject } from "@terway/model";
+import { ApiError, keyOf, pathOf } from "@terway/kube";
+import { CloudError, type EniConf, exclusiveModeLabel, type PodEni, type PodObject } from "@terway/model";
 import { changesOf } from "../cluster/enqueue.ts";
 import { podEnis, pods } from "../cluster/kinds.ts";
-import { ignoreLabel, intentAnnotation, podEniFinalizer, podUidAnnotation, relatedNodeLabel } from "../cluster/marks.ts";
+import {
+  fallbackAnnotation,
+  ignoreLabel,
+  intentAnnotation,
+  limitAnnotation,
+  podEniFinalizer,
+  podUidAnnotation,
+  relatedNodeLabel,
+} from "../cluster/marks.ts";
 import { type NodeFacts, nodeFacts } from "../cluster/node-facts.ts";
 import { create, patch, patchStatus } from "../cluster/write.ts";
 import { annotation } from "../network/annotations.ts";
@@ -13,8 +21,9 @@ import { openEvents } from "../runtime/events.ts";
 import { InFlight } from "../runtime/in-flight.ts";
 import type { ControllerParts } from "../runtime/parts.ts";
 import { createEnis } from "./create-enis.ts";
+import { againMs, GoneInstances, isDown, isOutOfService } from "./dead-node.ts";
 import { intentOf, intentText } from "./intent.ts";
-import { NoNetwork, planEnis } from "./plan-enis.ts";
+import { NoAddressLeft, NoNetwork, planEnis } from "./plan-enis.ts";
 
 const name = "pod";
 
@@ -24,6 +33,7 @@ export function openPodController(parts: ControllerParts): Controller {
   const podObjects = informers.pods.objects;
   const events = openEvents({ ...parts, controller: name });
   const creating = new InFlight();
+  const gone = new GoneInstances(parts);
 
   /** The control plane gives this pod ENIs of its own; the daemon of its node waits for them. */
   function needsOwn(pod: PodObject): boolean {
@@ -42,8 +52,13 @@ export function openPodController(parts: ControllerParts): Controller {
       creating.forget(key);
       return podEni === undefined ? undefined : release(podEni, pod);
     }
-    if (podEni === undefined) return prepare(pod);
+    const ends = pod.metadata.deletionTimestamp !== undefined;
+    // What ends gets nothing more.
+    if (podEni === undefined) return ends ? undefined : prepare(pod);
     if (podEni.metadata.deletionTimestamp !== undefined || podEni.status?.phase === "Deleting") return undefined;
+    if (ends) return force(podEni, pod);
+    const limit = limitOf(podEni);
+    if (limit !== undefined && (await fallBack(pod, limit))) return undefined;
     const owner = podEni.metadata.annotations?.[podUidAnnotation];
     if (!owner) return adopt(podEni, pod);
     if (owner !== pod.metadata.uid) return takeOver(podEni, pod);
@@ -54,15 +69,35 @@ export function openPodController(parts: ControllerParts): Controller {
   }
 
   /** Its pod is gone, or needs it no more. */
-  async function release(podEni: PodEni, seen: PodObject | undefined): Promise<undefined> {
+  async function release(podEni: PodEni, seen: PodObject | undefined, msg = ""): Promise<undefined> {
     const phase = podEni.status?.phase ?? "";
     if (podEni.metadata.deletionTimestamp !== undefined || phase === "Deleting" || phase === "Detaching" || phase === "Unbind")
       return undefined;
     // What is about to be taken away is asked for once more: a watch may be behind, above all that of a replica that leads since a moment.
     if (seen === undefined && (await isThere(podEni)))
       throw new NoNetwork(`pod ${podEni.metadata.namespace}/${podEni.metadata.name} is there, but not known here yet`);
-    await patchStatus(client, podEnis.resource, podEni, isFixed(podEni) ? detaching() : { phase: "Deleting" });
+    await patchStatus(client, podEnis.resource, podEni, { ...(isFixed(podEni) ? detaching() : { phase: "Deleting" }), msg });
     return undefined;
+  }
+
+  /**
+   * A pod that ends keeps its ENIs until its kubelet has said that nothing of it runs. On a node that is dead nobody will; there they are taken off at once. What
+   * may still run there has lost its network by then, because an ENI is detached before it is attached elsewhere.
+   */
+  async function force(podEni: PodEni, pod: PodObject): Promise<number | undefined> {
+    const nodeName = pod.spec?.nodeName ?? "";
+    const node = informers.nodes.objects.get(nodeName);
+    const phase = podEni.status?.phase ?? "";
+    if (!isOwnerOf(pod, podEni) || !isDown(node) || phase === "Detaching" || phase === "Unbind") return undefined;
+    const instance = podEni.status?.instanceID ?? "";
+    let why = `node ${nodeName} is out of service`;
+    if (!isOutOfService(node)) {
+      const state = instance === "" ? "there" : await gone.state(instance);
+      if (state !== "gone") return againMs[state];
+      why = `instance ${instance} of node ${nodeName} does not exist any more`;
+    }
+    log.warn({ namespace: pod.metadata.namespace, pod: pod.metadata.name }, `${why}: its ENIs are detached by force`);
+    return release(podEni, pod, `detached by force: ${why}`);
   }
 
   const detaching = () => ({
@@ -141,21 +176,50 @@ export function openPodController(parts: ControllerParts): Controller {
 
   async function plan(pod: PodObject, node: NodeFacts) {
     const conf = eniConfOf(informers.configMaps.objects, informers.nodes.objects.get(node.name));
-    const namespace = informers.namespaces.objects.get(pod.metadata.namespace);
-    const choice = chooseNetwork({
-      pod,
-      ...(namespace === undefined ? {} : { namespace }),
-      podNetworkings: informers.podNetworkings.objects.values(),
-      defaults: networkDefaults(conf),
-      statefulKinds: config.statefulKinds,
-      ownEnisForAll: true,
-    });
+    const choice = chosen(pod, conf);
     if (choice.kind === "refused") {
       const hint = typeof conf === "string" ? ` (${conf})` : "";
       throw new NoNetwork(`${choice.field}: ${choice.message}${hint}`);
     }
     if (choice.kind === "shared") throw new NoNetwork("the pod needs no ENI of its own");
     return planEnis({ ...parts, trunk: config.trunk, ipv4: config.ipv4, ipv6: config.ipv6 }, choice.interfaces, node);
+  }
+
+  function chosen(pod: PodObject, conf: EniConf | string, fallback = false) {
+    const namespace = informers.namespaces.objects.get(pod.metadata.namespace);
+    return chooseNetwork({
+      pod,
+      ...(namespace === undefined ? {} : { namespace }),
+      podNetworkings: informers.podNetworkings.objects.values(),
+      defaults: networkDefaults(conf),
+      statefulKinds: config.statefulKinds,
+      ownEnisForAll: !fallback,
+      fallback,
+    });
+  }
+
+  /** The limit that keeps an ENI of a pod from its node; a PodENI that was bound is in use, and nobody's to change. */
+  function limitOf(podEni: PodEni): string | undefined {
+    const phase = podEni.status?.phase ?? "";
+    if (phase !== "" && phase !== "Binding") return undefined;
+    const { namespace, name: podName } = podEni.metadata;
+    const own = informers.networkInterfaces.objects.by("pod", `${namespace}/${podName}`);
+    return own.flatMap(({ metadata }) => metadata.annotations?.[limitAnnotation] ?? [])[0];
+  }
+
+  /**
+   * The pod takes an address of its node's shared ENIs, if it loses nothing by that; what was begun for it goes. Answers whether it does. The annotation is what its
+   * node's daemon goes by.
+   */
+  async function fallBack(pod: PodObject, why: string): Promise<boolean> {
+    if (!config.fallbackToShared || config.ownEnisForAll || factsOf(pod).exclusive) return false;
+    // As the webhook decided it, without what stands for this node alone.
+    const choice = chosen(pod, eniConfOf(informers.configMaps.objects, undefined), true);
+    if (choice.kind !== "own" || choice.mayFallBack !== true) return false;
+    const annotations = { [annotation.podEni]: "false", [annotation.podNetworks]: null, [fallbackAnnotation]: why };
+    await patch(client, pods.resource, pod, { metadata: { annotations } });
+    events.emit("VirtualModeChanged", subjectOf(pod), `an ENI of its own → an address of its node's shared ENIs: ${why}`);
+    return true;
   }
 
   /** Creates what the PodENI's intent says, beside the worker. */
@@ -191,6 +255,8 @@ export function openPodController(parts: ControllerParts): Controller {
     try {
       await step();
     } catch (error) {
+      const limit = error instanceof NoAddressLeft || (error instanceof CloudError && error.class === "quota");
+      if (limit && (await fallBack(pod, error.message))) return;
       if (error instanceof CloudError) events.emit("CreateENIFailed", subjectOf(pod), error.message);
       else if (error instanceof NoNetwork) events.emit("PodCreateFailed", subjectOf(pod), error.message);
       throw error;
@@ -200,7 +266,22 @@ export function openPodController(parts: ControllerParts): Controller {
   const controller = keyedController({
     ...parts,
     ...{ name, workers: config.workers.pod, reconcile, log },
-    sources: [changesOf(podObjects), changesOf(informers.podEnis.objects)],
+    sources: [
+      changesOf(podObjects),
+      changesOf(informers.podEnis.objects),
+      changesOf(informers.networkInterfaces.objects, ({ metadata, spec }) =>
+        metadata.annotations?.[limitAnnotation] !== undefined && spec?.podENIRef?.name
+          ? [`${spec.podENIRef.namespace ?? ""}/${spec.podENIRef.name}`]
+          : [],
+      ),
+      // Nodes that die, or are said to be dead.
+      (enqueue) =>
+        informers.nodes.objects.listen((event) => {
+          const node = event.type === "deleted" ? undefined : event.object;
+          const { name: nodeName } = (node ?? (event.type === "deleted" ? event.before : event.object)).metadata;
+          if (isDown(node)) for (const pod of podObjects.by("node", nodeName)) enqueue(keyOf(pod));
+        }),
+    ],
   });
   return {
     ...controller,
@@ -215,7 +296,9 @@ const hasEnded = ({ status }: PodObject) => status?.phase === "Succeeded" || sta
 
 /** What a pod has it keeps while it lives, whatever became of the annotation or the node that it was given for. */
 const isOwnerOf = (pod: PodObject, podEni: PodEni | undefined) =>
-  !hasEnded(pod) && podEni?.metadata.annotations?.[podUidAnnotation] === pod.metadata.uid;
+  !hasEnded(pod) &&
+  pod.metadata.annotations[fallbackAnnotation] === undefined &&
+  podEni?.metadata.annotations?.[podUidAnnotation] === pod.metadata.uid;
 
 const isFixed = ({ spec }: PodEni) => (spec.allocations ?? []).some(({ allocationType }) => allocationType?.type === "Fixed");
 

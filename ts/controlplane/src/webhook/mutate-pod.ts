@@ -26,6 +26,7 @@ export async function mutatePod(parts: WebhookParts, request: AdmissionRequest):
     defaults: networkDefaults(eniConfOf(informers.configMaps.objects, undefined)),
     statefulKinds: config.statefulKinds,
     ownEnisForAll: config.ownEnisForAll,
+    fallback: config.fallbackToShared,
   });
   if (choice.kind === "shared") return { kind: "allowed" };
   if (choice.kind === "refused") return denied(choice.field, choice.message);
@@ -36,7 +37,8 @@ export async function mutatePod(parts: WebhookParts, request: AdmissionRequest):
   const patch = podPatch(patched, {
     choice,
     trunk: config.trunk,
-    injectResources: config.injectResources,
+    // A pod that can do without must not wait for a node with an ENI left.
+    injectResources: config.injectResources && choice.mayFallBack !== true,
     ...(zones === undefined ? {} : { zones }),
   });
   return { kind: "allowed", patch, ...(warnings.length === 0 ? {} : { warnings }) };
