@@ -159,6 +159,7 @@ export class Enforcement {
    */
   async adopt(pods: readonly { readonly attachment: Attachment; readonly sandbox: PodOfAttachment }[]): Promise<readonly Attachment[]> {
     const { clock, datapath, learningMs, log, saved } = this.#parts;
+    const { compiler } = this.#sources;
     const listed = await datapath.policy.list();
     if (!listed.ok) log.warn(`the policy tables cannot be read: ${listed.error.message}`);
     const listing = listed.ok ? listed.value : { blocks: [], peers: [], pods: [] };
@@ -171,9 +172,10 @@ export class Enforcement {
       const isNew = !recorded.has(endpoint);
       if (isNew) fresh.push(attachment);
       const addresses = addressesOf(attachment);
-      await this.#sources.own(namespace, name, sandbox.podUid, addresses);
+      // The API server is asked for none of them: they go on as they were until the watch tells, and hundreds of requests would stand before readiness.
+      compiler.own(namespace, name, sandbox.podUid, addresses);
       const learnsUntilMs = isNew ? clock.monotonicMs() + learningMs : 0;
-      const known = this.#sources.compiler.knows(namespace, name);
+      const known = compiler.knows(namespace, name);
       this.#endpoints.set(endpoint, { namespace, name, addresses, ownsDevice: ownsDevice(attachment), known, learnsUntilMs });
     }
     this.#adopted = true;
