@@ -109,7 +109,9 @@ export class Ground {
         if (instead !== undefined) throw new Error(`${node.name}: ${instead}`);
         const { stdout } = await node.cli("show", "network_service");
         const kind = /node_mode +(\S+)/.exec(stdout)?.[1];
-        return kind === "exclusive" ? kind : (/shared_mode +(\S+)/.exec(stdout)?.[1] ?? "unknown");
+        if (kind === "exclusive") return kind;
+        const shared = /shared_mode +(\S+)/.exec(stdout)?.[1] ?? "unknown";
+        return /fast_path +true/.test(stdout) ? `${shared} with the fast path` : shared;
       }),
     );
     return [...new Set(modes)].join(" and ");

@@ -13,7 +13,7 @@ import { upstreamTable } from "./upstream.ts";
 
 const usage = `usage: npm run test:conformance -- [--stack dual|ipv4|ipv6]... [--mode MODE] [--seed N] [--random N] [--without-enforcement] [WORD ...]
   --stack S               the pods' families; default: all three, one after another
-  --mode MODE             eniip_virtual_type of the nodes, for example IPVlan; exclusive: every pod has an ENI of its own
+  --mode MODE             eniip_virtual_type of the nodes, for example IPVlan or datapathv2; exclusive: every pod has an ENI of its own
   --seed N                of the random cases; default 1
   --random N              how many of them; default 40
   --without-enforcement   NetworkPolicy is not enforced: the table must fail, which shows that it can`;
@@ -39,7 +39,9 @@ if (values.help === true || chosen.length === 0) {
   process.exit(values.help === true ? 0 : 2);
 }
 const exclusive = values.mode === "exclusive";
-const conf = values.mode === undefined || exclusive ? {} : { eniip_virtual_type: values.mode };
+// Without the Services' addresses nothing goes past the stack.
+const services = values.mode === "datapathv2" ? { service_cidr: "172.16.0.0/16,fd00:96::/112" } : {};
+const conf = values.mode === undefined || exclusive ? {} : { eniip_virtual_type: values.mode, ...services };
 const enforced = values["without-enforcement"] !== true;
 // Whoever reads only the first lines (`| head`), or has seen enough, must not keep the rest from being cleared away.
 process.stdout.on("error", () => {});
