@@ -18,6 +18,7 @@ use crate::kernel::waker::Waker;
 use crate::verb::repair::{Repaired, pod_agrees, repair};
 use crate::verb::scan::scan;
 use crate::verb::symmetric;
+use crate::verb::tree::{self, Sweep};
 
 /// Foreign tools change several things at once; one look after they are done is enough.
 const SETTLE: Duration = Duration::from_millis(60);
@@ -200,10 +201,15 @@ impl Desk {
         let desk = Arc::clone(self);
         self.inner.run(None, move |inner, worker| {
             let attachments = desk.settled();
+            drop(tree::sweep(&mut inner.context(worker), Sweep::WhatBlocks));
             let ids = || attachments.iter().map(|attachment| attachment.id.clone());
             // What cannot be listed is looked at one by one.
             let differing: HashSet<String> =
                 scan(&mut inner.context(worker), &attachments).map_or_else(|_| ids().collect(), HashSet::from_iter);
+            if differing.is_empty() {
+                // What fails now fails again at the next look.
+                drop(tree::sweep(&mut inner.context(worker), Sweep::All));
+            }
             let into_pods = desk.pods && trigger == Trigger::Scan;
             for id in ids() {
                 if differing.contains(&id) {

@@ -2,6 +2,7 @@
 
 use super::{Problem, Side};
 use crate::desired::{DesiredState, NamespaceState};
+use crate::mode::source_tree::is_of_another_tree;
 use crate::object::{Device, PROTOCOL, Place, Prefix, Route, Rule};
 use crate::step::Step;
 
@@ -68,13 +69,18 @@ impl Side<'_> {
         }
     }
 
-    /// Rules of ours that name one of the pod's addresses belong to this attachment alone.
+    /// Rules of ours that name one of the pod's addresses belong to this attachment alone. In a tree of other levels they lead packets until
+    /// that goes as a whole (`verb/tree.rs`).
     pub(super) fn unexpected_rules(&mut self, wanted: &NamespaceState, desired: &DesiredState) {
         let names_pod = |prefix: Option<Prefix>| self.is_of_pod(prefix, desired);
         let binds_pod = |rule: &Rule| rule.output.is_some() && wanted.rules.iter().any(|want| want.output == rule.output);
         let surplus: Vec<Rule> = (self.seen.rules.iter())
             .filter(|seen| seen.protocol == PROTOCOL && (names_pod(seen.from) || names_pod(seen.to) || binds_pod(seen)))
             .filter(|seen| !wanted.rules.iter().any(|rule| same_rule(seen, rule)))
+            .filter(|seen| {
+                let same_way = |want: &Rule| want.from == seen.from && want.action == seen.action;
+                !(is_of_another_tree(seen) && wanted.rules.iter().any(same_way))
+            })
             .copied()
             .collect();
         for rule in surplus {

@@ -66,6 +66,38 @@ pub fn rules(pod: Prefix, table: u32) -> Vec<Rule> {
     rules
 }
 
+/// True if a rule of ours is no part of this tree, but of one with other levels: an earlier version made it. Rules 2048 for single pods are
+/// none: that is the form `per_pod`.
+pub fn is_of_another_tree(rule: &Rule) -> bool {
+    let in_range = rule.family == Family::V4 && (PRIORITY_FROM_POD..=PRIORITY_END).contains(&rule.priority);
+    if !in_range || rule.foreign_form || rule.to.is_some() || rule.output.is_some() || rule.input.is_some() || rule.mark.is_some()
+    {
+        return false;
+    }
+    match (rule.from, rule.action) {
+        (Some(from), action) if from.is_host() => {
+            let table = action.table().unwrap_or_default();
+            rule.priority > PRIORITY_FROM_POD && !rules(from, table).contains(rule)
+        }
+        (Some(from), _) => !rules(Prefix::host(from.address), 0).contains(rule),
+        (None, RuleAction::Nop) => rule.priority != PRIORITY_END,
+        (None, RuleAction::Goto(to)) => to != PRIORITY_END,
+        (None, RuleAction::Lookup(_)) => false,
+    }
+}
+
+/// True if a rule of another tree stands where this tree has one that jumps elsewhere. Without the one that sends everybody to the end a
+/// packet only meets more rules.
+pub fn blocks(rule: &Rule) -> bool {
+    match rule.from {
+        None => matches!(rule.action, RuleAction::Goto(_)),
+        Some(from) => {
+            let mut own = rules(Prefix::host(from.address), 0).into_iter();
+            !from.is_host() && own.any(|own| own.priority == rule.priority && own.from == rule.from)
+        }
+    }
+}
+
 /// Which of its level's buckets a prefix has: neighbours have different ones.
 fn number(prefix: &Prefix, level: &Level) -> u32 {
     match prefix.address {
@@ -166,5 +198,25 @@ mod tests {
             assert!(target > rule.priority);
             assert!(rules[..place].iter().any(|earlier| earlier.priority == target), "{rule}");
         }
+    }
+
+    #[test]
+    fn its_own_rules_are_of_no_other_tree() {
+        for address in ["10.0.1.23", "10.0.0.0", "192.168.255.255", "172.16.77.8"] {
+            let own = rules(pod(address), 1003);
+            assert!(own.iter().all(|own| !is_of_another_tree(own)), "{address}");
+            let moved = own.iter().map(|own| Rule {
+                priority: own.priority + 2,
+                ..*own
+            });
+            let heads = moved.filter(|rule| rule.from.is_some() && rule.priority <= PRIORITY_END);
+            assert!(
+                heads.clone().count() > 3 && heads.clone().all(|rule| is_of_another_tree(&rule)),
+                "{address}"
+            );
+            assert!(heads.clone().all(|rule| !blocks(&rule)), "{address}");
+        }
+        let elsewhere = rule(PRIORITY_ELSEWHERE, None, RuleAction::Goto(2242));
+        assert!(is_of_another_tree(&elsewhere) && blocks(&elsewhere));
     }
 }

@@ -17,6 +17,7 @@ use crate::kernel::message;
 use crate::kernel::observe;
 use crate::link::moved;
 use crate::mark::{eni_alias, is_moved_eni, is_shared, owner};
+use crate::mode::source_tree::is_of_another_tree;
 use crate::mode::{own_groups, policy_route};
 use crate::object::{Device, Family, GROUP_RETIRED, PROTOCOL, Route, Rule, TABLE_MAIN, TABLE_SOURCES, eni_table};
 use crate::observed::ObservedLink;
@@ -114,6 +115,10 @@ fn find(context: &mut Context<'_>, hanging: &[(i32, ObservedLink)]) -> Result<(V
     let shared = shared_rules(&registry, &links);
     let (kept_rules, lost_rules): (Vec<Rule>, Vec<Rule>) =
         rules.into_iter().partition(|rule| rule_has_owner(rule, &registry, &shared));
+    // Pods may have no other way yet; repair removes it when they have (`tree.rs`).
+    let (waiting, lost_rules): (Vec<Rule>, Vec<Rule>) =
+        (lost_rules.into_iter()).partition(|rule| !registry.is_empty() && is_of_another_tree(rule));
+    let kept_rules = [kept_rules, waiting].concat();
     let tables = live_tables(&registry, &links, &kept_rules);
     let orphan = |link: &&ObservedLink| orphan_id(link).is_some_and(|id| registry.get(id).is_none());
     let lost_links: Vec<&ObservedLink> = links.iter().filter(orphan).collect();

@@ -14,4 +14,5 @@ pub mod survey;
 pub mod symmetric;
 pub mod takeover;
 pub mod target;
+pub mod tree;
 pub mod view;
