@@ -246,6 +246,23 @@ test("I4: a PodENI that does not say whose it is, as older releases wrote them, 
   await nothingLeft();
 });
 
+test("an ENI that somebody deletes while it is on its way to the node is replaced", async () => {
+  const { simulator } = region;
+  const effect = { type: "error", code: "InvalidOperation.ConflictOperation" } as const;
+  simulator.admin("setFault", { id: "hold", match: { action: "AttachNetworkInterface" }, effect });
+  await createAnnotatedPod(client(), "robbed", "node-1", { "trunk-on": "true" });
+  await until("its ENI is made", 20_000, async () => region.podEnis().length === 1 && (await listInterfaces(client())).length === 1);
+  const [{ id = "" } = {}] = region.podEnis();
+  simulator.admin("vanishEni", { id });
+  simulator.admin("clearFaults", { id: "hold" });
+  const { spec } = await podEniIn(client(), "robbed", "Bind", 60_000);
+  expect(spec.allocations).toHaveLength(1);
+  expect(spec.allocations?.[0]?.eni.id).not.toBe(id);
+  expect(region.podEnis().map((eni) => eni.id)).toEqual([spec.allocations?.[0]?.eni.id]);
+  await endPod(client(), "robbed");
+  await nothingLeft();
+});
+
 test("of two replicas one works; when it is killed the other goes on", async () => {
   await controlPlane.stop();
   // Long enough for an API server on a busy machine: a leader that cannot renew ends, and nobody starts it again here.

@@ -6,6 +6,8 @@ export const intentAnnotation = "terway.aliyun.com/intent";
 export const trunkIntentAnnotation = "terway.aliyun.com/trunk-intent";
 /** Ours, on a NetworkInterface: the limit at the cloud that keeps it from its node. */
 export const limitAnnotation = "terway.aliyun.com/limit";
+/** Ours, on a NetworkInterface: its ENI vanished at the cloud before it was attached. */
+export const lostAnnotation = "terway.aliyun.com/lost";
 /** Ours, on a pod: why it has a shared address instead of an ENI of its own. */
 export const fallbackAnnotation = "terway.aliyun.com/fallback";
 /** Ours, a condition of nodes: the control plane does less at the cloud than it would. The node's own daemon has another, `CloudDegraded`. */

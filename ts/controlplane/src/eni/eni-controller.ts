@@ -1,7 +1,7 @@
 import { CloudError, type Eni, type EventReason, type NetworkInterface } from "@terway/model";
 import { changesOf } from "../cluster/enqueue.ts";
 import { networkInterfaces } from "../cluster/kinds.ts";
-import { eniFinalizer, limitAnnotation } from "../cluster/marks.ts";
+import { eniFinalizer, limitAnnotation, lostAnnotation } from "../cluster/marks.ts";
 import { patch, patchStatus, releaseFinalizers } from "../cluster/write.ts";
 import { type Controller, keyedController } from "../runtime/controller.ts";
 import { openEvents } from "../runtime/events.ts";
@@ -53,7 +53,7 @@ export function openEniController(parts: ControllerParts): Controller {
     } catch (error) {
       const reason = failedReason[step];
       if (error instanceof CloudError && reason !== undefined) events.emit(reason, subjectOf(one), error.message);
-      if (error instanceof CloudError && error.class === "quota" && step === "attach") await note(one, error.message);
+      if (error instanceof CloudError && error.class === "quota" && step === "attach") await note(one, limitAnnotation, error.message);
       throw error;
     }
     if (step !== "done" && step !== "lost") return pause(key);
@@ -62,12 +62,12 @@ export function openEniController(parts: ControllerParts): Controller {
     return undefined;
   }
 
-  /** A limit that keeps it from its node; controller `pod` may know a way without. */
-  async function note(one: NetworkInterface, limit: string | null): Promise<void> {
-    const before = one.metadata.annotations?.[limitAnnotation];
+  /** What keeps it from its node; controller `pod` may know a way without. */
+  async function note(one: NetworkInterface, annotation: string, text: string | null): Promise<void> {
+    const before = one.metadata.annotations?.[annotation];
     // Each refusal has a text of its own, and a change of it would bring the next look at once.
-    if ((before === undefined) === (limit === null)) return;
-    await patch(client, networkInterfaces.resource, one, { metadata: { annotations: { [limitAnnotation]: limit } } });
+    if ((before === undefined) === (text === null)) return;
+    await patch(client, networkInterfaces.resource, one, { metadata: { annotations: { [annotation]: text } } });
   }
 
   function pause(key: string): number {
@@ -108,9 +108,9 @@ export function openEniController(parts: ControllerParts): Controller {
       events.emit(
         "AttachENIFailed",
         subjectOf(one),
-        `ENI ${id} does not exist at the cloud any more; delete the pod, and its successor gets another one`,
+        `ENI ${id} does not exist at the cloud any more; another one is made, unless its address was fixed: then delete the PodENI`,
       );
-      return;
+      return note(one, lostAnnotation, "it does not exist at the cloud any more");
     }
     if (kind === "deleted") {
       await releaseFinalizers(client, networkInterfaces.resource, one, [eniFinalizer]);
@@ -132,7 +132,7 @@ export function openEniController(parts: ControllerParts): Controller {
     }
     const { type = "Secondary", vlanId, instanceId } = eni ?? {};
     const eniInfo = { id, type, status: "Bind", vid: vlanId ?? null };
-    if (one.metadata.annotations?.[limitAnnotation] !== undefined) return note(one, null);
+    if (one.metadata.annotations?.[limitAnnotation] !== undefined) return note(one, limitAnnotation, null);
     await patchStatus(client, networkInterfaces.resource, one, { phase: "Bind", eniInfo });
     const where = vlanId === undefined ? "" : ` as a member of ${eni?.trunkId} with VLAN id ${vlanId}`;
     events.emit("AttachENISucceed", subjectOf(one), `ENI ${id} is attached to ${instanceId}${where}`);

@@ -7,6 +7,7 @@ import {
   ignoreLabel,
   intentAnnotation,
   limitAnnotation,
+  lostAnnotation,
   podEniFinalizer,
   podUidAnnotation,
   relatedNodeLabel,
@@ -57,7 +58,15 @@ export function openPodController(parts: ControllerParts): Controller {
     if (podEni === undefined) return ends ? undefined : prepare(pod);
     if (podEni.metadata.deletionTimestamp !== undefined || podEni.status?.phase === "Deleting") return undefined;
     if (ends) return force(podEni, pod);
-    const limit = limitOf(podEni);
+    if (!isFixed(podEni) && hindrance(podEni, lostAnnotation) !== undefined) {
+      // Away with all of it, and then anew: what is left of a pod's ENIs is of no use without the others.
+      await patchStatus(client, podEnis.resource, podEni, {
+        phase: "Deleting",
+        msg: "an ENI has vanished at the cloud; another one is made",
+      });
+      return undefined;
+    }
+    const limit = hindrance(podEni, limitAnnotation);
     if (limit !== undefined && (await fallBack(pod, limit))) return undefined;
     const owner = podEni.metadata.annotations?.[podUidAnnotation];
     if (!owner) return adopt(podEni, pod);
@@ -198,13 +207,13 @@ export function openPodController(parts: ControllerParts): Controller {
     });
   }
 
-  /** The limit that keeps an ENI of a pod from its node; a PodENI that was bound is in use, and nobody's to change. */
-  function limitOf(podEni: PodEni): string | undefined {
+  /** What keeps an ENI of a pod from its node; a PodENI that was bound is in use, and nobody's to change. */
+  function hindrance(podEni: PodEni, mark: string): string | undefined {
     const phase = podEni.status?.phase ?? "";
     if (phase !== "" && phase !== "Binding") return undefined;
     const { namespace, name: podName } = podEni.metadata;
     const own = informers.networkInterfaces.objects.by("pod", `${namespace}/${podName}`);
-    return own.flatMap(({ metadata }) => metadata.annotations?.[limitAnnotation] ?? [])[0];
+    return own.flatMap(({ metadata }) => metadata.annotations?.[mark] ?? [])[0];
   }
 
   /**
@@ -270,7 +279,7 @@ export function openPodController(parts: ControllerParts): Controller {
       changesOf(podObjects),
       changesOf(informers.podEnis.objects),
       changesOf(informers.networkInterfaces.objects, ({ metadata, spec }) =>
-        metadata.annotations?.[limitAnnotation] !== undefined && spec?.podENIRef?.name
+        (metadata.annotations?.[limitAnnotation] ?? metadata.annotations?.[lostAnnotation]) !== undefined && spec?.podENIRef?.name
           ? [`${spec.podENIRef.namespace ?? ""}/${spec.podENIRef.name}`]
           : [],
       ),
