@@ -37,6 +37,12 @@ case $task in
     export TERWAY_TEST_ROUNDS=${1:-100} TERWAY_TEST_PATH=$path TERWAY_TEST_RECORD=test/daemon/results/$record.json
     exec npx vitest run --project=daemon test/daemon/layouts.test.ts
     ;;
+  admission)
+    bash test/kubernetes/build.sh
+    bash scripts/build.sh
+    export TERWAY_TEST_SAMPLES=${1:-200} TERWAY_TEST_RECORD=test/cluster/results/admission.json
+    exec npx vitest run --project=cluster test/cluster/policy-feed.test.ts
+    ;;
   e2e)
     bash test/kubernetes/build.sh
     bash test/e2e/programs/build.sh
