@@ -14,6 +14,8 @@ import { proofMs, Suspicions } from "./suspicion.ts";
 
 /** Waits after a look that failed, until the first one has succeeded. */
 const firstLookSteps = { firstMs: 1_000, maxMs: 60_000 };
+/** The same afterwards: what is suspected is not given out until the cloud has answered, and a period may be half a day. */
+const laterLookSteps = { firstMs: 30_000, maxMs: 600_000 };
 /** An unassign is open until it is seen to be done, however rarely the cloud is looked at otherwise. */
 export const unassignedSeenWithinMs = 120_000;
 /** vSwitch counts and ENIs that nobody attached are looked for this rarely (I5: what we made is found within 10 minutes). */
@@ -48,6 +50,8 @@ export class Observer {
   readonly suspicions: Suspicions;
   private readonly context: ObserverContext;
   private rareAtMs = Number.NEGATIVE_INFINITY;
+  /** Looks in a row after which an ENI was still not to be given out: not confirmed by any answer, or its vSwitch unknown. */
+  private blindLooks = 0;
   /** Of every ENI that the last answer showed on this instance. */
   private shownMacs: ReadonlySet<string> = new Set();
 
@@ -60,8 +64,9 @@ export class Observer {
   delayMs(failures: number, seenOnce: boolean): number {
     const { random, inventory } = this.context;
     const periodMs = inventory.config.syncPeriodMs * (0.8 + 0.4 * random.next());
-    if (failures > 0) return seenOnce ? periodMs : Math.min(periodMs, backoffMs(firstLookSteps, failures - 1, random));
+    if (failures > 0) return Math.min(periodMs, backoffMs(seenOnce ? laterLookSteps : firstLookSteps, failures - 1, random));
     if ([...this.suspicions.names()].length > 0) return Math.min(periodMs, proofMs);
+    if (this.blindLooks > 0) return Math.min(periodMs, backoffMs(laterLookSteps, this.blindLooks - 1, random));
     const unseen = [...inventory.running.values()].some(({ kind }) => kind === "unassign");
     return unseen ? Math.min(periodMs, unassignedSeenWithinMs) : periodMs;
   }
@@ -108,6 +113,10 @@ export class Observer {
     const rare = this.context.clock.monotonicMs() >= this.rareAtMs;
     if (rare) await this.findOrphans();
     await this.readVSwitches(rare);
+    const isBlind = [...inventory.ledger.enis.values()].some(
+      ({ id, status, vSwitchId }) => status === "InUse" && !(inventory.confirmed.has(id) && inventory.ledger.vSwitches.has(vSwitchId)),
+    );
+    this.blindLooks = isBlind ? this.blindLooks + 1 : 0;
     if (rare) this.rareAtMs = this.context.clock.monotonicMs() + rareMs;
     return true;
   }

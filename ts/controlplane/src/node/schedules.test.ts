@@ -4,8 +4,11 @@ import { expect, test } from "vitest";
 import { World } from "./testing/world.ts";
 
 /** TERWAY_SCHEDULES: how many seeds, from TERWAY_SEED on. */
-const runs = Number(process.env.TERWAY_SCHEDULES ?? 6);
+const runs = Number(process.env.TERWAY_SCHEDULES ?? 4);
 const firstSeed = Number(process.env.TERWAY_SEED ?? 1);
+/** 252: a look was refused while addresses were withheld; 267: the second question for what a first answer lacked was refused. Neither was tried again for half a day. */
+const found = [252, 267];
+const seeds = [...found, ...Array.from({ length: runs }, (_, index) => firstSeed + index)];
 
 const refused = (errorClass: "throttled" | "transient" | "denied" | "exhausted" | "quota" | "conflict"): Fault => ({
   kind: "refused",
@@ -88,7 +91,7 @@ class Life {
 }
 
 test("whatever fails and dies, no address is on two live sandboxes, and afterwards the object and the cloud say the same", async () => {
-  for (let seed = firstSeed; seed < firstSeed + runs; seed++) {
+  for (const seed of seeds) {
     const life = new Life(seed);
     const { world } = life;
     const { random, clock, cloud, api } = world;
