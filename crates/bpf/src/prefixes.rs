@@ -51,20 +51,25 @@ impl<V: Pod + PartialEq> Prefixes<V> {
             .collect();
         for (index, (address, length, value)) in records.iter().enumerate() {
             if let Err(error) = self.set(*address, *length, *value) {
-                for (address, length, _) in records.iter().take(index) {
-                    let Some((address, length)) = canonical(*address, *length) else {
-                        continue;
-                    };
-                    // What was there has its room; the first error is the one to report.
-                    drop(match before.get(&(address, length)) {
-                        Some(value) => self.set(address, length, *value),
-                        None => self.remove(address, length).map(|_| ()),
-                    });
-                }
+                self.take_back(&records[..index], &before);
                 return Err(error);
             }
         }
         Ok(())
+    }
+
+    /// Best effort, since the error that led here is the one to report. What is new goes first: before Linux 6.13 a full trie refuses also what
+    /// only replaces a value.
+    fn take_back(&mut self, written: &[(IpAddr, u8, V)], before: &HashMap<(IpAddr, u8), V>) {
+        let cidrs = || written.iter().filter_map(|(address, length, _)| canonical(*address, *length));
+        for (address, length) in cidrs().filter(|cidr| !before.contains_key(cidr)) {
+            drop(self.remove(address, length));
+        }
+        for (address, length) in cidrs() {
+            if let Some(value) = before.get(&(address, length)) {
+                drop(self.set(address, length, *value));
+            }
+        }
     }
 
     /// The value of the longest CIDR that holds this address.

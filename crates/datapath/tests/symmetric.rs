@@ -109,12 +109,18 @@ fn answered_where_it_came_in(stack: Stack) {
             ("eth0", vec![Family::V4, Family::V6])
         );
         for address in attachment.addresses() {
-            assert!(
-                ask(&lab.vpc, own_address(address)).is_ok(),
-                "{backend:?}: {address} by the node's port"
-            );
-            assert!(ask(&lab.vpc, address).is_ok(), "{backend:?}: {address} directly");
-            assert!(ask(&lab.host, address).is_ok(), "{backend:?}: {address} from the node");
+            for (way, from, to) in [
+                ("by the node's port", &lab.vpc, own_address(address)),
+                ("directly", &lab.vpc, address),
+                ("from the node", &lab.host, address),
+            ] {
+                if let Err(error) = ask(from, to) {
+                    panic!(
+                        "{backend:?}: {address} {way}: {error}\n{}",
+                        all(&lab, &["ip -6 neigh", "ip neigh"])
+                    );
+                }
+            }
         }
         // What the pod asks by itself leaves through its ENI: the VPC would not take it from eth0.
         for (far, own) in lab::far()
