@@ -114,12 +114,12 @@ fn answered_where_it_came_in(stack: Stack) {
                 ("directly", &lab.vpc, address),
                 ("from the node", &lab.host, address),
             ] {
-                if let Err(error) = ask(from, to) {
-                    panic!(
-                        "{backend:?}: {address} {way}: {error}\n{}",
-                        all(&lab, &["ip -6 neigh", "ip neigh"])
-                    );
-                }
+                let answer = ask(from, to);
+                assert!(
+                    answer.is_ok(),
+                    "{backend:?}: {address} {way}: {answer:?}\n{}",
+                    all(&lab, &["ip -6 neigh", "ip neigh"])
+                );
             }
         }
         // What the pod asks by itself leaves through its ENI: the VPC would not take it from eth0.
