@@ -119,3 +119,13 @@ impl Former {
         Self { up: false, ..self }
     }
 }
+
+/// Whether the kernel knows a link by its alternative names also in the namespace that it moved to (Linux 6.6, and 6.1 as Debian has it).
+pub fn alternative_names_travel(home: &Namespace) -> bool {
+    let away = Namespace::new();
+    home.ips("link add probe type veth peer name probe2\nlink property add dev probe altname travels");
+    home.ip(&format!("link set probe netns {}", away.path()));
+    let travels = away.try_ip("link show travels").is_ok();
+    away.ip("link del probe");
+    travels
+}

@@ -11,7 +11,7 @@ use crate::kernel::monitor::{Monitor, News};
 use crate::kernel::netns::Netns;
 use crate::kernel::pod::Pod;
 use crate::kernel::socket::Socket;
-use crate::kernel::uapi::{RTM_DELLINK, RTM_NEWLINK, RTNLGRP_LINK};
+use crate::kernel::uapi::{RTM_NEWLINK, RTNLGRP_LINK};
 use crate::kernel::wire::Frame;
 use crate::kernel::{decode, observe};
 use crate::link::found::Progress;
@@ -24,6 +24,7 @@ use crate::shared::Context;
 /// An ENI that has just been plugged in may be renamed by udev while we work.
 const ATTEMPTS: u32 = 4;
 const EEXIST: i32 = 17;
+const ENOENT: i32 = 2;
 
 /// The ENI in the pod.
 pub fn in_pod(pod: &mut Pod, mac: Mac) -> Result<Option<ObservedLink>> {
@@ -169,7 +170,10 @@ fn follow_renames(
         if link.name == former.name {
             break;
         }
-        former = correct(socket, attachment, &link, former, &link.name, progress)?;
+        match correct(socket, attachment, &link, former.clone(), &link.name, progress)? {
+            Some(corrected) => former = corrected,
+            None => break,
+        }
     }
     Ok(former.name)
 }
@@ -188,7 +192,8 @@ fn remember(
     }
 }
 
-/// Another name in the mark; the new mark first.
+/// Another name in the mark; the new mark first. `None`: it stays as it was, because before Linux 6.6 a name can be taken off only in the namespace
+/// where it was given. The ENI then comes back under the name that it had first, and udev, to whom it is a new one, gives it its own again.
 fn correct(
     socket: &mut Socket,
     attachment: &Attachment,
@@ -196,12 +201,26 @@ fn correct(
     mut former: Former,
     name: &str,
     progress: &mut Progress,
-) -> Result<Former> {
+) -> Result<Option<Former>> {
     let stale = former.was(attachment.eni_mac);
     name.clone_into(&mut former.name);
-    rename_also(socket, link, vec![former.was(attachment.eni_mac)], true, progress)?;
-    rename_also(socket, link, vec![stale], false, progress)?;
-    Ok(former)
+    let fresh = former.was(attachment.eni_mac);
+    rename_also(socket, link, vec![fresh.clone()], true, progress)?;
+    progress.failpoint.pass()?;
+    match socket
+        .request(message::alternative_names(link.index, &[stale], false), 0)?
+        .result
+    {
+        Ok(()) => {
+            progress.steps += 1;
+            Ok(Some(former))
+        }
+        Err(refusal) if refusal.errno == ENOENT => {
+            rename_also(socket, link, vec![fresh], false, progress)?;
+            Ok(None)
+        }
+        Err(refusal) => Err(refusal.error("RTM_DELLINKPROP").about(format!("link {}", link.name))),
+    }
 }
 
 /// What links of the host namespace are called from now on.
@@ -212,11 +231,11 @@ impl Names {
         home.inside(|| Monitor::open(&[RTNLGRP_LINK])).map(Self)
     }
 
-    /// The last name of a link there: when it leaves, the kernel says so under the name that it had.
+    /// The last name that a link got there. That it leaves is told under the name that it had, before Linux 6.6 under the one that it gets.
     fn last(&mut self, index: u32) -> Option<String> {
         let mut last = None;
         let of_link = |frame: &Frame<'_>| {
-            let link = decode::link(frame.payload).filter(|_| matches!(frame.kind, RTM_NEWLINK | RTM_DELLINK))?;
+            let link = decode::link(frame.payload).filter(|_| frame.kind == RTM_NEWLINK)?;
             (link.index == index).then_some(link.name)
         };
         while let Ok(News::Read) = self.0.read(|frame| last = of_link(frame).or_else(|| last.take())) {}
