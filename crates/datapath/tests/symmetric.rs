@@ -42,9 +42,10 @@ fn port_of_the_node_leads_to(lab: &Lab, addresses: impl Iterator<Item = IpAddr>)
             &lab.host,
             &format!("add rule {family} proxy pre iifname eth0 {family} daddr {own} udp dport 7007 dnat to {address}"),
         );
+        // Datagrams alone: the ENI has the node's IPv6 address too, and asks for its neighbours with it when such an answer is what waits for them.
         nft(
             &lab.vpc,
-            &format!("add rule inet vpc spoofed iifname != vpc0 {family} saddr {own} drop"),
+            &format!("add rule inet vpc spoofed iifname != vpc0 {family} saddr {own} meta l4proto udp drop"),
         );
     }
 }
