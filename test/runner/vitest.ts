@@ -32,7 +32,7 @@ export async function vitestProject(project: string, filters: readonly string[] 
     const flags = [`--project=${project}`, "--reporter=json", `--outputFile=${file}`, "--passWithNoTests"];
     // The lab's limits are there to notice what hangs; beside another lane, everything may take its time.
     const env = { TERWAY_LAB_PATIENCE: process.env.TERWAY_LAB_PATIENCE ?? "3" };
-    const outcome = await run("node", ["node_modules/vitest/vitest.mjs", "run", ...flags, ...filters], { env });
+    const outcome = await run("node", ["node_modules/vitest/vitest.mjs", "run", ...flags, ...filters], { env, timeoutMs: 40 * 60_000 });
     const text = await readFile(file, "utf8").catch(() => undefined);
     if (text === undefined) return [{ name: `vitest ${project}`, status: "failed", reason: tail(outcome.output, 40) }];
     const results: TestResult[] = [];

@@ -1,4 +1,4 @@
-import type { CloudError, Eni } from "@terway/model";
+import { type CloudError, cidrContains, type Eni } from "@terway/model";
 import type { OperationOf } from "../journal/record.ts";
 import type { OperationContext } from "./context.ts";
 import { attempt, exhaustionSteps, isFinal, isTokenSpent, keys, passed, pause, readEni, refusalSteps, refuse } from "./context.ts";
@@ -57,7 +57,11 @@ async function assigned(context: OperationContext, operation: OperationOf<"assig
   const eni = context.inventory.ledger.enis.get(eniId);
   passed(context, operation, actionOf(family), keys.assign, keys.grow(eniId), ...(eni ? [keys.vSwitch(eni.vSwitchId)] : []));
   if (!eni) return context.finish(operation, []);
-  const fresh = addresses.filter((address) => !eni[family].includes(address));
+  // An answer may name what is not the ENI's; what it hides the next look at the ENI shows.
+  const vSwitch = context.inventory.ledger.vSwitches.get(eni.vSwitchId);
+  const cidr = family === "ipv4" ? vSwitch?.cidr : vSwitch?.ipv6Cidr;
+  const isTrue = (address: string) => cidr === undefined || cidrContains(cidr, address);
+  const fresh = addresses.filter((address) => !eni[family].includes(address) && isTrue(address));
   // The cloud may give an address again that an older unassign has not been seen to take away: the answer of assign is the newer fact.
   const reopened = context.inventory.operationsOn(eniId).filter((o) => o.kind === "unassign" && o.addresses.some((a) => fresh.includes(a)));
   const grown = { t: "assigned" as const, id: eniId, family, addresses: fresh };
