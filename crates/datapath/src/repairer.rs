@@ -18,7 +18,7 @@ use crate::kernel::waker::Waker;
 use crate::verb::repair::{Repaired, pod_agrees, repair};
 use crate::verb::scan::scan;
 use crate::verb::symmetric;
-use crate::verb::tree::{self, Sweep};
+use crate::verb::tree;
 
 /// Foreign tools change several things at once; one look after they are done is enough.
 const SETTLE: Duration = Duration::from_millis(60);
@@ -201,14 +201,15 @@ impl Desk {
         let desk = Arc::clone(self);
         self.inner.run(None, move |inner, worker| {
             let attachments = desk.settled();
-            drop(tree::sweep(&mut inner.context(worker), Sweep::WhatBlocks));
+            // What fails of this now fails again at the next look.
+            let old_tree = tree::find(&mut inner.context(worker)).unwrap_or_default();
+            drop(tree::remove(&mut inner.context(worker), &old_tree.blocking));
             let ids = || attachments.iter().map(|attachment| attachment.id.clone());
             // What cannot be listed is looked at one by one.
             let differing: HashSet<String> =
                 scan(&mut inner.context(worker), &attachments).map_or_else(|_| ids().collect(), HashSet::from_iter);
             if differing.is_empty() {
-                // What fails now fails again at the next look.
-                drop(tree::sweep(&mut inner.context(worker), Sweep::All));
+                drop(tree::remove(&mut inner.context(worker), &old_tree.others));
             }
             let into_pods = desk.pods && trigger == Trigger::Scan;
             for id in ids() {
