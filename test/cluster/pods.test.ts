@@ -110,33 +110,36 @@ test("pods of a StatefulSet come again under their names, also by force, and the
   const { client } = cluster();
   const namespace = await scene.newNamespace("stateful");
   await createStatefulSet(client, namespace, "db", 4);
-  const before = await podsReady(client, namespace, 4, 90_000);
-  await deletePod(client, namespace, "db-0");
-  await deletePod(client, namespace, "db-1", 0);
-  const renewed = async () => {
-    const pods = await listPods(client, namespace);
-    return pods.filter((pod) => isReady(pod) && !before.some(({ metadata }) => metadata.uid === pod.metadata.uid)).length;
-  };
-  await eventually(renewed).toBe(2);
-  const after = await podsReady(client, namespace, 4, 90_000);
-  expect(after.map(({ metadata }) => metadata.name)).toEqual(["db-0", "db-1", "db-2", "db-3"]);
-  expect(new Set(addressesOf(after)).size).toBe(8);
-  await eventually(() => disagreements(cluster(), namespaces)).toEqual([]);
+  try {
+    const before = await podsReady(client, namespace, 4, 90_000);
+    await deletePod(client, namespace, "db-0");
+    await deletePod(client, namespace, "db-1", 0);
+    const renewed = async () => {
+      const pods = await listPods(client, namespace);
+      return pods.filter((pod) => isReady(pod) && !before.some(({ metadata }) => metadata.uid === pod.metadata.uid)).length;
+    };
+    await eventually(renewed).toBe(2);
+    const after = await podsReady(client, namespace, 4, 90_000);
+    expect(after.map(({ metadata }) => metadata.name)).toEqual(["db-0", "db-1", "db-2", "db-3"]);
+    expect(new Set(addressesOf(after)).size).toBe(8);
+    await eventually(() => disagreements(cluster(), namespaces)).toEqual([]);
 
-  // On another node, which knows nothing of what was kept for it on this one.
-  const moved = after[0];
-  if (moved === undefined) throw new Error("db-0 is not there");
-  await cordon(client, moved.spec.nodeName ?? "", true);
-  await deletePod(client, namespace, "db-0");
-  const again = async () => (await listPods(client, namespace)).find((pod) => pod.metadata.name === "db-0" && isReady(pod))?.metadata.uid;
-  await eventually(again).not.toBe(moved.metadata.uid);
-  await eventually(again).toBeDefined();
-  const elsewhere = (await podsReady(client, namespace, 4, 90_000))[0];
-  await cordon(client, moved.spec.nodeName ?? "", false);
-  expect(elsewhere?.spec.nodeName).not.toBe(moved.spec.nodeName);
-  expect(elsewhere === undefined ? [] : addressesOf([elsewhere])).not.toEqual(addressesOf([moved]));
-  await eventually(() => disagreements(cluster(), namespaces)).toEqual([]);
-  await deleteStatefulSet(client, namespace, "db");
+    // On another node, which knows nothing of what was kept for it on this one.
+    const moved = after[0];
+    if (moved === undefined) throw new Error("db-0 is not there");
+    await cordon(client, moved.spec.nodeName ?? "", true);
+    await deletePod(client, namespace, "db-0");
+    const again = async () => (await listPods(client, namespace)).find((pod) => pod.metadata.name === "db-0" && isReady(pod))?.metadata.uid;
+    await eventually(again).not.toBe(moved.metadata.uid);
+    await eventually(again).toBeDefined();
+    const elsewhere = (await podsReady(client, namespace, 4, 90_000))[0];
+    expect(elsewhere?.spec.nodeName).not.toBe(moved.spec.nodeName);
+    expect(elsewhere === undefined ? [] : addressesOf([elsewhere])).not.toEqual(addressesOf([moved]));
+    await eventually(() => disagreements(cluster(), namespaces)).toEqual([]);
+  } finally {
+    for (const node of cluster().nodes) await cordon(client, node.on.name, false);
+    await deleteStatefulSet(client, namespace, "db");
+  }
   await podsGone(client, namespace, 90_000);
 });
 

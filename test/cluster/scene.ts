@@ -1,4 +1,4 @@
-import { createPod, type KubernetesCluster, type KubernetesNode, type PodObject, podsReady } from "@terway/lab";
+import { createPod, type KubernetesCluster, type KubernetesNode, type PodObject, patient, podsReady } from "@terway/lab";
 import { expect } from "vitest";
 import { createNamespace } from "./objects.ts";
 
@@ -45,4 +45,5 @@ export function ipv4(pod: PodObject): string {
   return found;
 }
 
-export const eventually = (check: () => Promise<unknown>, timeout = 90_000) => expect.poll(check, { timeout, interval: 500 });
+export const eventually = (check: () => Promise<unknown>, timeout = 90_000) =>
+  expect.poll(check, { timeout: patient(timeout), interval: 500 });

@@ -1,5 +1,6 @@
 import { run, tail } from "./command.ts";
 import type { TestResult } from "./result.ts";
+import { withSecondTry } from "./second-try.ts";
 
 /** `test NAME ... ok`; with doc tests and should_panic marks left in the name. */
 const resultLine = /^test (.+?) \.\.\. (ok|FAILED|ignored(?:, (.*))?)$/;
@@ -52,9 +53,21 @@ export function parseLibtest(output: string): TestResult[] {
 
 /** Runs `cargo test` with these arguments; a build that fails is one failed test. */
 export async function cargoTests(label: string, args: readonly string[]): Promise<TestResult[]> {
-  const outcome = await run("cargo", ["test", "--locked", "--no-fail-fast", "--color=never", ...args, "--", "--show-output"]);
+  const outcome = await libtest(args);
   const results = parseLibtest(outcome.output);
   if (outcome.code !== 0 && !results.some((result) => result.status === "failed"))
     results.push({ name: `${label}: build`, status: "failed", reason: tail(outcome.output, 40) });
   return results;
+}
+
+/** `cargoTests` for tests with real time: what failed runs once more. */
+export async function cargoTestsTwice(label: string, args: readonly string[]): Promise<TestResult[]> {
+  const first = await cargoTests(label, args);
+  const failed = first.flatMap(({ name, status }) => (status === "failed" ? name.split("::").slice(1).join("::") || [] : []));
+  if (failed.length === 0) return first;
+  return withSecondTry(first, parseLibtest((await libtest(args, ["--exact", ...failed])).output));
+}
+
+function libtest(args: readonly string[], filters: readonly string[] = []): ReturnType<typeof run> {
+  return run("cargo", ["test", "--locked", "--no-fail-fast", "--color=never", ...args, "--", "--show-output", ...filters]);
 }

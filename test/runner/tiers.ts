@@ -1,4 +1,4 @@
-import { cargoTests } from "./cargo.ts";
+import { cargoTests, cargoTestsTwice } from "./cargo.ts";
 import { jsonProgram } from "./json-tier.ts";
 import type { TestResult } from "./result.ts";
 import { staticChecks } from "./static.ts";
@@ -30,7 +30,7 @@ export const lanes: readonly (readonly Tier[])[] = [
     {
       name: "netns",
       run: async () => [
-        ...(await cargoTests("datapath", [
+        ...(await cargoTestsTwice("datapath", [
           "-p",
           "terway-datapath",
           "-p",
@@ -45,7 +45,7 @@ export const lanes: readonly (readonly Tier[])[] = [
         ...(await vitestProject("netns")),
       ],
     },
-    { name: "executable", run: () => cargoTests("CNI executable", ["-p", "terway-cni", "--test", "*"]) },
+    { name: "executable", run: () => cargoTestsTwice("CNI executable", ["-p", "terway-cni", "--test", "*"]) },
     { name: "node", run: () => vitestProject("node") },
   ],
 ];

@@ -4,6 +4,7 @@ import { join, relative } from "node:path";
 import { z } from "zod";
 import { run, tail } from "./command.ts";
 import type { TestResult } from "./result.ts";
+import { passedAtSecondTry } from "./second-try.ts";
 
 const reportSchema = z.object({
   testResults: z.array(
@@ -43,9 +44,10 @@ export async function vitestProject(project: string, filters: readonly string[] 
       for (const test of suite.assertionResults) {
         const name = `${path} > ${test.fullName}`;
         const timing = test.duration == null ? {} : { durationMs: test.duration };
-        if (test.status === "passed") results.push({ name, status: "passed", ...timing });
-        else if (test.status === "failed")
-          results.push({ name, status: "failed", reason: test.failureMessages?.join("\n") ?? "no message", ...timing });
+        const said = test.failureMessages?.join("\n") ?? "";
+        if (test.status === "passed")
+          results.push({ ...(said === "" ? { name, status: "passed" } : passedAtSecondTry(name, said)), ...timing });
+        else if (test.status === "failed") results.push({ name, status: "failed", reason: said || "no message", ...timing });
         else results.push({ name, status: "skipped", reason: test.meta?.skipReason ?? "no reason given" });
       }
     }

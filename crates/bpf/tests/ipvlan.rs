@@ -29,7 +29,7 @@ fn services_are_reached_through_the_hosts_slave() {
     vpc.ips("link set vpc0 up\naddress add 10.0.0.1/24 dev vpc0\n-6 address add fd00::1/64 dev vpc0 nodad");
     // Going up takes the flag away again (ipvlan_open).
     node.ips("link set eni0 up\nlink set ipvl up\nlink set ipvl arp off\naddress add 10.0.0.2/32 dev ipvl\n-6 address add fd00::2/128 dev ipvl nodad");
-    node.ips("route add 10.0.0.7/32 dev ipvl\n-6 route add fd00::7/128 dev ipvl\naddress add 172.16.0.10/32 dev lo\n-6 address add fd16::10/128 dev lo");
+    node.ips("route add 10.0.0.7/32 dev ipvl\n-6 route add fd00::7/128 dev ipvl\naddress add 172.16.0.10/32 dev lo\n-6 address add fd16::10/128 dev lo nodad");
     node.ip("link add link eni0 name slave type ipvlan mode l2");
     node.ip(&format!("link set slave netns {} name eth0", pod.path()));
     pod.ips("link set eth0 up\naddress add 10.0.0.7/24 dev eth0\n-6 address add fd00::7/64 dev eth0 nodad");

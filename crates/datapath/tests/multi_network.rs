@@ -46,7 +46,7 @@ fn chooses_its_interface(stack: Stack) {
     for form in [RuleForm::Compact, RuleForm::PerPod] {
         let lab = two_enis();
         lab.vpc
-            .ips("addr add 203.0.113.1/32 dev lo\naddr add 2001:db8:eeee::1/128 dev lo");
+            .ips("addr add 203.0.113.1/32 dev lo\naddr add 2001:db8:eeee::1/128 dev lo nodad");
         let datapath = Open::new(&lab.host);
         let (pod, attachments) = two_interfaces(&lab, stack, form);
         let beyond = ["203.0.113.1", "2001:db8:eeee::1"].map(|address| address.parse().unwrap());

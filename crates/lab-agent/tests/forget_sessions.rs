@@ -16,7 +16,7 @@ use support::Namespace;
 fn tracking() -> Namespace {
     let namespace = Namespace::new();
     for address in ["10.0.1.1/32", "10.0.1.17/32", "10.0.1.18/32", "fd00::1/128"] {
-        namespace.run(&format!("ip address add {address} dev lo"));
+        namespace.run(&format!("ip address add {address} dev lo nodad"));
     }
     namespace.run("nft add table inet t");
     namespace.run("nft add chain inet t c { type filter hook output priority 0 ; }");

@@ -21,6 +21,16 @@ test("the tests of a program that ran to its end are counted", () => {
   ]);
 });
 
+test("a test that failed and passed when it ran again has passed, and how it failed is told", () => {
+  const first = [heading(lifecycle), "test a ... ok", "test b ... FAILED", "test c ... FAILED", "---- b stdout ----", "boom", ""];
+  const output = [...first, "@again", "test b ... ok", "test c ... FAILED", "", `@program ${lifecycle} 101 9`].join("\n");
+  expect(interpret({ output }, [lifecycle])).toEqual([
+    { name: "lifecycle::a", status: "passed" },
+    { name: "lifecycle::b", status: "passed", note: expect.stringContaining("boom") },
+    { name: "lifecycle::c", status: "failed", reason: expect.any(String) },
+  ]);
+});
+
 test("a program that crashed, took too long or never ran fails under its own name", () => {
   const output = [heading(lifecycle), "test a ... ok", `@program ${lifecycle} 139 7`].join("\n");
   const results = interpret({ output, trouble: "Kernel panic" }, [lifecycle, traffic]);

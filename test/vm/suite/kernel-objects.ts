@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { parseLibtest } from "../../runner/cargo.ts";
 import { run, tail } from "../../runner/command.ts";
 import type { TestResult } from "../../runner/result.ts";
+import { withSecondTry } from "../../runner/second-try.ts";
 import { type Disk, diskFromFolder } from "../guest/disk.ts";
 import { type GuestOutcome, runGuest } from "../guest/guest.ts";
 import { type BuiltTests, buildTests } from "./cargo-build.ts";
@@ -142,7 +143,9 @@ export function interpret(outcome: Pick<GuestOutcome, "output" | "trouble">, fil
   const sections = readSections(outcome.output);
   return files.flatMap((file) => {
     const { text, code, seconds } = sections.get(file) ?? { text: "" };
-    const results = parseLibtest(text);
+    const [first = "", second = ""] = text.split("\n@again\n");
+    const heading = first.slice(0, first.indexOf("\n") + 1);
+    const results = withSecondTry(parseLibtest(first), parseLibtest(heading + second));
     if (code === 0 || (code !== undefined && results.some(({ status }) => status === "failed"))) return results;
     const reason =
       code === undefined

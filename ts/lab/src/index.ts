@@ -10,6 +10,7 @@ export { type CommandResult, run } from "./host/command.ts";
 export { LabDirectory } from "./host/lab-directory.ts";
 export { findLeftovers } from "./host/leftovers.ts";
 export { createNetNamespace, deleteNetNamespace, inNetNamespace } from "./host/netns.ts";
+export { patient } from "./host/patience.ts";
 export { isAlive, type ProcessRecord, signal, waitForEnd } from "./host/process.ts";
 export { sweep } from "./host/sweep.ts";
 export { requestJson } from "./host/unix-http.ts";

@@ -93,7 +93,7 @@ impl Lab {
             vpc: Namespace::new(),
         };
         lab.vpc
-            .ips(&format!("addr add {FAR_V4}/32 dev lo\naddr add {FAR_V6}/128 dev lo"));
+            .ips(&format!("addr add {FAR_V4}/32 dev lo\naddr add {FAR_V6}/128 dev lo nodad"));
         lab.vpc.set_sysctl("ipv4/conf/all/forwarding", "1");
         lab.vpc.set_sysctl("ipv6/conf/all/forwarding", "1");
         lab.plug(0);

@@ -195,7 +195,7 @@ pub fn local_dns() -> [Prefix; 2] {
 pub fn two_interfaces(mode: Mode, stack: Stack) {
     let lab = Lab::new();
     lab.vpc
-        .ips("addr add 203.0.113.1/32 dev lo\naddr add 2001:db8:eeee::1/128 dev lo");
+        .ips("addr add 203.0.113.1/32 dev lo\naddr add 2001:db8:eeee::1/128 dev lo nodad");
     let beyond = ["203.0.113.1", "2001:db8:eeee::1"].map(|address| address.parse().unwrap());
     let _echo = Echo::new(&lab.vpc, lab::far().into_iter().chain(beyond));
     let datapath = Open::new(&lab.host);
@@ -251,7 +251,7 @@ pub fn host_stack(mode: Mode, stack: Stack) {
     let lab = Lab::new();
     lab.host.ips(&format!(
         "addr add {LOCAL_DNS_V4}/32 dev lo
-         addr add {LOCAL_DNS_V6}/128 dev lo"
+         addr add {LOCAL_DNS_V6}/128 dev lo nodad"
     ));
     let local = [LOCAL_DNS_V4, LOCAL_DNS_V6].map(|address| address.parse().unwrap());
     let _echo = Echo::new(&lab.host, local);
