@@ -78,6 +78,32 @@ fn policy_route_dual_pods_leave_through_their_own_enis() {
     }
 }
 
+/// Each route to a gateway needs the kernel's leave for a moment, and asks for it beside others that need it for another ENI.
+#[test]
+fn policy_route_dual_pods_of_the_nodes_own_vswitch_begin_together() {
+    if support::skip("policy_route_dual_pods_of_the_nodes_own_vswitch_begin_together") {
+        return;
+    }
+    let lab = two_enis();
+    // The node's own interface is in the vSwitch of the pods.
+    lab.host.ip("-6 route add 2001:db8:1::/64 dev eth0");
+    let datapath = Open::new(&lab.host);
+    let pods: Vec<(Namespace, Attachment)> = (1..=48)
+        .map(|number| {
+            let (pod, attachment) = lab.pod(number, Stack::Dual);
+            (pod, on_eni(attachment, 1 + (number % 2) as u8, RuleForm::Compact))
+        })
+        .collect();
+    std::thread::scope(|scope| {
+        for some in pods.chunks(2) {
+            let attach = || some.iter().map(|(_, attachment)| datapath.attach(attachment)).for_each(drop);
+            scope.spawn(attach);
+        }
+    });
+    let admitted = lab.host.ip(&format!("-6 route show table main {GATEWAY_V6}"));
+    assert_eq!(admitted, "", "what was needed for a moment is still there");
+}
+
 #[test]
 fn policy_route_dual_an_address_comes_back_on_another_eni() {
     if support::skip("policy_route_dual_an_address_comes_back_on_another_eni") {

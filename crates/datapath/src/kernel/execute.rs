@@ -1,6 +1,7 @@
 //! Runs steps. Consecutive netlink steps of one namespace go to the kernel in one system call.
 
 use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
 
 use netlink_packet_route::RouteNetlinkMessage;
 
@@ -30,6 +31,9 @@ const EEXIST: i32 = 17;
 const ENODEV: i32 = 19;
 const EBUSY: i32 = 16;
 const EINVAL: i32 = 22;
+
+/// Held while a gateway's host route is in main for a moment.
+static ADMISSION: Mutex<()> = Mutex::new(());
 
 /// Runs the steps of one attachment.
 pub struct Executor<'a> {
@@ -240,7 +244,8 @@ impl Executor<'_> {
 
     /// While an IPv6 onlink route is made, the kernel looks its gateway up in main and refuses if another device answers
     /// (`ip6_route_check_nh_onlink`), as when the node's own interface is in the same vSwitch. The check is made once, so the
-    /// gateway's host route through the ENI has to be there only for this moment.
+    /// gateway's host route through the ENI has to be there only for this moment. One at a time: ENIs of one vSwitch have one gateway,
+    /// and another one's host route would answer.
     fn put_with_admission(&mut self, step: &Step, route: &Route) -> Result<bool> {
         let Some(gateway) = route.gateway else { return Ok(false) };
         let admission = Route {
@@ -255,6 +260,7 @@ impl Executor<'_> {
         };
         let device = Some(self.parts.index(Device::Eni)?);
         let body = message::route(&admission, device);
+        let turn = ADMISSION.lock().unwrap_or_else(PoisonError::into_inner);
         let mut answers = self
             .host
             .batch(vec![
@@ -270,6 +276,7 @@ impl Executor<'_> {
         if admitted {
             self.host.request(RouteNetlinkMessage::DelRoute(body), 0)?;
         }
+        drop(turn);
         result
             .map(|()| true)
             .map_err(|refusal| refusal.error(request_name(step)).about(step.object(&self.desired.names)))
