@@ -58,6 +58,17 @@ describe("demand of a node", () => {
     expect(names(demandOf(pods, leases, runtime))).toEqual(expected);
   });
 
+  test.each([
+    ["as soon as the node says that no sandbox holds it", pod("a"), { "u-a": said("deleted") }, { wanting: ["a"], ending: ["u-a/eth0"] }],
+    ["not before: it may be on its way into the kernel", pod("a"), {}, { wanting: [], ending: [] }],
+    ["not while it is set up", pod("a"), { "u-a": said("initial") }, { wanting: [], ending: [] }],
+    ["never when it runs with it", pod("a", "10.0.0.1"), { "u-a": said("deleted") }, { wanting: [], ending: [] }],
+  ])("a pod whose address the cloud has taken away gets another one %s", (_, one, runtime, expected) => {
+    const leases = [lease("a", "10.0.0.1")];
+    expect(names(demandOf([one], leases, runtime, () => true))).toEqual(expected);
+    expect(names(demandOf([one], leases, runtime, () => false))).toEqual({ wanting: [], ending: [] });
+  });
+
   test("upstream writes both states, and the newest counts", () => {
     const both = (initial: string, deleted: string) => ({
       podID: "",

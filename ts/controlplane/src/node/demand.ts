@@ -15,12 +15,20 @@ type RuntimePods = NonNullable<NodeRuntime["status"]>["pods"];
 export interface Demand {
   /** Pods without an address, or with another one than theirs. */
   readonly wanting: readonly AddressPod[];
-  /** Leases that may go: their pod is gone and its sandbox too, or it runs with another address. */
+  /**
+   * Leases that may go: their pod is gone and its sandbox too, or it runs with another address, or the cloud has taken the address away before the pod ever
+   * had a network, and the node says that no sandbox holds it. A pod that runs keeps its address also without the cloud.
+   */
   readonly ending: readonly Lease[];
 }
 
-/** What pods want against what they hold. Pure. */
-export function demandOf(pods: readonly AddressPod[], leases: readonly Lease[], runtime: RuntimePods): Demand {
+/** What pods want against what they hold; `isLost`: the cloud has taken away what the lease is about. Pure. */
+export function demandOf(
+  pods: readonly AddressPod[],
+  leases: readonly Lease[],
+  runtime: RuntimePods,
+  isLost: (lease: Lease) => boolean = () => false,
+): Demand {
   const byUid = new Map(pods.map((pod) => [pod.uid, pod]));
   const holding = new Set<string>();
   const ending: Lease[] = [];
@@ -32,7 +40,8 @@ export function demandOf(pods: readonly AddressPod[], leases: readonly Lease[], 
       continue;
     }
     // Upstream's older objects name no uid: the lease is the pod's, and gets its uid by being made anew.
-    if (podUid === undefined || isElsewhere(pod, lease)) ending.push(lease);
+    const isUseless = () => addressesOf(pod).length === 0 && isTornDown(runtime?.[pod.uid]) && isLost(lease);
+    if (podUid === undefined || isElsewhere(pod, lease) || isUseless()) ending.push(lease);
     else holding.add(pod.uid);
   }
   // Where two pods claim one address, the one that runs with it has it; the other has not begun to use it.

@@ -125,7 +125,11 @@ export class ManagedNode {
     });
     if (journal === undefined) return undefined;
     pool = await openPoolOn(journal, {
-      ...{ cloud, clock, random, config, identity, onEvent },
+      ...{ cloud, clock, random, config, identity },
+      onEvent: (event) => {
+        onEvent(event);
+        if (event.type === "address-vanished") this.#options.wake(0);
+      },
       occupied: async () => this.#inUse(),
       onLook: (answered) => this.#looked(answered),
       ...(failpoint === undefined ? {} : { failpoint }),
@@ -141,8 +145,13 @@ export class ManagedNode {
     return this.#world?.pods.flatMap(addressesOf) ?? [];
   }
 
-  #serve({ pool }: Opened, { pods, runtime }: NodeWorld): void {
-    const { wanting, ending } = demandOf(pods, pool.leases(), runtime?.status?.pods);
+  #serve({ pool, journal }: Opened, { pods, runtime }: NodeWorld): void {
+    const isLost = ({ eniId, ipv4, ipv6 }: Lease) => {
+      const eni = journal.ledger.enis.get(eniId);
+      const isThere = eni !== undefined && (!ipv4 || eni.ipv4.includes(ipv4.address)) && (!ipv6 || eni.ipv6.includes(ipv6.address));
+      return !isThere;
+    };
+    const { wanting, ending } = demandOf(pods, pool.leases(), runtime?.status?.pods, isLost);
     for (const lease of ending) if (!this.#ending.has(lease.id)) void this.#end(pool, lease);
     for (const pod of wanting) if (!this.#asking.has(pod.uid)) void this.#ask(pool, pod);
     const uids = new Set(pods.map(({ uid }) => uid));

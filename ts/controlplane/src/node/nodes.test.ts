@@ -54,6 +54,46 @@ describe("addresses of a node in its object", () => {
     expect(world.bindings).toEqual(before);
   });
 
+  test("an address that vanishes at the cloud is replaced when its pod never had a network, and kept when it runs", async () => {
+    const world = await running({}, ["runs", "waits"]);
+    const { runs = [], waits = [] } = world.bindings;
+    world.say("runs", "initial");
+    world.pod("runs", runs);
+    const gone = [...runs, ...waits];
+    const [eni] = world.cloud.truth();
+    world.cloud.change(eni?.id ?? "", (now) => ({ ...now, ipv4: now.ipv4.filter((address) => !gone.includes(address)) }));
+    await world.prove();
+    // The node may be about to use it: its word is waited for, and the object shows what is wrong.
+    expect(world.bindings).toMatchObject({ runs, waits });
+    expect(world.statusOf(waits[0])).toBe("Invalid");
+    world.say("waits", "initial");
+    await world.clock.advance(60_000);
+    expect(world.bindings.waits).toEqual(waits);
+    world.say("waits", "deleted");
+    await world.clock.advance(10_000);
+    const [fresh = ""] = world.bindings.waits ?? [];
+    expect(gone).not.toContain(fresh);
+    expect(world.cloud.isAttached(fresh)).toBe(true);
+    expect(world.bindings.runs).toEqual(runs);
+    expect(world.statusOf(runs[0])).toBe("Invalid");
+    expect(world.statusOf(waits[0])).toBeUndefined();
+  });
+
+  test("another process finds a lost address as the one before left it", async () => {
+    const world = await running({}, ["a"]);
+    const { a: before = [] } = world.bindings;
+    const [eni] = world.cloud.truth();
+    world.cloud.change(eni?.id ?? "", (now) => ({ ...now, ipv4: now.ipv4.filter((address) => !before.includes(address)) }));
+    await world.prove();
+    await world.stop();
+    world.say("a", "deleted");
+    world.start();
+    await world.clock.advance(30_000);
+    const [fresh = ""] = world.bindings.a ?? [];
+    expect(before).not.toContain(fresh);
+    expect(world.cloud.isAttached(fresh)).toBe(true);
+  });
+
   test("another control plane's process goes on where this one was", async () => {
     const world = await running({}, names(6));
     const before = world.bindings;

@@ -89,6 +89,21 @@ export class World {
     return bindings;
   }
 
+  /** What the object says of an address. */
+  statusOf(address: string | undefined): string | undefined {
+    const nics = Object.values(this.object.status?.networkInterfaces ?? {});
+    return nics.flatMap(({ ipv4, ipv6 }) => [...Object.values(ipv4 ?? {}), ...Object.values(ipv6 ?? {})]).find(({ ip }) => ip === address)
+      ?.status;
+  }
+
+  /** The cloud is looked at until what it lacks is believed to be gone. */
+  async prove(): Promise<void> {
+    for (let look = 0; look < 4; look++) {
+      void this.nodes?.get(nodeName)?.pool?.sync();
+      await this.clock.advance(40_000);
+    }
+  }
+
   get size(): number {
     return JSON.stringify(this.api.get(nodePath)).length;
   }
