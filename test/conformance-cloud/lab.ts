@@ -1,7 +1,7 @@
 import EcsPackage, { AttachNetworkInterfaceRequest, CreateNetworkInterfaceRequest } from "@alicloud/ecs20140526";
 import { $OpenApiUtil } from "@alicloud/openapi-core";
 import VpcPackage from "@alicloud/vpc20160428";
-import { CloudSimulator, type SimulatorOptions } from "@terway/lab";
+import { CloudSimulator, listen, type SimulatorOptions } from "@terway/lab";
 
 /** Names of the resources that {@link openLab} makes. */
 export const names = {
@@ -42,7 +42,7 @@ export async function openLab(options: SimulatorOptions = {}): Promise<Lab> {
     securityGroupIds: [names.group],
     primaryIpv4: "10.0.1.10",
   });
-  const door = await simulator.listen({ openapi: { host: "127.0.0.1", port: 0 }, metadata: { host: "127.0.0.1", port: 0 } });
+  const door = await listen(simulator, { openapi: { host: "127.0.0.1", port: 0 }, metadata: { host: "127.0.0.1", port: 0 } });
   const { openapi, metadata } = door;
   if (openapi === undefined || metadata === undefined) throw new Error("the simulator does not listen");
   const config = (credentials: { accessKeyId: string; accessKeySecret: string; securityToken?: string }) =>

@@ -1,4 +1,4 @@
-import { CloudSimulator, type SettingsPatch } from "@terway/lab";
+import { CloudSimulator, listen, type SettingsPatch } from "@terway/lab";
 
 const accessKey = { id: "LTAItest", secret: "secret123" };
 export const zone = "cn-hangzhou-i";
@@ -30,7 +30,7 @@ export class Region {
       const { NetworkInterfaceId } = await simulator.call("CreateNetworkInterface", wanted);
       await simulator.call("AttachNetworkInterface", { NetworkInterfaceId: String(NetworkInterfaceId), InstanceId: id });
     }
-    const { openapi } = await simulator.listen({ openapi: { host: "127.0.0.1", port: 0 } });
+    const { openapi } = await listen(simulator, { openapi: { host: "127.0.0.1", port: 0 } });
     return new Region(simulator, `http://${openapi?.host}:${openapi?.port}`);
   }
 

@@ -7,6 +7,7 @@
  */
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { HostPort } from "./cloud/door.ts";
+import { listen } from "./cloud/listen.ts";
 import { ScriptedClock } from "./cloud/scripted-clock.ts";
 import { delayProfiles } from "./cloud/settings.ts";
 import { CloudSimulator } from "./cloud/simulator.ts";
@@ -42,7 +43,7 @@ const program = new Command("cloud-server")
 
 const { seed, delays, scriptedClock, ...doors } = program.parse().opts<Options>();
 const simulator = new CloudSimulator({ seed, settings: { delays }, ...(scriptedClock === true ? { clock: new ScriptedClock() } : {}) });
-const { close: _, ...addresses } = await simulator.listen(doors);
+const { close: _, ...addresses } = await listen(simulator, doors);
 process.stdout.write(`${JSON.stringify({ ready: true, ...addresses })}\n`);
 
 for (const signal of ["SIGTERM", "SIGINT"] as const) {

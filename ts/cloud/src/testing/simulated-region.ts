@@ -1,4 +1,4 @@
-import { CloudSimulator, type SettingsPatch } from "@terway/lab";
+import { CloudSimulator, listen, type SettingsPatch } from "@terway/lab";
 import { type Clock, type MemberCloud, systemClock, systemRandom } from "@terway/model";
 import type { CallRecord } from "../call.ts";
 import { type CloudOptions, openCloud } from "../cloud.ts";
@@ -56,7 +56,7 @@ export class SimulatedRegion implements AsyncDisposable {
       ramRole: names.role,
       ipv6Count: 1,
     });
-    const doors = await simulator.listen({ openapi: { host: "127.0.0.1", port: 0 }, metadata: { host: "127.0.0.1", port: 0 } });
+    const doors = await listen(simulator, { openapi: { host: "127.0.0.1", port: 0 }, metadata: { host: "127.0.0.1", port: 0 } });
     const url = (door: { host: string; port: number } | undefined, path = "/") => new URL(path, `http://${door?.host}:${door?.port}`);
     return new SimulatedRegion(simulator, url(doors.openapi), url(doors.metadata, `/?instance=${names.instance}`));
   }

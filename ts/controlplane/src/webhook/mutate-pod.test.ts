@@ -16,7 +16,7 @@ import { annotation } from "../network/annotations.ts";
 import { VSwitches } from "../runtime/v-switches.ts";
 import { mutatePod } from "./mutate-pod.ts";
 import type { AdmissionRequest } from "./review.ts";
-import type { WebhookParts } from "./webhook.ts";
+import type { WebhookParts } from "./webhook-parts.ts";
 
 const vSwitch: VSwitch = { id: "vsw-1", zoneId: "z", vpcId: "vpc-1", cidr: "10.0.1.0/24", availableIpv4: 100 };
 

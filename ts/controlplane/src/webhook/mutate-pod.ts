@@ -7,7 +7,7 @@ import { hasFixedName, type NetworkChoice } from "../network/wanted.ts";
 import { contains } from "../pod/plan-enis.ts";
 import { patchedPodSchema, podPatch } from "./pod-patch.ts";
 import { type AdmissionRequest, denied, type Verdict } from "./review.ts";
-import type { WebhookParts } from "./webhook.ts";
+import type { WebhookParts } from "./webhook-parts.ts";
 
 type Own = Extract<NetworkChoice, { kind: "own" }>;
 

@@ -2,7 +2,7 @@ import { type PodNetworking, podNetworkingSchema } from "@terway/model";
 import { allocationTypeSchema, readAnnotation } from "../network/annotations.ts";
 import { eniConfOf, networkDefaults } from "../network/defaults.ts";
 import { type AdmissionRequest, denied, type PatchOperation, type Verdict } from "./review.ts";
-import type { WebhookParts } from "./webhook.ts";
+import type { WebhookParts } from "./webhook-parts.ts";
 
 /** vSwitches and groups that it leaves out are those of `eni-config`. */
 export function mutatePodNetworking({ informers }: WebhookParts, request: AdmissionRequest): Verdict {

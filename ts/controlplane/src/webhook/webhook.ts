@@ -1,23 +1,9 @@
-import type { Clock } from "@terway/model";
 import Fastify, { type FastifyInstance } from "fastify";
 import { ZodError } from "zod";
-import type { Informers } from "../cluster/informers.ts";
-import type { CtrlConfig } from "../config/ctrl-config.ts";
-import type { Logger } from "../log.ts";
-import type { Metrics } from "../runtime/metrics.ts";
-import type { VSwitches } from "../runtime/v-switches.ts";
 import { mutatePod } from "./mutate-pod.ts";
 import { mutatePodNetworking, validatePodNetworking } from "./pod-networking-rules.ts";
 import { type AdmissionRequest, answerOf, denied, reviewSchema, type Verdict } from "./review.ts";
-
-export interface WebhookParts {
-  readonly config: CtrlConfig;
-  readonly informers: Informers;
-  readonly vSwitches: VSwitches;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly metrics: Metrics;
-}
+import type { WebhookParts } from "./webhook-parts.ts";
 
 /** Pods are small; an object of the API is at most 3 MiB, and a review holds two. */
 const bodyLimit = 8 * 2 ** 20;

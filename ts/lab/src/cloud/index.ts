@@ -9,7 +9,7 @@ export type { FaultMatch, FaultRule } from "./fault/rule.ts";
 export type { ActionCount, HistoryEntry } from "./history.ts";
 export { instanceTypes } from "./instance-types.ts";
 export { checkInvariants } from "./invariants.ts";
-export type { Listening, ListenOptions } from "./listen.ts";
+export { type Listening, type ListenOptions, listen } from "./listen.ts";
 export { operations } from "./operation/index.ts";
 export type * from "./records.ts";
 export { ScriptedClock } from "./scripted-clock.ts";

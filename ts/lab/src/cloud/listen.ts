@@ -19,6 +19,7 @@ export interface Listening {
   close(): Promise<void>;
 }
 
+/** Opens the doors that are asked for, until the simulator is closed. Port 0 takes a free one; the answer says which. */
 export async function listen(simulator: CloudSimulator, options: ListenOptions): Promise<Listening> {
   const doors: Door[] = [];
   const close = async () => {
@@ -31,12 +32,13 @@ export async function listen(simulator: CloudSimulator, options: ListenOptions):
   };
   try {
     const { openapi, metadata, control } = options;
-    return {
+    const addresses = {
       ...(openapi === undefined ? {} : { openapi: addressOf(await open(startGateway(simulator, openapi))) }),
       ...(metadata === undefined ? {} : { metadata: addressOf(await open(startMetadata(simulator, metadata))) }),
       ...(control === undefined ? {} : { control: await openControl(simulator, control, open) }),
-      close,
     };
+    simulator.opened({ close });
+    return { ...addresses, close };
   } catch (error) {
     await close();
     throw error;

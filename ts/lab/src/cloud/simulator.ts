@@ -3,11 +3,11 @@ import { systemClock } from "@terway/model";
 import type { AdminCommandName, AdminInput, AdminResult } from "./admin/index.ts";
 import { ApiError } from "./api-error.ts";
 import type { CallResult } from "./call.ts";
+import type { Door } from "./door.ts";
 import { effectSubject, type FabricEffect, perform } from "./fabric-effect.ts";
 import type { FabricPort } from "./fabric-port.ts";
 import type { ActionCount, HistoryEntry } from "./history.ts";
 import type { HttpRequest } from "./http-request.ts";
-import { type Listening, type ListenOptions, listen } from "./listen.ts";
 import type { MetadataAnswer, MetadataRequest } from "./metadata/handle.ts";
 import type { Body } from "./operation/operation.ts";
 import { ScriptedClock } from "./scripted-clock.ts";
@@ -44,7 +44,7 @@ export class CloudSimulator {
   readonly #record: boolean;
   readonly #fabricQueues = new Map<string, Promise<void>>();
   readonly #watchers = new Set<() => void>();
-  readonly #doors: Listening[] = [];
+  readonly #doors: Pick<Door, "close">[] = [];
   #cancelTick: (() => void) | undefined;
   #closed = false;
 
@@ -171,11 +171,9 @@ export class CloudSimulator {
     });
   }
 
-  /** Opens the doors that are asked for. Port 0 takes a free one; the answer says which. */
-  async listen(options: ListenOptions): Promise<Listening> {
-    const listening = await listen(this, options);
-    this.#doors.push(listening);
-    return listening;
+  /** A door that is to be closed when the simulator is. */
+  opened(door: Pick<Door, "close">): void {
+    this.#doors.push(door);
   }
 
   /** Closes the doors, unplugs everything, stops the timers. */

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gatewayOf, prefixLengthOf } from "@terway/model";
-import { CloudSimulator } from "../cloud/index.ts";
+import { CloudSimulator, listen } from "../cloud/index.ts";
 import { metadataAddress, openApiAddress } from "../fabric/addresses.ts";
 import { VpcFabric } from "../fabric/vpc.ts";
 import { LabDirectory } from "../host/lab-directory.ts";
@@ -33,7 +33,7 @@ export async function serveLab(id: string): Promise<void> {
   });
   const simulator = new CloudSimulator({ seed: plan.seed, fabric, settings: { regionId: plan.regionId, delays: plan.delays } });
   const world = await build(simulator, plan, id, names);
-  await simulator.listen({
+  await listen(simulator, {
     openapi: { host: openApiAddress, port: httpPort },
     metadata: { host: metadataAddress, port: httpPort },
     control: directory.controlSocket,
