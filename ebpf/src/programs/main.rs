@@ -6,6 +6,7 @@
 #![expect(missing_docs, reason = "the entry functions that the macro makes carry none")]
 
 use aya_ebpf::{macros::classifier, programs::TcContext};
+use terway_ebpf::skb::CONTINUE;
 
 mod eni_in;
 mod eni_out;
@@ -13,6 +14,7 @@ mod maps;
 mod pace;
 mod path;
 mod policy;
+mod scratch;
 
 /// Ingress of an ENI.
 #[classifier]
@@ -29,13 +31,13 @@ pub fn eni_out(ctx: TcContext) -> i32 {
 /// Where a pod's packets come out of it: ingress of the host's end of its link, or egress of a device that is the pod's own.
 #[classifier]
 pub fn from_pod(ctx: TcContext) -> i32 {
-    policy::run::<true>(&ctx)
+    policy::run::<true>(&ctx, path::send, path::send_error)
 }
 
 /// Where they go into it: the other hook of the same device.
 #[classifier]
 pub fn to_pod(ctx: TcContext) -> i32 {
-    policy::run::<false>(&ctx)
+    policy::run::<false>(&ctx, |_, _, _| CONTINUE, |_, _, _| CONTINUE)
 }
 
 terway_ebpf::object!();

@@ -10,7 +10,7 @@ use terway_abi::{
     VerdictKey, VlanLink, VlanLinkKey,
 };
 
-use crate::policy::Room;
+use crate::scratch::{Room, Scratch};
 
 /// `BPF_F_NO_PREALLOC`: memory for the records there are, not for those there could be.
 const NO_PREALLOC: u32 = 1;
@@ -103,4 +103,11 @@ pub fn eni(ifindex: u32) -> Option<&'static Eni> {
 pub fn is_vlan_link(eni: u32, vlan: u16) -> bool {
     // SAFETY: as in `endpoint`.
     unsafe { VLAN_LINKS.get(VlanLinkKey { eni, vlan, reserved: 0 }) }.is_some()
+}
+
+/// This processor's room.
+#[inline(always)]
+pub fn scratch() -> Option<&'static mut Scratch> {
+    // SAFETY: see the type; the pointer is used for the time of one program.
+    SCRATCH.get_ptr_mut(0).map(|room| unsafe { &mut (*room).scratch })
 }

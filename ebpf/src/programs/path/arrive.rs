@@ -8,10 +8,11 @@ use terway_ebpf::{
     skb::CONTINUE,
 };
 
-use super::{BEGUN, STALE, choose::settle, error, fits, is_plain, rewrite::deliver};
+use super::{choose::settle, error, fits, is_plain, rewrite::deliver};
 use crate::{
-    maps::{FLOWS, endpoint},
-    policy::{Scratch, epoch, flow, is_ipv4, receive, scratch},
+    maps::{FLOWS, endpoint, scratch},
+    policy::{epoch, flow, is_ipv4, receive},
+    scratch::{BEGUN, STALE, Scratch},
 };
 
 const ENI: u32 = Path::ENI as u32;

@@ -12,10 +12,10 @@ use terway_ebpf::{
     packet::{Signal, protocol},
 };
 
-use super::{BEGUN, STALE};
 use crate::{
     maps::{FLOWS, HOST_ADDRS, HOST_STACK, add, endpoint},
-    policy::{Scratch, is_ipv4, look_for, words},
+    policy::{is_ipv4, look_for, words},
+    scratch::{BEGUN, STALE, Scratch},
 };
 
 const AF_INET: u8 = 2;

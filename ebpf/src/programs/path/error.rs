@@ -7,7 +7,8 @@ use terway_ebpf::skb::{self, CONTINUE, PACKET_HOST};
 use super::rewrite::{deliver, leave};
 use crate::{
     maps::{FLOWS, endpoint},
-    policy::{Scratch, flow, is_ipv4},
+    policy::{flow, is_ipv4},
+    scratch::Scratch,
 };
 
 /// One that a pod sends, after its verdict.

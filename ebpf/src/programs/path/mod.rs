@@ -5,14 +5,14 @@
 //! options, packets that are too large or have no hops left, connections whose beginning was not seen.
 
 use aya_ebpf::programs::TcContext;
-use terway_abi::{Address, Endpoint, Path};
+use terway_abi::Endpoint;
 use terway_ebpf::{
     fresh,
     packet::protocol::TCP,
     skb::{self, PACKET_HOST},
 };
 
-use crate::policy::{Scratch, flow::is_taken_over};
+use crate::{policy::flow::is_taken_over, scratch::Scratch};
 
 mod arrive;
 mod choose;
@@ -23,37 +23,6 @@ mod send;
 pub use arrive::arrive;
 pub use error::send_error;
 pub use send::send;
-
-/// What is known of the path of the packet that is worked on.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct Way {
-    /// See [`Path::ENI`].
-    pub next_hop: Address,
-    /// See [`Path::ENI`].
-    pub index: u32,
-    /// A [`Path`].
-    pub path: u32,
-    /// Not 0: a path is to be found, [`BEGUN`] or [`STALE`].
-    pub due: u32,
-    /// Not 0: the packet is no fragment. One that is goes by the stack, and says nothing of its flow.
-    pub whole: u32,
-}
-
-/// [`Way::due`]: the flow has begun with this packet, and has no path yet.
-pub const BEGUN: u32 = 1;
-/// [`Way::due`]: its path was found a second ago or more.
-pub const STALE: u32 = 2;
-
-impl Way {
-    /// By the stack, unless more is found out.
-    #[inline(always)]
-    pub fn reset(&mut self, whole: bool) {
-        self.path = u32::from(Path::STACK);
-        self.due = 0;
-        self.whole = u32::from(whole);
-    }
-}
 
 /// Bytes of the headers up to the transport header, if there is nothing in them that only the stack understands.
 #[inline(always)]

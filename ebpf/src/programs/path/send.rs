@@ -11,7 +11,8 @@ use super::{
 };
 use crate::{
     maps::{FLOWS, add, endpoint},
-    policy::{Scratch, View, is_ipv4, receive},
+    policy::{View, is_ipv4, receive},
+    scratch::{BEGUN, Scratch},
 };
 
 const ENI: u32 = Path::ENI as u32;
@@ -80,7 +81,7 @@ fn joins(scratch: &mut Scratch) -> bool {
     };
     // SAFETY: as in `known`.
     let flow = unsafe { &mut *pointer };
-    if fresh(&scratch.way.due) != super::BEGUN && flow.path == Path::STACK {
+    if fresh(&scratch.way.due) != BEGUN && flow.path == Path::STACK {
         return false;
     }
     flow.path = Path::POD;

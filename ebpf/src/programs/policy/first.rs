@@ -8,10 +8,13 @@ use terway_ebpf::{
     skb::{CONTINUE, add_mark},
 };
 
-use crate::maps::{HOST_ADDRS, SERVICES, count, endpoint};
+use crate::{
+    maps::{HOST_ADDRS, SERVICES, count, endpoint},
+    scratch::Scratch,
+};
 
 use super::{
-    Scratch, View,
+    View,
     flow::{self, Begin},
     is_link_local_icmp,
     judge::{ALLOWED, UNCLASSIFIED, judge, look_for, tally},

@@ -6,10 +6,8 @@ use terway_ebpf::{fresh, packet::Signal};
 
 use crate::{
     maps::{FLOWS, SETTINGS, add},
-    path::BEGUN,
+    scratch::{BEGUN, Scratch},
 };
-
-use super::Scratch;
 
 const SECOND: i64 = 1_000_000_000;
 

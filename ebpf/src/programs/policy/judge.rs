@@ -3,9 +3,10 @@
 use terway_abi::{Address, Count, Direction, PeerClass, Prefix, Set, SetFlags};
 use terway_ebpf::{fresh, packet::has_ports};
 
-use crate::maps::{BLOCKS, PEERS, POLICY, SETS, VERDICTS};
-
-use super::Scratch;
+use crate::{
+    maps::{BLOCKS, PEERS, POLICY, SETS, VERDICTS},
+    scratch::Scratch,
+};
 
 /// Bit of [`judge`]'s answer: allowed, and the lower half is the rule's number.
 pub const ALLOWED: u64 = 1 << 32;

@@ -6,11 +6,11 @@ use terway_ebpf::{fresh, packet::Signal, skb::CONTINUE};
 
 use crate::{
     maps::{FLOWS, HOST_ADDRS, SERVICES, add},
-    path::STALE,
+    scratch::{STALE, Scratch},
 };
 
 use super::{
-    Scratch, View, flow,
+    View, flow,
     judge::{ALLOWED, judge, look_for},
     own_direction,
     refuse::refuse,

@@ -18,15 +18,16 @@ mod judge;
 mod known;
 mod refuse;
 mod related;
-mod scratch;
 mod sender;
 
 pub use flow::epoch;
 pub use judge::{is_ipv4, look_for, words};
-pub use scratch::{Room, Scratch, scratch};
 pub use sender::leaves;
 
-use crate::{maps::pod, path};
+use crate::{
+    maps::{pod, scratch},
+    scratch::Scratch,
+};
 use refuse::refuse;
 
 /// What does not change while a packet is judged.
@@ -38,9 +39,13 @@ pub struct View {
     epoch: u32,
 }
 
-/// One program for both directions, compiled for each.
+/// One program for both directions, compiled for each. What a pod sends and may send goes on to `send`, an ICMP error to `send_error`; they say where.
 #[inline(always)]
-pub fn run<const EGRESS: bool>(ctx: &TcContext) -> i32 {
+pub fn run<const EGRESS: bool>(
+    ctx: &TcContext,
+    send: impl FnOnce(&TcContext, &mut Scratch, &View) -> i32,
+    send_error: impl FnOnce(&TcContext, &mut Scratch, u32) -> i32,
+) -> i32 {
     if EGRESS {
         // Only we say that.
         skb::set_tc_index(ctx, 0);
@@ -71,7 +76,7 @@ pub fn run<const EGRESS: bool>(ctx: &TcContext) -> i32 {
         Kind::Error => {
             let verdict = related::run::<EGRESS>(ctx, scratch, &view);
             return match EGRESS && verdict == CONTINUE {
-                true => path::send_error(ctx, scratch, pod.id),
+                true => send_error(ctx, scratch, pod.id),
                 false => verdict,
             };
         }
@@ -94,7 +99,7 @@ pub fn run<const EGRESS: bool>(ctx: &TcContext) -> i32 {
         None => first::run::<EGRESS>(ctx, scratch, &view),
     };
     match EGRESS && verdict == CONTINUE && fresh(&scratch.way.whole) != 0 {
-        true => path::send(ctx, scratch, &view),
+        true => send(ctx, scratch, &view),
         false => verdict,
     }
 }

@@ -4,9 +4,12 @@ use aya_ebpf::{bindings::__sk_buff, programs::TcContext};
 use terway_abi::{Direction, Reason, Sample};
 use terway_ebpf::skb::DROP;
 
-use crate::maps::{SAMPLES, count};
+use crate::{
+    maps::{SAMPLES, count},
+    scratch::Scratch,
+};
 
-use super::{Scratch, flow::now, judge::tally};
+use super::{flow::now, judge::tally};
 
 /// Drops the packet.
 #[inline(never)]

@@ -4,9 +4,12 @@ use aya_ebpf::programs::TcContext;
 use terway_abi::{PodFlags, Reason};
 use terway_ebpf::skb::CONTINUE;
 
-use crate::maps::{FLOWS, HOST_ADDRS, endpoint};
+use crate::{
+    maps::{FLOWS, HOST_ADDRS, endpoint},
+    scratch::Scratch,
+};
 
-use super::{Scratch, View, flow, is_link_local_icmp, own_direction, refuse::refuse};
+use super::{View, flow, is_link_local_icmp, own_direction, refuse::refuse};
 
 #[inline(always)]
 pub fn run<const EGRESS: bool>(ctx: &TcContext, scratch: &mut Scratch, view: &View) -> i32 {

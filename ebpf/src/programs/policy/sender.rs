@@ -8,16 +8,17 @@ use terway_ebpf::{
     packet::{self, Kind},
 };
 
-use crate::maps::{FLOWS, HOST_ADDRS, add, endpoint, pod};
+use crate::{
+    maps::{FLOWS, HOST_ADDRS, add, endpoint, pod, scratch},
+    scratch::Scratch,
+};
 
 use super::{
-    Scratch,
     first::state,
     flow::{self, Begin},
     fragment,
     judge::{ALLOWED, judge, tally},
     refuse::refuse,
-    scratch::scratch,
 };
 
 /// Does the packet's sender, if it is an isolated pod of this node, have a verdict for it? That is so for all but what came by a Service.

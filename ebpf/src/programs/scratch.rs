@@ -1,10 +1,8 @@
-//! Room that a program's stack has not.
+//! Room that a program's stack has not: what is known of the packet that is worked on. Data alone; [`crate::maps::scratch`] hands it out.
 
 use aya_ebpf::maps::lpm_trie::Key;
-use terway_abi::{Address, Flow, FlowKey, PolicyKey, Prefix, VerdictKey};
+use terway_abi::{Address, Flow, FlowKey, Path, PolicyKey, Prefix, VerdictKey};
 use terway_ebpf::packet::Packet;
-
-use crate::{maps::SCRATCH, path::Way};
 
 /// One for each processor: programs on a hook do not interrupt one another on one processor.
 #[repr(C)]
@@ -35,7 +33,7 @@ pub struct Scratch {
     pub way: Way,
     /// The tick of the kernel's in which [`Scratch::now`] was read.
     pub tick: u64,
-    /// See [`super::flow::now`].
+    /// See [`crate::policy::flow::now`].
     pub now: u64,
     /// Whose packet was refused, where that is not the program's own pod.
     pub refused: u32,
@@ -61,16 +59,41 @@ pub struct Question {
     reserved_too: u32,
 }
 
+/// What is known of the path of the packet that is worked on.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Way {
+    /// See [`Path::ENI`].
+    pub next_hop: Address,
+    /// See [`Path::ENI`].
+    pub index: u32,
+    /// A [`Path`].
+    pub path: u32,
+    /// Not 0: a path is to be found, [`BEGUN`] or [`STALE`].
+    pub due: u32,
+    /// Not 0: the packet is no fragment. One that is goes by the stack, and says nothing of its flow.
+    pub whole: u32,
+}
+
+/// [`Way::due`]: the flow has begun with this packet, and has no path yet.
+pub const BEGUN: u32 = 1;
+/// [`Way::due`]: its path was found a second ago or more.
+pub const STALE: u32 = 2;
+
+impl Way {
+    /// By the stack, unless more is found out.
+    #[inline(always)]
+    pub fn reset(&mut self, whole: bool) {
+        self.path = u32::from(Path::STACK);
+        self.due = 0;
+        self.whole = u32::from(whole);
+    }
+}
+
 /// What the map holds: its size is part of the map's shape, which all builds of a layout share.
 #[repr(C)]
 pub struct Room {
-    scratch: Scratch,
+    /// Its beginning.
+    pub scratch: Scratch,
     rest: [u8; 1024 - size_of::<Scratch>()],
-}
-
-/// This processor's.
-#[inline(always)]
-pub fn scratch() -> Option<&'static mut Scratch> {
-    // SAFETY: see the type; the pointer is used for the time of one program.
-    SCRATCH.get_ptr_mut(0).map(|room| unsafe { &mut (*room).scratch })
 }
