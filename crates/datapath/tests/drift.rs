@@ -8,9 +8,10 @@ use std::time::Duration;
 use support::calls::until;
 use support::drift::{Edit, NEVER, Scene, WITHIN, covers};
 use support::drift_edits::{
-    ENI_SILENT, LINK_SILENT, NODE, NODE_SILENT, PAIR, PAIR_DOWN, PAIR_MACS, PAIR_POD, PAIR_POD_MACS, PAIR_SILENT, POD_IPV6,
+    COMPACT, ENI_SILENT, LINK_SILENT, NODE, NODE_SILENT, PAIR, PAIR_DOWN, PAIR_MACS, PAIR_POD, PAIR_POD_MACS, PAIR_SILENT,
+    PER_POD, POD_IPV6,
 };
-use support::lab::{GATEWAY_V6, eni_mac, far};
+use support::lab::{eni_mac, far};
 use support::probe::{Echo, ask};
 use terway_datapath::Trigger;
 use terway_datapath::attachment::{Mode, RuleForm};
@@ -19,7 +20,12 @@ use terway_datapath::attachment::{Mode, RuleForm};
 const BY_SCAN: Duration = Duration::from_secs(10);
 
 fn host() -> Vec<Edit> {
-    [PAIR, PAIR_MACS, NODE].concat()
+    [PAIR, COMPACT, PAIR_MACS, NODE].concat()
+}
+
+/// With Terway's rules.
+fn host_per_pod() -> Vec<Edit> {
+    [PAIR, PER_POD, PAIR_MACS, NODE].concat()
 }
 
 fn silent() -> Vec<Edit> {
@@ -43,6 +49,11 @@ fn every_object_has_a_test_of_its_drift() {
         Mode::PolicyRoute,
         |attachment| attachment.rule_form = RuleForm::Compact,
         &[&host(), &silent(), PAIR_DOWN, &pod()],
+    );
+    covers(
+        Mode::PolicyRoute,
+        |attachment| attachment.rule_form = RuleForm::PerPod,
+        &[&host_per_pod(), &silent(), PAIR_DOWN, &pod()],
     );
 }
 
@@ -71,20 +82,14 @@ fn host_side_edits_are_repaired_within_a_second_i17() {
 }
 
 #[test]
-fn terways_rule_form_is_repaired_too_i17() {
-    if support::skip("terways_rule_form_is_repaired_too_i17") {
+fn terways_rule_form_is_named_and_repaired_too_i17() {
+    if support::skip("terways_rule_form_is_named_and_repaired_too_i17") {
         return;
     }
     let scene = scene(RuleForm::PerPod);
-    let _log = scene.guard(NEVER, true);
-    for command in [
-        "rule del to 10.0.1.23 pref 512",
-        "-6 rule del to 2001:db8:1::17 pref 512",
-        &format!("-6 route del {GATEWAY_V6}/128 dev eth1"),
-    ] {
-        scene.lab.host.ip(command);
-        until(command, Duration::from_secs(2), || scene.sound());
-    }
+    scene.names_exactly(&host_per_pod(), &scene.lab.host);
+    let log = scene.guard(NEVER, true);
+    scene.mends_when_told(&[host_per_pod(), PAIR_DOWN.to_vec()].concat(), &log);
 }
 
 #[test]

@@ -4,17 +4,18 @@
 mod support;
 
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-use support::calls::{Open, until};
+use support::calls::Open;
+use support::drift::{Edit, LIMIT_OF_POD, LIMIT_ON_PAIR, Scene, covers, drift_of, on_trunk, whole};
+use support::drift_edits::{
+    COMPACT, ENI_SILENT, LINK_SILENT, NODE, NODE_SILENT, PAIR, PAIR_DOWN, PAIR_MACS, PAIR_POD, PAIR_POD_MACS, PAIR_SILENT,
+    POD_IPV6, TAG_FILTER, TAG_FILTER_SILENT,
+};
 use support::lab::{self, GATEWAY_V4, GATEWAY_V6, Lab, Stack};
 use support::namespace::Namespace;
 use support::probe::{Echo, ask};
 use support::trunk::{TrunkPort, tagged};
-use terway_datapath::Repair;
-use terway_datapath::attachment::{Attachment, Trunk};
-use terway_datapath::diff::Problem;
+use terway_datapath::attachment::{Attachment, Mode, Trunk};
 use terway_datapath::error::ErrorCode;
 
 const VLAN: u16 = 1001;
@@ -213,56 +214,42 @@ fn tag_filter_dual_is_completed_after_a_stop_at_any_step_i6() {
     }
 }
 
+/// A member with limits.
+fn limited_member(attachment: &mut Attachment) {
+    whole(attachment);
+    on_trunk(attachment);
+}
+
+fn drifts_on_host() -> Vec<Edit> {
+    [TAG_FILTER, PAIR, COMPACT, PAIR_MACS, NODE, LIMIT_ON_PAIR].concat()
+}
+
+fn silent_drifts() -> Vec<Edit> {
+    [TAG_FILTER_SILENT, NODE_SILENT, LINK_SILENT, ENI_SILENT, PAIR_SILENT].concat()
+}
+
+fn drifts_in_pod() -> Vec<Edit> {
+    [LIMIT_OF_POD, PAIR_POD, PAIR_POD_MACS, POD_IPV6].concat()
+}
+
+#[test]
+fn tag_filter_dual_drift_has_a_test_for_every_object() {
+    if !support::skip("tag_filter_dual_drift_has_a_test_for_every_object") {
+        covers(
+            Mode::PolicyRoute,
+            limited_member,
+            &[&drifts_on_host(), PAIR_DOWN, &silent_drifts(), &drifts_in_pod()],
+        );
+    }
+}
+
 #[test]
 fn tag_filter_dual_drift_is_named_and_repaired_i17() {
     if support::skip("tag_filter_dual_drift_is_named_and_repaired_i17") {
         return;
     }
-    let lab = Lab::new();
-    lab.host.mount_bpffs();
-    let datapath = Open::new(&lab.host);
-    let (_pod, attachment) = member(&lab, 7, Stack::Dual, VLAN);
-    datapath.attach(&attachment);
-    let eni_in = "filter dev eth1 ingress pref 29810 bpf handle 0x1 terway_eni_in";
-    let eni_out = "filter dev eth1 egress pref 29810 bpf handle 0x1 terway_eni_out";
-    let edits: [(&str, &[&str]); 3] = [
-        ("filter del dev eth1 ingress pref 29810", &[eni_in]),
-        ("filter del dev eth1 egress pref 29810", &[eni_out]),
-        (
-            "qdisc del dev eth1 clsact",
-            &["qdisc clsact ffff: dev eth1 parent ffff:fff1", eni_in, eni_out],
-        ),
-    ];
-    for (command, objects) in edits {
-        lab.host.tc(command);
-        let drifts = datapath.check(&attachment);
-        let named: Vec<(&str, Problem)> = drifts.iter().map(|drift| (drift.object.as_str(), drift.problem)).collect();
-        let want: Vec<(&str, Problem)> = objects.iter().map(|object| (*object, Problem::Missing)).collect();
-        assert_eq!(named, want, "{command}");
-        assert!(datapath.attach(&attachment).steps > 0);
-        assert_eq!(datapath.check(&attachment), [], "{command}");
-    }
-    let log: Arc<Mutex<Vec<Repair>>> = Arc::default();
-    let heard = Arc::clone(&log);
-    let report = move |repair| heard.lock().unwrap().push(repair);
-    datapath.0.start_repair(Duration::from_secs(3600), true, report).unwrap();
-    for (command, _) in edits {
-        lab.host.tc(command);
-        until(command, Duration::from_secs(1), || datapath.check(&attachment).is_empty());
-    }
-    std::thread::sleep(Duration::from_millis(400));
-    assert!(log.lock().unwrap().iter().all(|repair| repair.failures.is_empty()));
-    // Maps tell nobody of a change: the scan finds it.
-    let mut programs = terway_bpf::Programs::open(lab.host.bpffs()).unwrap();
-    let address = terway_bpf::Address::from(attachment.addresses().next().unwrap());
-    programs.maps.endpoints.remove(&address).unwrap();
-    let drifts = datapath.check(&attachment);
-    let named: Vec<&str> = drifts.iter().map(|drift| drift.object.as_str()).collect();
-    assert_eq!(named, ["record endpoint 10.0.9.7"]);
-    datapath.0.start_repair(Duration::from_millis(200), true, |_| {}).unwrap();
-    until("the record is back", Duration::from_secs(1), || {
-        datapath.check(&attachment).is_empty()
-    });
+    let scene = Scene::new(Mode::PolicyRoute, limited_member);
+    drift_of(scene, &drifts_on_host(), &silent_drifts(), &drifts_in_pod());
 }
 
 #[test]

@@ -11,6 +11,7 @@ use terway_datapath::{Repair, Trigger};
 use super::calls::{Open, until};
 use super::lab::{Lab, Stack};
 use super::namespace::Namespace;
+use super::trunk::edit_record;
 
 /// One foreign edit and what check has to say about it.
 #[derive(Clone, Copy)]
@@ -130,6 +131,7 @@ impl Scene {
     /// A pod of this mode; `change` has the last word on it.
     pub fn new(mode: Mode, change: impl FnOnce(&mut Attachment)) -> Self {
         let lab = Lab::new();
+        lab.host.mount_bpffs();
         let datapath = Open::new(&lab.host);
         let (pod, mut attachment) = lab.pod_of(mode, 23, Stack::Dual);
         change(&mut attachment);
@@ -231,6 +233,8 @@ pub fn make(command: &str, place: &Namespace) {
     let rest = |tool: &str| command.strip_prefix(tool).and_then(|rest| rest.strip_prefix(' '));
     if let Some(arguments) = rest("tc") {
         place.tc(arguments);
+    } else if let Some(arguments) = rest("record") {
+        edit_record(place, arguments);
     } else if let Some(arguments) = rest("nft") {
         let run = || std::process::Command::new("nft").args(arguments.split(' ')).output().unwrap();
         assert!(place.run(run).status.success(), "{command}");
@@ -258,11 +262,7 @@ pub fn covers(mode: Mode, change: impl FnOnce(&mut Attachment), tables: &[&[Edit
     let (pod, mut attachment) = lab.pod(23, Stack::Dual);
     attachment.mode = mode;
     if mode == Mode::Vlan {
-        attachment.trunk = Some(Trunk {
-            vlan_id: super::modes::MEMBER,
-            gateway_ipv4: attachment.ipv4.map(|family| family.gateway),
-            gateway_ipv6: attachment.ipv6.map(|family| family.gateway),
-        });
+        on_trunk(&mut attachment);
     }
     change(&mut attachment);
     // Only in the pod it is looked at.
@@ -304,9 +304,22 @@ pub fn whole(attachment: &mut Attachment) {
     super::scenario::limit(attachment);
 }
 
+/// A member of a trunk whose addresses are the ENI's own: its packets matter to nobody here.
+pub fn on_trunk(attachment: &mut Attachment) {
+    attachment.trunk = Some(Trunk {
+        vlan_id: super::modes::MEMBER,
+        gateway_ipv4: attachment.ipv4.map(|family| family.gateway),
+        gateway_ipv6: attachment.ipv6.map(|family| family.gateway),
+    });
+}
+
 /// Check says it, attach mends it; then repair does, the host's side within a second where the kernel tells of it, the rest by the scan.
 pub fn drift(mode: Mode, host: &[Edit], silent: &[Edit], pod: &[Edit]) {
-    let scene = Scene::new(mode, whole);
+    drift_of(Scene::new(mode, whole), host, silent, pod);
+}
+
+/// The same of a pod that is there.
+pub fn drift_of(scene: Scene, host: &[Edit], silent: &[Edit], pod: &[Edit]) {
     scene.names_exactly(host, &scene.lab.host);
     scene.names_exactly(silent, &scene.lab.host);
     scene.names_exactly(pod, &scene.pod);

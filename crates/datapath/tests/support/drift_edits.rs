@@ -121,34 +121,6 @@ pub const PAIR: &[Edit] = &[
     ),
     edit("route replace 10.0.1.23/32 dev eth0", "route 10.0.1.23/32 dev HOST", Missing),
     edit(
-        "rule del from 10.0.1.23 pref 2358",
-        "rule 2358: from 10.0.1.23/32 lookup ENI",
-        Missing,
-    ),
-    edit("rule del pref 2178", "rule 2178: from 10.0.1.16/29 goto 2358", Missing),
-    edit("rule del pref 2102", "rule 2102: from 10.0.1.0/27 goto 2178", Missing),
-    edit("rule del pref 2066", "rule 2066: from 10.0.1.0/25 goto 2102", Missing),
-    edit("rule del pref 2050", "rule 2050: from 10.0.0.0/23 goto 2066", Missing),
-    edit("rule del pref 2048", "rule 2048: from 10.0.0.0/20 goto 2050", Missing),
-    edit("rule del pref 2051", "rule 2051: from all goto 2546", Missing),
-    edit("rule del pref 2067", "rule 2067: from all goto 2546", Missing),
-    edit("rule del pref 2103", "rule 2103: from all goto 2546", Missing),
-    edit("rule del pref 2179", "rule 2179: from all goto 2546", Missing),
-    edit("rule del pref 2359", "rule 2359: from all goto 2546", Missing),
-    edit("rule del pref 2049", "rule 2049: from all goto 2546", Missing),
-    edit("rule del pref 2546", "rule 2546: from all nop", Missing),
-    edit("-6 rule del pref 2048", "rule 2048: from all lookup 1000 (ipv6)", Missing),
-    edit(
-        "rule del pref 512",
-        "rule 512: from all lookup main suppress_prefixlength 31",
-        Missing,
-    ),
-    edit(
-        "-6 rule del pref 512",
-        "rule 512: from all lookup main suppress_prefixlength 127 (ipv6)",
-        Missing,
-    ),
-    edit(
         "rule add from 10.0.1.23 pref 2048 lookup 4711 proto 116",
         "rule 2048: from 10.0.1.23/32 lookup 4711",
         Unexpected,
@@ -162,26 +134,6 @@ pub const PAIR: &[Edit] = &[
         "route del default table ENI dev eth1",
         "route default via 10.0.1.253 dev eth1 onlink table ENI",
         Missing,
-    ),
-    edit(
-        "-6 route del default from 2001:db8:1::17 table 1000 dev eth1",
-        "route default from 2001:db8:1::17/128 via 2001:db8:1:0:ffff:ffff:ffff:fffd dev eth1 onlink table 1000",
-        Missing,
-    ),
-    edit(
-        "-6 route del unreachable default from 2001:db8:1::17 metric 4278198272 table 1000",
-        "route unreachable default from 2001:db8:1::17/128 table 1000",
-        Missing,
-    ),
-    edit(
-        "-6 route replace default from 2001:db8:1::17 via 2001:db8:1::1 dev eth1 onlink table 1000",
-        "route default from 2001:db8:1::17/128 via 2001:db8:1:0:ffff:ffff:ffff:fffd dev eth1 onlink table 1000",
-        Different,
-    ),
-    edit(
-        "-6 route add default from 2001:db8:1::17 dev eth1 metric 7 table 1000 proto 116",
-        "route default from 2001:db8:1::17/128 dev eth1 table 1000",
-        Unexpected,
     ),
     edit(
         "route del unreachable default table ENI",
@@ -211,6 +163,127 @@ pub const PAIR: &[Edit] = &[
         "sysctl net.ipv4.conf.eth1.rp_filter",
         Different,
     ),
+];
+
+/// The same in the compact form of the rules.
+pub const COMPACT: &[Edit] = &[
+    edit(
+        "rule del from 10.0.1.23 pref 2358",
+        "rule 2358: from 10.0.1.23/32 lookup ENI",
+        Missing,
+    ),
+    edit("rule del pref 2178", "rule 2178: from 10.0.1.16/29 goto 2358", Missing),
+    edit("rule del pref 2102", "rule 2102: from 10.0.1.0/27 goto 2178", Missing),
+    edit("rule del pref 2066", "rule 2066: from 10.0.1.0/25 goto 2102", Missing),
+    edit("rule del pref 2050", "rule 2050: from 10.0.0.0/23 goto 2066", Missing),
+    edit("rule del pref 2048", "rule 2048: from 10.0.0.0/20 goto 2050", Missing),
+    edit("rule del pref 2051", "rule 2051: from all goto 2546", Missing),
+    edit("rule del pref 2067", "rule 2067: from all goto 2546", Missing),
+    edit("rule del pref 2103", "rule 2103: from all goto 2546", Missing),
+    edit("rule del pref 2179", "rule 2179: from all goto 2546", Missing),
+    edit("rule del pref 2359", "rule 2359: from all goto 2546", Missing),
+    edit("rule del pref 2049", "rule 2049: from all goto 2546", Missing),
+    edit("rule del pref 2546", "rule 2546: from all nop", Missing),
+    edit("-6 rule del pref 2048", "rule 2048: from all lookup 1000 (ipv6)", Missing),
+    edit(
+        "rule del pref 512",
+        "rule 512: from all lookup main suppress_prefixlength 31",
+        Missing,
+    ),
+    edit(
+        "-6 rule del pref 512",
+        "rule 512: from all lookup main suppress_prefixlength 127 (ipv6)",
+        Missing,
+    ),
+    edit(
+        "-6 route del default from 2001:db8:1::17 table 1000 dev eth1",
+        "route default from 2001:db8:1::17/128 via 2001:db8:1:0:ffff:ffff:ffff:fffd dev eth1 onlink table 1000",
+        Missing,
+    ),
+    edit(
+        "-6 route del unreachable default from 2001:db8:1::17 metric 4278198272 table 1000",
+        "route unreachable default from 2001:db8:1::17/128 table 1000",
+        Missing,
+    ),
+    edit(
+        "-6 route replace default from 2001:db8:1::17 via 2001:db8:1::1 dev eth1 onlink table 1000",
+        "route default from 2001:db8:1::17/128 via 2001:db8:1:0:ffff:ffff:ffff:fffd dev eth1 onlink table 1000",
+        Different,
+    ),
+    edit(
+        "-6 route add default from 2001:db8:1::17 dev eth1 metric 7 table 1000 proto 116",
+        "route default from 2001:db8:1::17/128 dev eth1 table 1000",
+        Unexpected,
+    ),
+];
+
+/// The same with rules for each pod.
+pub const PER_POD: &[Edit] = &[
+    edit(
+        "rule del to 10.0.1.23 pref 512",
+        "rule 512: from all to 10.0.1.23/32 lookup main",
+        Missing,
+    ),
+    edit(
+        "-6 rule del to 2001:db8:1::17 pref 512",
+        "rule 512: from all to 2001:db8:1::17/128 lookup main",
+        Missing,
+    ),
+    edit(
+        "rule del from 10.0.1.23 pref 2048",
+        "rule 2048: from 10.0.1.23/32 lookup ENI",
+        Missing,
+    ),
+    edit(
+        "-6 rule del from 2001:db8:1::17 pref 2048",
+        "rule 2048: from 2001:db8:1::17/128 lookup ENI",
+        Missing,
+    ),
+    edit("-6 route del G6/128 dev eth1", "route G6/128 dev eth1", Missing),
+    edit(
+        "-6 route del default table ENI dev eth1",
+        "route default via G6 dev eth1 onlink table ENI",
+        Missing,
+    ),
+    edit(
+        "-6 route replace default via 2001:db8:1::1 dev eth1 onlink table ENI",
+        "route default via G6 dev eth1 onlink table ENI",
+        Different,
+    ),
+    edit(
+        "-6 route del unreachable default metric 4278198272 table ENI",
+        "route unreachable default table ENI",
+        Missing,
+    ),
+];
+
+/// On the node, for a member of a trunk by tag filter; the kernel tells of them.
+pub const TAG_FILTER: &[Edit] = &[
+    edit(
+        "tc filter del dev eth1 ingress pref 29810",
+        "filter dev eth1 ingress pref 29810 bpf handle 0x1 terway_eni_in",
+        Missing,
+    ),
+    edit(
+        "tc filter del dev eth1 egress pref 29810",
+        "filter dev eth1 egress pref 29810 bpf handle 0x1 terway_eni_out",
+        Missing,
+    ),
+    dragging(
+        "tc qdisc del dev eth1 clsact",
+        "qdisc clsact ffff: dev eth1 parent ffff:fff1",
+        Missing,
+    ),
+];
+
+/// The same; maps tell nobody of a change.
+pub const TAG_FILTER_SILENT: &[Edit] = &[
+    edit("record del endpoint A4", "record endpoint A4", Missing),
+    edit("record del endpoint A6", "record endpoint A6", Missing),
+    edit("record vlan A4 7", "record endpoint A4", Different),
+    edit("record vlan A6 7", "record endpoint A6", Different),
+    edit("record del eni", "record eni eth1", Missing),
+    edit("record plain eni", "record eni eth1", Different),
 ];
 
 /// The same where ends have MACs.

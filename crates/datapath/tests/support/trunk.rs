@@ -67,6 +67,24 @@ pub fn tagged(vpc: &Namespace, address: IpAddr, vlan: u16, work: impl FnOnce()) 
     counted.split(' ').next().unwrap().parse().unwrap()
 }
 
+/// A foreign edit of what the node's programs read: `del endpoint ADDRESS`, `vlan ADDRESS ID`, `del eni`, `plain eni`.
+pub fn edit_record(node: &Namespace, command: &str) {
+    let mut maps = Programs::open(node.bpffs()).unwrap().maps;
+    let key = |address: &str| Address::from(address.parse::<IpAddr>().unwrap());
+    let (eni, record) = maps.enis.list().unwrap().remove(0);
+    match command.split(' ').collect::<Vec<_>>()[..] {
+        ["del", "endpoint", address] => drop(maps.endpoints.remove(&key(address)).unwrap()),
+        ["vlan", address, vlan] => {
+            let endpoint = maps.endpoints.get(&key(address)).unwrap().unwrap();
+            let vlan = vlan.parse().unwrap();
+            maps.endpoints.put(&key(address), &Endpoint { vlan, ..endpoint }).unwrap();
+        }
+        ["del", "eni"] => drop(maps.enis.remove(&eni).unwrap()),
+        ["plain", "eni"] => maps.enis.put(&eni, &Eni { flags: 0, ..record }).unwrap(),
+        _ => panic!("record {command}"),
+    }
+}
+
 fn nft(vpc: &Namespace, arguments: &str) -> String {
     let words: Vec<&str> = arguments.split_whitespace().collect();
     let output = vpc.run(|| Command::new("nft").args(words).output().unwrap());
