@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use support::calls::{Open, until};
-use support::lab::{self, GATEWAY_V6, HOST_V4, Lab, Stack};
+use support::lab::{self, GATEWAY_V4, GATEWAY_V6, HOST_V4, Lab, Stack};
 use support::namespace::Namespace;
 use support::probe::{Echo, ask};
 use support::vpc::{move_pods, nft, on_eni, two_enis};
@@ -179,8 +179,9 @@ fn as_two_levels(lab: &Lab, attachment: &Attachment, table: u32) {
     assert!(lab.host.ip("rule show pref 2242").contains("nop"));
 }
 
-fn upgrade(before: fn(&Lab, &Attachment, u32), after: RuleForm) {
-    let lab = Lab::new();
+fn upgrade(form: RuleForm, before: fn(&Lab, &Attachment, u32), after: RuleForm) {
+    // Who drops what leaves through the wrong interface.
+    let lab = two_enis();
     let (_far, _node) = (Echo::new(&lab.vpc, lab::far()), Echo::new(&lab.host, lab::node()));
     let earlier = Open::new(&lab.host);
     let pods: Vec<(Namespace, Attachment)> = [23, 24].map(|number| lab.pod(number, Stack::Dual)).into();
@@ -193,8 +194,9 @@ fn upgrade(before: fn(&Lab, &Attachment, u32), after: RuleForm) {
             .unwrap()
             .parse::<u32>()
             .unwrap();
+    move_pods(&lab, pods.iter().map(|(_, attachment)| (attachment, 1)));
     for (_, attachment) in &pods {
-        earlier.attach(&on_eni(attachment.clone(), 1, RuleForm::PerPod));
+        earlier.attach(&on_eni(attachment.clone(), 1, form));
         before(&lab, attachment, table);
     }
     drop(earlier);
@@ -227,10 +229,8 @@ fn upgrade(before: fn(&Lab, &Attachment, u32), after: RuleForm) {
         .map(|(_, attachment)| on_eni(attachment.clone(), 1, after))
         .collect();
     datapath.adopt(&wanted.iter().collect::<Vec<_>>());
-    if after == RuleForm::Compact {
-        // As a starting daemon does, before anything has been repaired.
-        datapath.collect();
-    }
+    // As a starting daemon does, before anything has been repaired.
+    assert_eq!(datapath.collect().failures, []);
     datapath.0.start_repair(Duration::from_millis(100), true, |_| {}).unwrap();
     let mut drifts = Vec::new();
     let deadline = Instant::now() + Duration::from_secs(10);
@@ -243,7 +243,8 @@ fn upgrade(before: fn(&Lab, &Attachment, u32), after: RuleForm) {
     assert_eq!(drifts, [], "the node has not converged:\n{}", lab.host.ip("rule show"));
     until("nothing of another tree is left", Duration::from_secs(10), || {
         let rules = lab.host.ip("rule show");
-        !rules.contains("goto 2242") && !rules.contains("2242:") && !rules.contains("2130:")
+        let tree = after == RuleForm::Compact || !rules.contains("goto");
+        tree && !rules.contains("goto 2242") && !rules.contains("2242:") && !rules.contains("2130:")
     });
     let further = Instant::now() + Duration::from_millis(100);
     until("some more packets", Duration::from_secs(1), || Instant::now() > further);
@@ -278,7 +279,7 @@ fn policy_route_dual_upgrade_from_terways_rules_loses_no_packet() {
     if support::skip("policy_route_dual_upgrade_from_terways_rules_loses_no_packet") {
         return;
     }
-    upgrade(|_, _, _| {}, RuleForm::Compact);
+    upgrade(RuleForm::PerPod, |_, _, _| {}, RuleForm::Compact);
 }
 
 #[test]
@@ -286,8 +287,8 @@ fn policy_route_dual_upgrade_from_the_last_release_loses_no_packet() {
     if support::skip("policy_route_dual_upgrade_from_the_last_release_loses_no_packet") {
         return;
     }
-    upgrade(as_the_last_release, RuleForm::Compact);
-    upgrade(as_the_last_release, RuleForm::PerPod);
+    upgrade(RuleForm::PerPod, as_the_last_release, RuleForm::Compact);
+    upgrade(RuleForm::PerPod, as_the_last_release, RuleForm::PerPod);
 }
 
 #[test]
@@ -295,7 +296,53 @@ fn policy_route_dual_upgrade_from_two_levels_loses_no_packet() {
     if support::skip("policy_route_dual_upgrade_from_two_levels_loses_no_packet") {
         return;
     }
-    upgrade(as_two_levels, RuleForm::Compact);
+    upgrade(RuleForm::PerPod, as_two_levels, RuleForm::Compact);
+}
+
+#[test]
+fn policy_route_dual_change_to_terways_rules_loses_no_packet() {
+    if support::skip("policy_route_dual_change_to_terways_rules_loses_no_packet") {
+        return;
+    }
+    upgrade(RuleForm::Compact, |_, _, _| {}, RuleForm::PerPod);
+}
+
+/// What cannot have rules of its own yet keeps those that refuse its packets.
+#[test]
+fn policy_route_dual_change_to_terways_rules_waits_for_a_lost_eni() {
+    if support::skip("policy_route_dual_change_to_terways_rules_waits_for_a_lost_eni") {
+        return;
+    }
+    let lab = two_enis();
+    let _far = Echo::new(&lab.vpc, lab::far());
+    let pods: Vec<(Namespace, Attachment)> = [23, 24].map(|number| lab.pod(number, Stack::Dual)).into();
+    move_pods(&lab, pods.iter().zip([1, 2]).map(|((_, attachment), eni)| (attachment, eni)));
+    let attachments = |form| {
+        let on_enis = pods.iter().zip([1, 2]);
+        on_enis.map(move |((_, attachment), eni)| on_eni(attachment.clone(), eni, form))
+    };
+    let earlier = Open::new(&lab.host);
+    for attachment in attachments(RuleForm::Compact) {
+        earlier.attach(&attachment);
+    }
+    drop(earlier);
+    lab.settle(2);
+    lab.host.ip("link del eth1");
+    lab.vpc.ip(&format!("addr add {GATEWAY_V4}/32 dev vpc2"));
+    let datapath = Open::new(&lab.host);
+    let wanted: Vec<Attachment> = attachments(RuleForm::PerPod).collect();
+    datapath.adopt(&wanted.iter().collect::<Vec<_>>());
+    assert_eq!(datapath.collect().failures, []);
+    let rules = lab.host.ip("rule show");
+    assert!(rules.contains("2358:") && rules.contains("goto"), "{rules}");
+    assert_eq!(reaches_far(&pods[1].0, &wanted[1]), Ok(()), "the ENI beside it is there");
+    assert!(lab::far().into_iter().all(|far| ask(&pods[0].0, far).is_err()));
+    datapath.detach(&wanted[0]);
+    assert_eq!(datapath.collect().failures, []);
+    let rules = lab.host.ip("rule show");
+    assert!(!rules.contains("goto"), "{rules}");
+    assert_eq!(reaches_far(&pods[1].0, &wanted[1]), Ok(()));
+    assert_eq!(datapath.check(&wanted[1]), []);
 }
 
 /// systemd-networkd removes rules that it did not make whenever it starts, on nodes where nobody told it not to.

@@ -1,8 +1,10 @@
 //! Routes and rules.
 
+use std::cmp::Reverse;
+
 use super::{Problem, Side};
 use crate::desired::{DesiredState, NamespaceState};
-use crate::mode::source_tree::is_of_another_tree;
+use crate::mode::source_tree::is_leaf;
 use crate::object::{Device, PROTOCOL, Place, Prefix, Route, Rule};
 use crate::step::Step;
 
@@ -59,18 +61,20 @@ impl Side<'_> {
             Some(Device::Eni) => place == Place::Pod,
             _ => false,
         };
-        let surplus: Vec<Route> = (self.seen.routes.iter().filter(own))
+        let mut surplus: Vec<Route> = (self.seen.routes.iter().filter(own))
             .filter(|seen| seen.protocol == PROTOCOL && !wanted.routes.iter().any(|route| rival_routes(seen, route)))
             .copied()
             .collect();
+        // What is unreachable goes before the route beside it: alone it would refuse what the pod sends.
+        surplus.sort_by_key(|route| Reverse(route.metric));
         for route in surplus {
             let step = Step::DeleteRoute(self.place, route);
             self.report("route", self.names.route(&route), Problem::Unexpected, None, Some(step));
         }
     }
 
-    /// Rules of ours that name one of the pod's addresses belong to this attachment alone. In a tree of other levels they lead packets until
-    /// that goes as a whole (`verb/tree.rs`).
+    /// Rules of ours that name one of the pod's addresses belong to this attachment alone. In a tree of other levels, or that of the compact
+    /// form, they lead packets until that goes as a whole (`verb/tree.rs`, `verb/rule_form.rs`).
     pub(super) fn unexpected_rules(&mut self, wanted: &NamespaceState, desired: &DesiredState) {
         let names_pod = |prefix: Option<Prefix>| self.is_of_pod(prefix, desired);
         let binds_pod = |rule: &Rule| rule.output.is_some() && wanted.rules.iter().any(|want| want.output == rule.output);
@@ -79,7 +83,7 @@ impl Side<'_> {
             .filter(|seen| !wanted.rules.iter().any(|rule| same_rule(seen, rule)))
             .filter(|seen| {
                 let same_way = |want: &Rule| want.from == seen.from && want.action == seen.action;
-                !(is_of_another_tree(seen) && wanted.rules.iter().any(same_way))
+                !(is_leaf(seen) && wanted.rules.iter().any(same_way))
             })
             .copied()
             .collect();

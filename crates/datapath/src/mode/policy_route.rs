@@ -155,8 +155,8 @@ fn way_out(host: &mut NamespaceState, leg: &Leg, form: RuleForm, facts: &HostFac
     }
 }
 
-/// The rules that the attachment has in common with others, wherever its ENI is; `eni_name` is its name, if it is there.
-pub fn shared_rules(attachment: &Attachment, eni_name: Option<&str>) -> Vec<Rule> {
+/// The rules that the attachment, in this form, has in common with others, wherever its ENI is; `eni_name` is its name, if it is there.
+pub fn shared_rules(attachment: &Attachment, form: RuleForm, eni_name: Option<&str>) -> Vec<Rule> {
     let facts = HostFacts {
         eni_index: 0,
         eni_name: eni_name.unwrap_or_default().to_owned(),
@@ -173,8 +173,8 @@ pub fn shared_rules(attachment: &Attachment, eni_name: Option<&str>) -> Vec<Rule
             own_groups::ways(&mut host, &leg, attachment, &facts);
             continue;
         }
-        to_main(&mut host, &leg, attachment.rule_form);
-        way_out(&mut host, &leg, attachment.rule_form, &facts);
+        to_main(&mut host, &leg, form);
+        way_out(&mut host, &leg, form, &facts);
     }
     let named = |prefix: Option<Prefix>| prefix.is_some_and(|prefix| prefix.is_host());
     host.rules.retain(|rule| !named(rule.from) && !named(rule.to));

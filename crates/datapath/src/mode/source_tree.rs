@@ -86,6 +86,12 @@ pub fn is_of_another_tree(rule: &Rule) -> bool {
     }
 }
 
+/// True if the rule is a pod's own in a tree, whatever its levels.
+pub fn is_leaf(rule: &Rule) -> bool {
+    let in_tree = rule.family == Family::V4 && rule.priority > PRIORITY_FROM_POD && rule.priority <= PRIORITY_END;
+    in_tree && rule.from.is_some_and(|from| from.is_host()) && rule.action.table().is_some()
+}
+
 /// True if a rule of another tree stands where this tree has one that jumps elsewhere. Without the one that sends everybody to the end a
 /// packet only meets more rules.
 pub fn blocks(rule: &Rule) -> bool {

@@ -10,6 +10,7 @@ use netlink_packet_route::RouteNetlinkMessage;
 use super::detach::{Removal, remove_all, remove_hanging, remove_rule, retire};
 use super::eni;
 use super::release;
+use super::rule_form::{is_left_leaf, leave_compact};
 use crate::attachment::Mode;
 use crate::error::{Error, Result};
 use crate::failpoint::Failpoint;
@@ -44,7 +45,8 @@ pub fn collect(context: &mut Context<'_>) -> Collected {
         .unwrap_or_default();
     let _alone = context.shared.alone();
     let restored = release::collect(context, strays, &mut collected.failures);
-    let (removals, retired) = match find(context, &hanging) {
+    let found = leave_compact(context).and_then(|stays| find(context, &hanging, &stays));
+    let (removals, retired) = match found {
         Ok(found) => found,
         Err(error) => {
             collected.failures.push(error);
@@ -100,7 +102,7 @@ fn unmask(context: &mut Context<'_>, collected: &mut Collected) {
 }
 
 /// What to remove, and how many devices the batch deleter will find. Everything is listed first, then the registry is asked: what an attachment made stands behind its admission.
-fn find(context: &mut Context<'_>, hanging: &[(i32, ObservedLink)]) -> Result<(Vec<Removal>, usize)> {
+fn find(context: &mut Context<'_>, hanging: &[(i32, ObservedLink)], stays: &HashSet<Rule>) -> Result<(Vec<Removal>, usize)> {
     let socket = &mut context.worker.socket;
     let links = observe::links(socket)?;
     let (mut rules, mut routes) = (Vec::new(), Vec::new());
@@ -115,9 +117,9 @@ fn find(context: &mut Context<'_>, hanging: &[(i32, ObservedLink)]) -> Result<(V
     let shared = shared_rules(&registry, &links);
     let (kept_rules, lost_rules): (Vec<Rule>, Vec<Rule>) =
         rules.into_iter().partition(|rule| rule_has_owner(rule, &registry, &shared));
-    // Pods may have no other way yet; repair removes it when they have (`tree.rs`).
-    let (waiting, lost_rules): (Vec<Rule>, Vec<Rule>) =
-        (lost_rules.into_iter()).partition(|rule| !registry.is_empty() && is_of_another_tree(rule));
+    // Pods may have no other way yet; repair removes a tree of other levels when they have (`tree.rs`).
+    let waits = |rule: &Rule| stays.contains(rule) || !registry.is_empty() && is_of_another_tree(rule);
+    let (waiting, lost_rules): (Vec<Rule>, Vec<Rule>) = lost_rules.into_iter().partition(waits);
     let kept_rules = [kept_rules, waiting].concat();
     let tables = live_tables(&registry, &links, &kept_rules);
     let orphan = |link: &&ObservedLink| orphan_id(link).is_some_and(|id| registry.get(id).is_none());
@@ -173,7 +175,7 @@ fn rule_has_owner(rule: &Rule, registry: &Registry, shared: &HashSet<Rule>) -> b
     if selectors.peek().is_none() {
         return shared.contains(rule);
     }
-    selectors.any(|prefix| registry.owner(&prefix.address).is_some())
+    selectors.any(|prefix| registry.owner(&prefix.address).is_some()) && !is_left_leaf(rule, registry)
 }
 
 /// The rules that guarded attachments share.
@@ -182,7 +184,7 @@ fn shared_rules(registry: &Registry, links: &[ObservedLink]) -> HashSet<Rule> {
         let attachment = &guarded.attachment;
         // Only those of pods with groups of their own name the ENI; to pick it is a walk over all links.
         let eni = attachment.own_groups.then(|| pick_eni(links, attachment.eni_mac)).flatten();
-        policy_route::shared_rules(attachment, eni.map(|link| link.name.as_str()))
+        policy_route::shared_rules(attachment, attachment.rule_form, eni.map(|link| link.name.as_str()))
     });
     rules.collect()
 }

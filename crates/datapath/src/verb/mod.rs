@@ -9,6 +9,7 @@ pub mod eni;
 pub mod host;
 pub mod release;
 pub mod repair;
+pub mod rule_form;
 pub mod scan;
 pub mod survey;
 pub mod symmetric;
