@@ -170,6 +170,36 @@ fn exclusive_v6_bandwidth_tc_100m() {
     shaped("exclusive_v6_bandwidth_tc_100m", Mode::Exclusive, Stack::V6, mbit(100));
 }
 
+/// What a pod with an ENI of its own sends to the VPC and, at the same time, to its node: each way keeps to the limit, neither takes from the other.
+#[test]
+fn exclusive_v4_bandwidth_tc_10m_by_both_ways() {
+    let test = "exclusive_v4_bandwidth_tc_10m_by_both_ways";
+    if lacks(test, Mode::Exclusive) || emulated(test) {
+        return;
+    }
+    let lab = Lab::new();
+    let datapath = Open::new(&lab.host);
+    let (pod, mut attachment) = lab.pod_of(Mode::Exclusive, 23, Stack::V4);
+    let rate = mbit(10);
+    attachment.shaping.egress = Some(rate);
+    datapath.attach(&attachment);
+    lab.settle(1);
+    let part = |into, to| goodput(&pod, into, to, LENGTH) / expected(rate, to, attachment.mtu);
+    let mut seen = Vec::new();
+    for _ in 0..ATTEMPTS {
+        let ways = std::thread::scope(|scope| {
+            let to_node = scope.spawn(|| part(&lab.host, lab::node()[0]));
+            [part(&lab.vpc, lab::far()[0]), to_node.join().unwrap()]
+        });
+        println!("{test}: {ways:.3?} of the limit to the VPC and to the node");
+        if ways.iter().all(|ratio| (0.95..=1.05).contains(ratio)) {
+            return;
+        }
+        seen.push(ways);
+    }
+    panic!("{seen:.3?} of the limit");
+}
+
 #[test]
 fn exclusive_v4_bandwidth_tc_1g() {
     shaped("exclusive_v4_bandwidth_tc_1g", Mode::Exclusive, Stack::V4, mbit(1000));
