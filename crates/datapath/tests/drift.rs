@@ -8,8 +8,8 @@ use std::time::Duration;
 use support::calls::until;
 use support::drift::{Edit, NEVER, Scene, WITHIN, covers};
 use support::drift_edits::{
-    COMPACT, ENI_SILENT, LINK_SILENT, NODE, NODE_SILENT, PAIR, PAIR_DOWN, PAIR_MACS, PAIR_POD, PAIR_POD_MACS, PAIR_SILENT,
-    PER_POD, POD_IPV6,
+    COMPACT, ENI_SILENT, HOST_END, LINK_SILENT, NODE, NODE_SILENT, PAIR, PAIR_DOWN, PAIR_MACS, PAIR_POD, PAIR_POD_MACS,
+    PAIR_SILENT, PER_POD, POD_IPV6,
 };
 use support::lab::{eni_mac, far};
 use support::probe::{Echo, ask};
@@ -20,12 +20,12 @@ use terway_datapath::attachment::{Mode, RuleForm};
 const BY_SCAN: Duration = Duration::from_secs(10);
 
 fn host() -> Vec<Edit> {
-    [PAIR, COMPACT, PAIR_MACS, NODE].concat()
+    [HOST_END, PAIR, COMPACT, PAIR_MACS, NODE].concat()
 }
 
 /// With Terway's rules.
 fn host_per_pod() -> Vec<Edit> {
-    [PAIR, PER_POD, PAIR_MACS, NODE].concat()
+    [HOST_END, PAIR, PER_POD, PAIR_MACS, NODE].concat()
 }
 
 fn silent() -> Vec<Edit> {

@@ -7,39 +7,12 @@ use std::time::Duration;
 
 use support::calls::{Open, until};
 use support::drift::{Edit, LIMITS_IN_POD, MASQUERADED, Scene, covers, dragging, edit, make};
-use support::drift_edits::{LINK_SILENT, NODE, NODE_SILENT, POD_IPV6};
+use support::drift_edits::{HOST_END, LINK_SILENT, NODE, NODE_SILENT, POD_IPV6};
 use support::exclusive::{Node, exclusive};
 use support::lab::{Lab, Stack, eni_mac};
 use support::scenario::limit;
 use terway_datapath::attachment::{Attachment, Mode};
 use terway_datapath::diff::Problem::{Different, Missing, Unexpected};
-
-const HOST: &[Edit] = &[
-    edit(
-        "neigh del 2001:db8:1::17 dev HOST",
-        "neighbour 2001:db8:1::17 dev HOST",
-        Missing,
-    ),
-    edit("link set HOST mtu 1400", "link HOST", Different),
-    edit("link set HOST alias nobody", "link HOST", Different),
-    edit("route del 10.0.1.23/32 dev HOST", "route 10.0.1.23/32 dev HOST", Missing),
-    edit(
-        "-6 route del 2001:db8:1::17/128 dev HOST",
-        "route 2001:db8:1::17/128 dev HOST",
-        Missing,
-    ),
-    edit("neigh del 10.0.1.23 dev HOST", "neighbour 10.0.1.23 dev HOST", Missing),
-    edit(
-        "route add 10.9.9.9/32 dev HOST proto 116",
-        "route 10.9.9.9/32 dev HOST",
-        Unexpected,
-    ),
-    edit(
-        "sysctl ipv4/conf/HOST/rp_filter 1",
-        "sysctl net.ipv4.conf.HOST.rp_filter",
-        Different,
-    ),
-];
 
 const POD: &[Edit] = &[
     dragging("addr del 10.0.1.23/32 dev eth0", "address 10.0.1.23/32 dev eth0", Missing),
@@ -148,7 +121,7 @@ fn change(attachment: &mut Attachment) {
 }
 
 fn host() -> Vec<Edit> {
-    [HOST, NODE, NODE_SILENT, LINK_SILENT, MASQUERADED].concat()
+    [HOST_END, NODE, NODE_SILENT, LINK_SILENT, MASQUERADED].concat()
 }
 
 fn pod() -> Vec<Edit> {

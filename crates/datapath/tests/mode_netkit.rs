@@ -4,7 +4,9 @@
 mod support;
 
 use support::drift::{Edit, LIMIT_OF_POD, LIMIT_ON_PAIR, covers, dragging, drift, whole};
-use support::drift_edits::{COMPACT, ENI_SILENT, LINK_SILENT, NODE, NODE_SILENT, PAIR, PAIR_POD, PAIR_SILENT, POD_IPV6};
+use support::drift_edits::{
+    COMPACT, ENI_SILENT, HOST_END, LINK_SILENT, NODE, NODE_SILENT, PAIR, PAIR_POD, PAIR_SILENT, POD_IPV6,
+};
 use support::modes::lacks;
 use terway_datapath::attachment::Mode;
 use terway_datapath::diff::Problem::{Different, Missing};
@@ -17,7 +19,7 @@ const HOST: &[Edit] = &[
 const POD: &[Edit] = &[dragging("link set eth0 down", "link eth0", Different)];
 
 fn host() -> Vec<Edit> {
-    [PAIR, COMPACT, NODE, LIMIT_ON_PAIR, HOST].concat()
+    [HOST_END, PAIR, COMPACT, NODE, LIMIT_ON_PAIR, HOST].concat()
 }
 
 /// Nobody is told of most.

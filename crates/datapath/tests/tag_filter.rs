@@ -8,8 +8,8 @@ use std::net::IpAddr;
 use support::calls::Open;
 use support::drift::{Edit, LIMIT_OF_POD, LIMIT_ON_PAIR, Scene, covers, drift_of, on_trunk, whole};
 use support::drift_edits::{
-    COMPACT, ENI_SILENT, LINK_SILENT, NODE, NODE_SILENT, PAIR, PAIR_DOWN, PAIR_MACS, PAIR_POD, PAIR_POD_MACS, PAIR_SILENT,
-    POD_IPV6, TAG_FILTER, TAG_FILTER_SILENT,
+    COMPACT, ENI_SILENT, HOST_END, LINK_SILENT, NODE, NODE_SILENT, PAIR, PAIR_DOWN, PAIR_MACS, PAIR_POD, PAIR_POD_MACS,
+    PAIR_SILENT, POD_IPV6, TAG_FILTER, TAG_FILTER_SILENT,
 };
 use support::lab::{self, GATEWAY_V4, GATEWAY_V6, Lab, Stack};
 use support::namespace::Namespace;
@@ -221,7 +221,7 @@ fn limited_member(attachment: &mut Attachment) {
 }
 
 fn drifts_on_host() -> Vec<Edit> {
-    [TAG_FILTER, PAIR, COMPACT, PAIR_MACS, NODE, LIMIT_ON_PAIR].concat()
+    [TAG_FILTER, HOST_END, PAIR, COMPACT, PAIR_MACS, NODE, LIMIT_ON_PAIR].concat()
 }
 
 fn silent_drifts() -> Vec<Edit> {

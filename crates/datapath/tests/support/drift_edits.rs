@@ -104,13 +104,8 @@ pub const POD_IPV6: &[Edit] = &[
     ),
 ];
 
-/// On the node, for a pod at the end of a pair on a shared ENI; the kernel tells of them.
-pub const PAIR: &[Edit] = &[
-    edit(
-        "-6 route replace 2001:db8:1::17/128 dev HOST proto 116",
-        "route 2001:db8:1::17/128 dev HOST",
-        Different,
-    ),
+/// On the node, at the host end of a pair of any mode; the kernel tells of them.
+pub const HOST_END: &[Edit] = &[
     edit("link set HOST mtu 1400", "link HOST", Different),
     edit("link set HOST alias nobody", "link HOST", Different),
     edit("route del 10.0.1.23/32 dev HOST", "route 10.0.1.23/32 dev HOST", Missing),
@@ -119,15 +114,30 @@ pub const PAIR: &[Edit] = &[
         "route 2001:db8:1::17/128 dev HOST",
         Missing,
     ),
+    edit(
+        "route add 10.9.9.9/32 dev HOST proto 116",
+        "route 10.9.9.9/32 dev HOST",
+        Unexpected,
+    ),
+    edit("neigh del 10.0.1.23 dev HOST", "neighbour 10.0.1.23 dev HOST", Missing),
+    edit(
+        "neigh del 2001:db8:1::17 dev HOST",
+        "neighbour 2001:db8:1::17 dev HOST",
+        Missing,
+    ),
+];
+
+/// On the node, for a pod at the end of a pair on a shared ENI, beside those of the host end; the kernel tells of them.
+pub const PAIR: &[Edit] = &[
+    edit(
+        "-6 route replace 2001:db8:1::17/128 dev HOST proto 116",
+        "route 2001:db8:1::17/128 dev HOST",
+        Different,
+    ),
     edit("route replace 10.0.1.23/32 dev eth0", "route 10.0.1.23/32 dev HOST", Missing),
     edit(
         "rule add from 10.0.1.23 pref 2048 lookup 4711 proto 116",
         "rule 2048: from 10.0.1.23/32 lookup 4711",
-        Unexpected,
-    ),
-    edit(
-        "route add 10.9.9.9/32 dev HOST proto 116",
-        "route 10.9.9.9/32 dev HOST",
         Unexpected,
     ),
     edit(
@@ -151,13 +161,7 @@ pub const PAIR: &[Edit] = &[
         "address 2001:db8::10/128 dev eth1",
         Missing,
     ),
-    edit("neigh del 10.0.1.23 dev HOST", "neighbour 10.0.1.23 dev HOST", Missing),
     edit("link set eth1 mtu 1400", "link eth1", Different),
-    edit(
-        "neigh del 2001:db8:1::17 dev HOST",
-        "neighbour 2001:db8:1::17 dev HOST",
-        Missing,
-    ),
     edit(
         "sysctl ipv4/conf/eth1/rp_filter 1",
         "sysctl net.ipv4.conf.eth1.rp_filter",
