@@ -3,7 +3,6 @@
 
 mod support;
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, UdpSocket};
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use support::calls::{Open, until};
 use support::lab::{self, Lab, Stack};
 use support::namespace::Namespace;
 use support::probe::{Echo, ask};
-use support::queues::{lacks, ours};
+use support::queues::{bands, lacks, ours};
 use terway_datapath::attachment::{Attachment, BandwidthMode, Priority};
 use terway_datapath::diff::Problem;
 
@@ -22,26 +21,6 @@ const CLASSES: [(Priority, &str); 3] = [
 ];
 /// Datagrams of each pod; whatever else leaves an ENI meanwhile is far less.
 const DATAGRAMS: u64 = 200;
-
-/// Packets that each band has sent so far, all queues of the ENI together.
-fn bands(host: &Namespace) -> BTreeMap<String, u64> {
-    let mut sent = BTreeMap::new();
-    let mut band = None;
-    for line in host.tc("-s class show dev eth1").lines() {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        match words.as_slice() {
-            ["class", "prio", id, ..] => band = id.split(':').nth(1).map(str::to_owned),
-            ["class", ..] => band = None,
-            ["Sent", _, "bytes", packets, "pkt", ..] => {
-                if let Some(band) = band.take() {
-                    *sent.entry(band).or_default() += packets.parse::<u64>().unwrap();
-                }
-            }
-            _ => {}
-        }
-    }
-    sent
-}
 
 fn send(pod: &Namespace, to: IpAddr) {
     pod.run(|| {

@@ -1,5 +1,7 @@
 //! Qdiscs of an ENI as `tc` shows them, and whether the kernel has a kind of them at all.
 
+use std::collections::BTreeMap;
+
 use super::namespace::Namespace;
 
 /// True, with the reason printed, where the kernel has no qdisc of this kind.
@@ -40,4 +42,24 @@ pub fn ours(host: &Namespace) -> Vec<(String, String, String)> {
         .collect();
     found.sort_unstable();
     found
+}
+
+/// Packets that each band of `prio` on `eth1` has sent so far, all queues of the ENI together.
+pub fn bands(host: &Namespace) -> BTreeMap<String, u64> {
+    let mut sent = BTreeMap::new();
+    let mut band = None;
+    for line in host.tc("-s class show dev eth1").lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words.as_slice() {
+            ["class", "prio", id, ..] => band = id.split(':').nth(1).map(str::to_owned),
+            ["class", ..] => band = None,
+            ["Sent", _, "bytes", packets, "pkt", ..] => {
+                if let Some(band) = band.take() {
+                    *sent.entry(band).or_default() += packets.parse::<u64>().unwrap();
+                }
+            }
+            _ => {}
+        }
+    }
+    sent
 }
