@@ -181,6 +181,7 @@
   resources:
     - podnetworkings
   verbs:
+    - get
     - list
     - watch
 - apiGroups:
@@ -210,6 +211,7 @@
   resources:
     - noderuntimes
   verbs:
+    - get
     - list
     - watch
 - apiGroups:

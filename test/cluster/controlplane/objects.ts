@@ -5,8 +5,8 @@ import { create, createConfigMap, nodes, pods } from "../kube/objects.ts";
 import { zone } from "./region.ts";
 
 const group = "network.alibabacloud.com/v1beta1";
-const podEnis: Resource = { apiVersion: group, plural: "podenis", kind: "PodENI", namespaced: true };
-const networkInterfaces: Resource = { apiVersion: group, plural: "networkinterfaces", kind: "NetworkInterface", namespaced: false };
+export const podEnis: Resource = { apiVersion: group, plural: "podenis", kind: "PodENI", namespaced: true };
+export const networkInterfaces: Resource = { apiVersion: group, plural: "networkinterfaces", kind: "NetworkInterface", namespaced: false };
 export const podNetworkings: Resource = { apiVersion: group, plural: "podnetworkings", kind: "PodNetworking", namespaced: false };
 const definitions: Resource = {
   apiVersion: "apiextensions.k8s.io/v1",

@@ -8,6 +8,7 @@ import { controllers } from "./controllers.ts";
 import { DegradationLevels } from "./degradation/levels.ts";
 import { openDegradationReport } from "./degradation/node-report.ts";
 import type { Flags } from "./flags.ts";
+import { openInvalidObjects } from "./invalid/invalid-objects.ts";
 import type { Logger } from "./log.ts";
 import { whileLeading } from "./runtime/leadership.ts";
 import { serveProbes } from "./runtime/listeners.ts";
@@ -75,7 +76,7 @@ export async function runControlPlane({ flags, clock, random, log }: ProgramOpti
   void followDegradation(flags.config, { clock, log, onChange: (changed) => degradation.configure(changed) }, stop);
 
   const parts: ControllerParts = { config, client, informers, cloud, vSwitches, clock, random, log, metrics };
-  const running = [...selected.map(({ open }) => open(parts)), openDegradationReport(parts, degradation)];
+  const running = [...selected.map(({ open }) => open(parts)), openDegradationReport(parts, degradation), openInvalidObjects(parts)];
   let leads = false;
   const lead = async () => {
     leads = true;

@@ -70,7 +70,12 @@ export const eventReasons = {
     meaning: "A problem with the cloud is over, or a reconcile that was asked for is done.",
   },
   SyncOpenAPIFailed: { type: "Warning", action: "SyncOpenAPI", on: "Node", meaning: "The cloud refuses or does not answer." },
-  ResourceInvalid: { type: "Warning", action: "SyncOpenAPI", on: "Node", meaning: "An address in use is unknown to the cloud." },
+  ResourceInvalid: {
+    type: "Warning",
+    action: "SyncOpenAPI",
+    on: "Node, Pod, PodENI, NetworkInterface",
+    meaning: "An address in use is unknown to the cloud; or somebody edited an object into what cannot be used, with the field.",
+  },
   ConfigCheck: {
     type: "Warning",
     action: "Config",
@@ -89,7 +94,7 @@ export const eventReasons = {
     action: "Config",
     on: "Node",
     meaning:
-      "Configuration that cannot be used, with path and reason, while the last good one stays in force; or what waits for a restart.",
+      "Configuration that cannot be used, with path and reason, while the last good one or the usual value stays in force; or what waits for a restart.",
   },
   PrefixModeImmutable: {
     type: "Warning",

@@ -1,4 +1,4 @@
-import { type Indexer, type KubeClient, type Objects, Reflector, Store, type Stored } from "@terway/kube";
+import { type Indexer, type KubeClient, type Objects, Reflector, type Resource, Store, type Stored } from "@terway/kube";
 import type { Clock, Random } from "@terway/model";
 import type { Logger } from "../log.ts";
 import type { Kind } from "./kinds.ts";
@@ -17,10 +17,13 @@ export interface InformerParts {
 export class Informer<T extends Stored> {
   readonly objects: Objects<T>;
   readonly #reflector: Reflector<T>;
+  readonly #kind: Kind<T>;
   readonly #unreadable = new Set<string>();
+  readonly #unreadableListeners = new Set<(key: string) => void>();
 
   constructor(parts: InformerParts, kind: Kind<T>, indexers: Readonly<Record<string, Indexer<T>>> = {}, namespace?: string) {
     const { log } = parts;
+    this.#kind = kind;
     const store = new Store<T>(indexers);
     this.objects = store;
     const { kind: name } = kind.resource;
@@ -36,6 +39,7 @@ export class Informer<T extends Stored> {
         } catch (error) {
           if (!this.#unreadable.has(key)) log.warn(`${name} ${key} is not used: ${whatIsWrong(error)}`);
           this.#unreadable.add(key);
+          for (const listener of this.#unreadableListeners) listener(key);
           return undefined;
         }
       },
@@ -47,6 +51,28 @@ export class Informer<T extends Stored> {
   /** Keys of objects that are there but say nothing that can be understood. What nobody understands may still refer to something. */
   get unreadable(): ReadonlySet<string> {
     return this.#unreadable;
+  }
+
+  get resource(): Resource {
+    return this.#kind.resource;
+  }
+
+  /** Tells of each object that cannot be read, those that are there now included; answers how to stop. */
+  onUnreadable(listener: (key: string) => void): () => void {
+    this.#unreadableListeners.add(listener);
+    for (const key of this.#unreadable) listener(key);
+    return () => this.#unreadableListeners.delete(listener);
+  }
+
+  /** What is wrong with an object as it is now, by field; undefined when it can be read, or is not there any more: then it is not spoken of again. */
+  judge(key: string, object: unknown): string | undefined {
+    try {
+      if (object !== undefined) this.#kind.prune(object);
+      this.#unreadable.delete(key);
+      return undefined;
+    } catch (error) {
+      return whatIsWrong(error);
+    }
   }
 
   /** Resolves when all that there were at the beginning are in `objects`; rejects when it is stopped before. */

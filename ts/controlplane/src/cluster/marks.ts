@@ -1,3 +1,5 @@
+import type { Eni } from "@terway/model";
+
 /** Names by which this control plane, Terway's and the daemon know what belongs together. */
 export const podUidAnnotation = "k8s.aliyun.com/pod-uid";
 /** Ours: what is being created, written before the cloud is called. */
@@ -22,3 +24,12 @@ export const eniFinalizer = "network.alibabacloud.com/eni";
 
 /** Tags of every ENI that is made for a pod. */
 export const eniTags = (clusterId: string) => ({ creator: "terway-controller", "ack.aliyun.com": clusterId });
+
+/** Why an ENI is not to be touched for a pod, whatever an object says; undefined when it was made for one, by us or by Terway. */
+export function whyForeign({ type, tags }: Pick<Eni, "type" | "tags">, clusterId: string): string | undefined {
+  if (type === "Primary" || type === "Trunk") return `it is the ${type.toLowerCase()} ENI of an instance`;
+  const { creator, "ack.aliyun.com": cluster } = eniTags(clusterId);
+  if (tags.creator !== creator) return `it has not tag creator=${creator}, which ENIs of pods have`;
+  const owner = tags["ack.aliyun.com"];
+  return owner === undefined || owner === cluster ? undefined : `its tag ack.aliyun.com says that it is of cluster ${owner}`;
+}

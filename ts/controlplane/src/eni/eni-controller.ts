@@ -1,7 +1,7 @@
 import { CloudError, type Eni, type EventReason, type NetworkInterface } from "@terway/model";
 import { changesOf } from "../cluster/enqueue.ts";
 import { networkInterfaces } from "../cluster/kinds.ts";
-import { eniFinalizer, limitAnnotation, lostAnnotation } from "../cluster/marks.ts";
+import { eniFinalizer, limitAnnotation, lostAnnotation, whyForeign } from "../cluster/marks.ts";
 import { patch, patchStatus, releaseFinalizers } from "../cluster/write.ts";
 import { type Controller, keyedController } from "../runtime/controller.ts";
 import { openEvents } from "../runtime/events.ts";
@@ -47,6 +47,8 @@ export function openEniController(parts: ControllerParts): Controller {
           : attachedAt(one);
     if (wanted === undefined) return undefined;
     const eni = await reader.read(key);
+    const foreign = eni && whyForeign(eni, config.clusterId);
+    if (foreign !== undefined) return leaveAlone(one, wanted.kind, foreign);
     const step = nextStep(wanted, eni);
     try {
       await take(step, key, eni, one, signal);
@@ -60,6 +62,15 @@ export function openEniController(parts: ControllerParts): Controller {
     polls.delete(key);
     await finish(step, wanted.kind, one, eni);
     return undefined;
+  }
+
+  /** Somebody's hand has named an ENI that is not a pod's: taking it from where it is would cut off others. */
+  async function leaveAlone(one: NetworkInterface, wanted: "attached" | "detached" | "deleted", why: string): Promise<undefined> {
+    const id = one.metadata.name;
+    if (wanted === "deleted" && one.metadata.deletionTimestamp !== undefined)
+      return releaseFinalizers(client, networkInterfaces.resource, one, [eniFinalizer]).then(() => undefined);
+    events.emit("ResourceInvalid", subjectOf(one), `ENI ${id} is left as it is: ${why}`);
+    throw new Error(`ENI ${id} is left as it is: ${why}`);
   }
 
   /** What keeps it from its node; controller `pod` may know a way without. */

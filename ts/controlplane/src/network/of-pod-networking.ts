@@ -2,6 +2,7 @@ import type { PodNetworking } from "@terway/model";
 import { compileSelector, type LabelSelector } from "@terway/policy";
 import { annotation, podNetworksRequestSchema, type Read, readJsonAnnotation } from "./annotations.ts";
 import { routes } from "./of-annotations.ts";
+import { selectorOperators } from "./pod-networking-spec.ts";
 import { type Annotations, bare, type ChoiceInput, hasFixedName, type Own, ok, refuse, type WantedInterface } from "./wanted.ts";
 
 /** `k8s.aliyun.com/pod-networks-request`: PodNetworkings by their names. */
@@ -80,8 +81,7 @@ function selects(
   labels: Annotations,
 ): boolean {
   if (selector === undefined) return true;
-  const operators = ["In", "NotIn", "Exists", "DoesNotExist"];
-  if (selector.matchExpressions?.some(({ operator }) => !operators.includes(operator))) return false;
+  if (selector.matchExpressions?.some(({ operator }) => !selectorOperators.includes(operator))) return false;
   // Checked above.
   return compileSelector(selector as LabelSelector).matches(labels);
 }

@@ -1,7 +1,19 @@
 import { openPoolOn } from "@terway/ipam";
-import type { AddressPool, Clock, Cloud, Lease, NodeResource, NodeRuntime, PoolEvent, PoolProblem, Random, Sandbox } from "@terway/model";
+import type {
+  AddressPool,
+  Clock,
+  Cloud,
+  EventReason,
+  Lease,
+  NodeResource,
+  NodeRuntime,
+  PoolEvent,
+  PoolProblem,
+  Random,
+  Sandbox,
+} from "@terway/model";
 import { type AddressPod, addressesOf, demandOf } from "./demand.ts";
-import { planOf } from "./spec.ts";
+import { planOf, specProblems } from "./spec.ts";
 import { podInterface, renderForeign } from "./status.ts";
 import { clearStatus, poolPart, StatusJournal, type StatusPort } from "./status-journal.ts";
 
@@ -16,7 +28,7 @@ export interface ManagedNodeOptions {
   /** The node is worth a look again. */
   readonly wake: (afterMs: number) => void;
   readonly onEvent: (event: PoolEvent) => void;
-  readonly onTrouble: (message: string) => void;
+  readonly onTrouble: (message: string, reason?: EventReason) => void;
   readonly failpoint?: Parameters<typeof openPoolOn>[1]["failpoint"];
 }
 
@@ -83,6 +95,8 @@ export class ManagedNode {
     }
     const opened = this.#opened ?? (await this.#open(plan));
     if (opened === undefined) return "the object is gone";
+    const problems = specProblems(world.object.spec);
+    if (problems.length > 0) this.#options.onTrouble(problems.join("; "), "ConfigError");
     const config = JSON.stringify(plan.config);
     if (config !== this.#config) opened.pool.reconfigure(plan.config);
     this.#config = config;
@@ -118,7 +132,7 @@ export class ManagedNode {
         isRested: ({ wallMs }) => clock.wallMs() - wallMs >= config.coolDownMs,
       },
       onLost: (reason) => {
-        onTrouble(`its pool is opened anew: ${reason}`);
+        onTrouble(`its pool is opened anew: ${reason}`, "ResourceInvalid");
         void this.close().then(() => this.#options.wake(retryMs));
       },
       onTrouble: (error) => onTrouble(`its status cannot be written: ${error instanceof Error ? error.message : String(error)}`),

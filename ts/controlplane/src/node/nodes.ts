@@ -1,5 +1,5 @@
 import { apply, type KubeClient, type Objects } from "@terway/kube";
-import type { Clock, Cloud, PodObject, PoolEvent, Random } from "@terway/model";
+import type { Clock, Cloud, EventReason, PodObject, PoolEvent, Random } from "@terway/model";
 import type { NodeRuntimeObject, NodeSpecObject } from "../cluster/kinds.ts";
 import { nodeResources } from "../cluster/kinds.ts";
 import { ManagedNode } from "./managed-node.ts";
@@ -18,7 +18,8 @@ export interface NodesParts {
   readonly pods: Objects<PodObject>;
   readonly syncPeriodMs: number;
   readonly onEvent: (node: string, event: PoolEvent) => void;
-  readonly onTrouble: (node: string, message: string) => void;
+  /** With a reason it is worth an event: somebody has to mend something. */
+  readonly onTrouble: (node: string, message: string, reason?: EventReason) => void;
   readonly failpoint?: (node: string, step: string) => Promise<void>;
 }
 
@@ -83,7 +84,7 @@ export class Nodes {
       ...{ name, cloud, clock, random, syncPeriodMs, port: statusAt(client, name) },
       wake: (afterMs) => this.#enqueue(name, afterMs),
       onEvent: (event) => onEvent(name, event),
-      onTrouble: (message) => onTrouble(name, message),
+      onTrouble: (message, reason) => onTrouble(name, message, reason),
       ...(failpoint === undefined ? {} : { failpoint: (step) => failpoint(name, step) }),
     });
     this.#managed.set(name, node);

@@ -78,6 +78,24 @@ export function planOf(spec: Spec | undefined, syncPeriodMs: number, groups: rea
   };
 }
 
+/** Fields that say what cannot be understood, and what is done instead; the definition lets any text through. */
+export function specProblems(spec: Spec | undefined): readonly string[] {
+  const { eni, pool } = spec ?? {};
+  const problems: string[] = [];
+  const wrong = (field: string, text: string, instead: string) => problems.push(`${field}: ${JSON.stringify(text)} ${instead}`);
+  const policy = eni?.vSwitchSelectPolicy ?? "";
+  if (!["", "ordered", "random", "most"].includes(policy))
+    wrong("spec.eni.vSwitchSelectPolicy", policy, "is none of ordered, random, most; random is used");
+  const { after, interval, jitterFactor } = pool?.reclaim ?? {};
+  if (after !== undefined && parseGoDuration(after) === undefined)
+    wrong("spec.pool.reclaim.after", after, "is no duration; nothing is reclaimed");
+  if (interval !== undefined && parseGoDuration(interval) === undefined)
+    wrong("spec.pool.reclaim.interval", interval, `is no duration; ${reclaimDefaults.interval} is used`);
+  if (jitterFactor !== undefined && !(Number.parseFloat(jitterFactor) >= 0))
+    wrong("spec.pool.reclaim.jitterFactor", jitterFactor, `is no number from 0 on; ${reclaimDefaults.jitterFactor} is used`);
+  return problems;
+}
+
 function policyOf(text: string): PoolConfig["vSwitchPolicy"] {
   return text === "ordered" || text === "most" ? text : "random";
 }

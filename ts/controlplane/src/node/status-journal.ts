@@ -140,7 +140,7 @@ export class StatusJournal implements LedgerJournal {
       } catch (error) {
         const failure = this.#failure(error);
         for (const commit of batch) commit.reject(failure);
-        this.#lose(failure.message);
+        this.#lose(error instanceof Error ? error.message : failure.message);
       }
     }
     this.#writing = undefined;
@@ -200,8 +200,9 @@ export class StatusJournal implements LedgerJournal {
   /** Looks at the object again: is this part what it shall be? Throws when somebody else has written what is ours. */
   async #arrived(part: string, wanted: unknown): Promise<boolean> {
     this.counters.conflicts += 1;
-    const object = await this.#options.port.read().catch((error: unknown) => {
-      this.#options.onTrouble?.(error, 0);
+    const object = await this.#options.port.read().catch(async (error: unknown) => {
+      this.#options.onTrouble?.(error, unreadMs);
+      await this.#options.clock.sleep(unreadMs);
       return "unread" as const;
     });
     if (object === "unread") return false;
@@ -233,6 +234,8 @@ export class StatusJournal implements LedgerJournal {
   }
 }
 
+/** Between two tries to read an object that cannot be read. */
+const unreadMs = 1_000;
 /** How long records that nobody waits for may wait for others. */
 const patienceMs = 50;
 

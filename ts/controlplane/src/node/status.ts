@@ -1,6 +1,6 @@
 import { type JournalRecord, type KnownEni, Ledger, type Operation, operationSchema, type Rest } from "@terway/ipam";
 import type { Lease, NodeResource } from "@terway/model";
-import { gatewayOf, prefixLengthOf } from "@terway/model";
+import { canonicalAddress, gatewayOf, prefixLengthOf } from "@terway/model";
 import { z } from "zod";
 
 export type NodeStatus = NonNullable<NodeResource["status"]>;
@@ -138,7 +138,8 @@ export function readStatus(status: NodeStatus | undefined, node: { readonly inst
 function eniOf(nic: Nic): KnownEni | undefined {
   const { id, macAddress, vSwitchID, primaryIPAddress, networkInterfaceType } = nic;
   if (primaryIPAddress === undefined || vSwitchID === undefined) return undefined;
-  const addresses = (entries: Nic["ipv4"]) => Object.values(entries ?? {}).flatMap(({ ip, status }) => (status === "Invalid" ? [] : [ip]));
+  const addresses = (entries: Nic["ipv4"]) =>
+    Object.values(entries ?? {}).flatMap(({ ip, status }) => (status === "Invalid" || canonicalAddress(ip) === undefined ? [] : [ip]));
   return {
     id,
     mac: macAddress?.toLowerCase() ?? "",
@@ -156,9 +157,10 @@ function leasesOf(nic: Nic): Omit<Lease, "generation">[] {
   const leases = new Map<string, Omit<Lease, "generation">>();
   for (const name of ["ipv4", "ipv6"] as const) {
     for (const { ip, podID, podUID } of Object.values(nic[name] ?? {})) {
-      if (podID === undefined || podID === "") continue;
-      const [podNamespace = "", podName = ""] = podID.split("/");
-      const containerId = podUID || podID;
+      const [podNamespace = "", podName = "", ...more] = (podID ?? "").split("/");
+      // Nobody holds what is not an address, and what names no pod is held by nobody.
+      if (podNamespace === "" || podName === "" || more.length > 0 || canonicalAddress(ip) === undefined) continue;
+      const containerId = podUID || `${podNamespace}/${podName}`;
       const id = `${containerId}/${podInterface}`;
       const sandbox = { containerId, ifName: podInterface, netns: "", podNamespace, podName, ...(podUID ? { podUid: podUID } : {}) };
       const cidr = name === "ipv4" ? nic.ipv4CIDR : nic.ipv6CIDR;

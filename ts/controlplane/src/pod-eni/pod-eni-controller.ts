@@ -14,6 +14,11 @@ import type { ControllerParts } from "../runtime/parts.ts";
 import { Trunks } from "./trunks.ts";
 
 const name = "pod-eni";
+
+/** An object was edited into something that cannot be worked with; the message names the field. */
+class Unusable extends Error {
+  override readonly name: string = "Unusable";
+}
 /** On its way; to be mended by somebody. */
 const trunkRetryMs = { waits: 500, none: 10_000 } as const;
 
@@ -28,6 +33,21 @@ export function openPodEniController(parts: ControllerParts): Controller {
   async function reconcile(key: string): Promise<number | undefined> {
     const podEni = objects.get(key);
     if (podEni === undefined) return undefined;
+    try {
+      return await step(podEni);
+    } catch (error) {
+      if (error instanceof Unusable) await tell(podEni, error.message);
+      throw error;
+    }
+  }
+
+  /** Says in the PodENI and at its pod what somebody has to mend. */
+  async function tell(podEni: PodEni, problem: string): Promise<void> {
+    events.emit("ResourceInvalid", subjectOf(podEni), problem);
+    if (podEni.status?.msg !== problem) await patchStatus(client, podEnis.resource, podEni, { msg: problem });
+  }
+
+  async function step(podEni: PodEni): Promise<number | undefined> {
     if (podEni.metadata.deletionTimestamp !== undefined) return end(podEni);
     const allocations = podEni.spec.allocations ?? [];
     switch (podEni.status?.phase ?? "") {
@@ -49,7 +69,7 @@ export function openPodEniController(parts: ControllerParts): Controller {
   async function bind(podEni: PodEni, allocations: readonly PodEniAllocation[]): Promise<number | undefined> {
     const nodeName = podEni.metadata.labels?.[relatedNodeLabel] ?? "";
     const node = nodeFacts(informers.nodes.objects.get(nodeName), nodeName, config.nodeLabels);
-    if (typeof node === "string") throw new Error(node);
+    if (typeof node === "string") throw new Unusable(`metadata.labels[${relatedNodeLabel}]: ${node}`);
     const members = allocations.some(({ eni }) => eni.attachmentOptions?.trunk === true);
     const trunk = members
       ? await trunkOf(node).catch((error: unknown) => {
@@ -78,6 +98,12 @@ export function openPodEniController(parts: ControllerParts): Controller {
     return trunks.of(facts, node, eniConfOf(informers.configMaps.objects, node));
   }
 
+  /** Undefined when there is none. One that nobody can read is not none: its ENI may be anywhere. */
+  function known(id: string): NetworkInterface | undefined {
+    if (informers.networkInterfaces.unreadable.has(id)) throw new Unusable(`NetworkInterface ${id} cannot be read; its own events say why`);
+    return interfaces.get(id);
+  }
+
   /** Tells the ENI where to go; answers it when it is there. */
   async function bindOne(
     podEni: PodEni,
@@ -85,7 +111,7 @@ export function openPodEniController(parts: ControllerParts): Controller {
     node: NodeFacts,
     trunkId: string | undefined,
   ): Promise<NetworkInterface | undefined> {
-    const one = interfaces.get(allocation.eni.id);
+    const one = known(allocation.eni.id);
     if (one === undefined) {
       await adopt(podEni, allocation);
       return undefined;
@@ -117,7 +143,7 @@ export function openPodEniController(parts: ControllerParts): Controller {
   }
 
   async function unbind(podEni: PodEni, allocations: readonly PodEniAllocation[]): Promise<undefined> {
-    const own = allocations.flatMap(({ eni }) => interfaces.get(eni.id) ?? []);
+    const own = allocations.flatMap(({ eni }) => known(eni.id) ?? []);
     const bound = own.filter(({ status }) => status?.phase !== "Unbind" && status?.phase !== undefined && status.phase !== "");
     for (const one of bound) {
       if (one.status?.phase !== "Detaching") await patchStatus(client, networkInterfaces.resource, one, { phase: "Detaching" });
@@ -160,8 +186,8 @@ export function openPodEniController(parts: ControllerParts): Controller {
 
   /** Asked for when it is not known: one that was written a moment ago must not be overlooked. */
   async function interfaceOf(id: string): Promise<NetworkInterface | undefined> {
-    const known = interfaces.get(id);
-    if (known !== undefined) return known;
+    const there = known(id);
+    if (there !== undefined) return there;
     const answer = await read(client, { resource: networkInterfaces.resource, name: id });
     return answer === undefined ? undefined : networkInterfaces.prune(answer);
   }

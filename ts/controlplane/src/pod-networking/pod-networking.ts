@@ -2,6 +2,7 @@ import { apply } from "@terway/kube";
 import type { PodNetworking } from "@terway/model";
 import { changesOf } from "../cluster/enqueue.ts";
 import { podNetworkings } from "../cluster/kinds.ts";
+import { wrongField } from "../network/pod-networking-spec.ts";
 import { type Controller, keyedController } from "../runtime/controller.ts";
 import { openEvents } from "../runtime/events.ts";
 import type { ControllerParts } from "../runtime/parts.ts";
@@ -18,10 +19,13 @@ export function openPodNetworkingController(parts: ControllerParts): Controller 
 
   async function reconcile(key: string): Promise<number | undefined> {
     const podNetworking = objects.get(key);
-    if (podNetworking === undefined || podNetworking.metadata.deletionTimestamp !== undefined || isSettled(podNetworking)) return undefined;
+    if (podNetworking === undefined || podNetworking.metadata.deletionTimestamp !== undefined) return undefined;
+    // Admission refuses it; somebody may have switched that off.
+    const wrong = wrongField(podNetworking.spec);
+    if (wrong === undefined && isSettled(podNetworking)) return undefined;
     const wanted = podNetworking.spec?.vSwitchOptions ?? [];
     const found = await vSwitches.read(wanted);
-    const problem = problemOf(wanted, found, config.vpcId);
+    const problem = wrong === undefined ? problemOf(wanted, found, config.vpcId) : `${wrong.field}: ${wrong.message}`;
     const listed = found.map(({ id, zoneId }) => ({ id, zone: zoneId }));
     const unchanged = podNetworking.status?.status === "Fail" && podNetworking.status.message === problem;
     if (problem !== undefined && unchanged) return retryMs;

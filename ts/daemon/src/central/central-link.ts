@@ -6,7 +6,7 @@ import type { Logger } from "../log.ts";
 import type { NodeLink } from "../node-link.ts";
 import type { Pods } from "../pods.ts";
 import { poolConfig } from "../pool-config.ts";
-import { limitsOf, nodeSpec } from "./node-spec.ts";
+import { contains, limitsOf, nodeSpec } from "./node-spec.ts";
 import type { OwnResource } from "./own-resource.ts";
 
 const fieldManager = "terwayd";
@@ -118,7 +118,7 @@ export class CentralLink implements NodeLink {
     const trunk = conf().modeKeys.trunking === true && !exclusive && this.facts.limits?.trunkSupported === true;
     const spec = nodeSpec({ conf: conf(), identity: this.#identity, bounds: this.#bounds, modes, trunk });
     const text = JSON.stringify([own.object?.metadata.uid, spec]);
-    if (text === this.#applied && own.object !== undefined) return;
+    if (text === this.#applied && own.object !== undefined && contains(own.object.spec, spec)) return;
     await apply(client, { resource: nodeResources.resource, name: own.name }, { spec }, { fieldManager, force: true });
     this.#applied = text;
   }

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { poolConfig } from "../pool-config.ts";
 import { eniConf } from "../testing/samples.ts";
-import { nodeSpec } from "./node-spec.ts";
+import { contains, nodeSpec } from "./node-spec.ts";
 
 const conf = eniConf({ enable_eni_trunking: true });
 const identity = {
@@ -27,4 +27,15 @@ const flavorOf = (trunk: boolean) =>
 test("one of the slots is the trunk's, where there may be one", () => {
   expect(flavorOf(true)).toEqual(["1 Trunk", "2 Secondary"]);
   expect(flavorOf(false)).toEqual(["3 Secondary"]);
+});
+
+test.each([
+  ["as it is", { a: 1, b: { c: ["x"] } }, true],
+  ["with what others wrote", { a: 1, b: { c: ["x"], d: 2 }, e: 3 }, true],
+  ["changed by somebody", { a: 2, b: { c: ["x"] } }, false],
+  ["with more in a list", { a: 1, b: { c: ["x", "y"] } }, false],
+  ["taken away", { a: 1 }, false],
+  ["without an object", undefined, false],
+])("what this node wants stands there: %s", (_, there, expected) => {
+  expect(contains(there, { a: 1, b: { c: ["x"] }, f: undefined })).toBe(expected);
 });

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { EniConf, InstanceIdentity, InstanceLimits, NodeModes, NodeResource, PoolConfig } from "@terway/model";
 import { virtualTypeName } from "../mode-choice.ts";
 import { alwaysBlockedTags } from "../pool-config.ts";
@@ -75,3 +76,12 @@ export function limitsOf(spec: Spec | undefined): InstanceLimits | undefined {
     trunkSupported: memberAdapterLimit > 0,
   };
 }
+
+/** Whether everything that is wanted stands there; what else does is somebody else's. */
+export function contains(there: unknown, wanted: unknown): boolean {
+  if (!isObject(wanted)) return isDeepStrictEqual(there, wanted);
+  return isObject(there) && Object.entries(wanted).every(([key, value]) => value === undefined || contains(there[key], value));
+}
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);

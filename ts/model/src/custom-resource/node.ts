@@ -1,13 +1,21 @@
 import { z } from "zod";
-import { clusterMetadata, flag, integer, labels, openInApi, strings, text, time } from "./field.ts";
+import { clusterMetadata, flag, integer, labels, strings, text, time } from "./field.ts";
 
 const size = z.int().min(0).optional();
 const trafficMode = z.enum(["Standard", "HighPerformance"]);
 
+/**
+ * Of an address. A word that is none of these is of somebody's hand or of a later release, and means that nobody is given the address; the rest of the object
+ * counts all the same.
+ */
+function stateOf<T extends string>(known: readonly (T | "Invalid")[]) {
+  return z.string().transform((word): T | "Invalid" => known.find((one) => one === word) ?? "Invalid");
+}
+
 const ipSchema = z.object({
   ip: z.string(),
   primary: z.boolean(),
-  status: openInApi(z.enum(["Valid", "Invalid", "Deleting"])),
+  status: stateOf(["Valid", "Invalid", "Deleting"]),
   podID: text.meta({ description: "Namespace and name of the pod that holds the address." }),
   podUID: text,
   ipName: text,
@@ -15,7 +23,7 @@ const ipSchema = z.object({
 
 const prefixSchema = z.object({
   prefix: z.string(),
-  status: openInApi(z.enum(["Valid", "Frozen", "Invalid", "Deleting"])),
+  status: stateOf(["Valid", "Frozen", "Invalid", "Deleting"]),
   frozenExpireAt: time,
 });
 
