@@ -1,6 +1,7 @@
 import { cidrContains } from "@terway/model";
-import { anyPod, type Identity, portToken } from "./compiler.ts";
+import { type Identity, portToken } from "./compiled-pod.ts";
 import type { Protocol } from "./objects.ts";
+import { anyPod } from "./peer-table.ts";
 import type { PolicySet, SetEntry } from "./policy-set.ts";
 
 /** Who is at the other end. */

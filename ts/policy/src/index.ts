@@ -1,5 +1,6 @@
 export { allows, type Remote } from "./allows.ts";
-export { type Changes, type CompiledPod, type Identity, PolicyCompiler } from "./compiler.ts";
+export type { Changes, CompiledPod, Identity } from "./compiled-pod.ts";
+export { PolicyCompiler } from "./compiler.ts";
 export { type ExplainedSet, explain } from "./explain.ts";
 export { compileSelector, type LabelSelector, type Labels } from "./label-selector.ts";
 export { NodeCompiler } from "./node-compiler.ts";

@@ -1,4 +1,5 @@
-import { type Changes, type CompiledPod, PolicyCompiler } from "./compiler.ts";
+import type { Changes, CompiledPod } from "./compiled-pod.ts";
+import { PolicyCompiler } from "./compiler.ts";
 import type { Labels } from "./label-selector.ts";
 import type { NetworkPolicy, PolicyPod } from "./objects.ts";
 import { PodTable, type ShownPod } from "./pod-table.ts";

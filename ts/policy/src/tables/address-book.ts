@@ -1,4 +1,4 @@
-import type { CompiledPod } from "../compiler.ts";
+import type { CompiledPod } from "../compiled-pod.ts";
 
 /** A pod and what it is known by: `namespace/name`. */
 export interface Holder {

@@ -1,5 +1,5 @@
 import { unmentioned } from "@terway/model";
-import type { Identity } from "../compiler.ts";
+import type { Identity } from "../compiled-pod.ts";
 import { contentNumber } from "./content-number.ts";
 import type { Universe } from "./universe.ts";
 

@@ -1,5 +1,6 @@
-import { anyPod, portToken } from "../compiler.ts";
+import { portToken } from "../compiled-pod.ts";
 import type { PortName, PortRange } from "../objects.ts";
+import { anyPod } from "../peer-table.ts";
 import { formatEntry, type PolicySet } from "../policy-set.ts";
 import { numberOf, ruleNumberOf } from "./content-number.ts";
 

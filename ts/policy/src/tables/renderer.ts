@@ -7,7 +7,7 @@ import {
   type PolicyStep,
   unmentioned,
 } from "@terway/model";
-import type { CompiledPod } from "../compiler.ts";
+import type { CompiledPod } from "../compiled-pod.ts";
 import type { PolicySet } from "../policy-set.ts";
 import { AddressBook } from "./address-book.ts";
 import { BlockTree } from "./block-tree.ts";
