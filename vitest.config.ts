@@ -5,6 +5,12 @@ const serial = { fileParallelism: false, testTimeout: 120_000, hookTimeout: 120_
 
 export default defineConfig({
   test: {
+    tags: [
+      {
+        name: "long",
+        description: "left to `npm run test:long`: repeats, waves, outages and layouts of what a shorter test is about, too",
+      },
+    ],
     projects: [
       {
         test: {

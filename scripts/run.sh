@@ -19,7 +19,8 @@ case $task in
     bash scripts/image.sh
     exec node ts/lab/src/main.ts cluster "$@"
     ;;
-  test)
+  test | long)
+    [ "$task" = test ] || set -- --long "$@"
     # Minutes when it is cold, and only one tier is about it.
     case " $* " in *" cluster "* | *"--tier=cluster "*) bash test/kubernetes/build.sh ;; *" --tier"*) ;; *) bash test/kubernetes/build.sh ;; esac
     bash scripts/build.sh

@@ -52,7 +52,7 @@ test("24 pods run with addresses that the control plane bound, reach each other,
   }
 });
 
-test("from the node's own pool to the control plane's and back, no pod's address changes", async () => {
+test("from the node's own pool to the control plane's and back, no pod's address changes", { tags: ["long"] }, async () => {
   const { client } = cluster();
   await startDaemons(cluster(), "default");
   const namespace = await createNamespace(cluster(), "switch");

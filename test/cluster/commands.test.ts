@@ -42,7 +42,7 @@ test("the cluster stays, kubectl reaches it as the command says, and --down remo
   expect(await findLeftovers(id)).toEqual([]);
 });
 
-test("killed while it was being built, --down removes what is there", async () => {
+test("killed while it was being built, --down removes what is there", { tags: ["long"] }, async () => {
   const killed = await lab(["cluster", "--nodes", "1", "--terway", "process"], /control plane, 1 node/);
   expect(killed.code, killed.output).toBeNull();
   expect(await findLeftovers(id)).not.toEqual([]);
@@ -51,7 +51,7 @@ test("killed while it was being built, --down removes what is there", async () =
   expect(await findLeftovers(id)).toEqual([]);
 });
 
-test("the demo holds with Pods of a real cluster", async () => {
+test("the demo holds with Pods of a real cluster", { tags: ["long"] }, async () => {
   const { code, output } = await lab(["demo", "--kubernetes"]);
   expect(code, output).toBe(0);
   expect(output).toContain("432 probes");

@@ -75,6 +75,7 @@ test("a kubelet that starts again leaves pods as they are", async () => {
 const outageMs = Number(process.env.TERWAY_OUTAGE_SECONDS ?? "30") * 1000;
 
 test("without the API server for a while pods keep their network, a known pod gets a new sandbox, and nothing is released; back again, nobody lists again and again", {
+  tags: ["long"],
   timeout: 300_000 + outageMs,
 }, async () => {
   const { client, plane } = cluster();
@@ -106,7 +107,9 @@ test("without the API server for a while pods keep their network, a known pod ge
   expect([...counts].flatMap(([list, requests]) => (requests.length > 1 ? [`${requests.length} × ${list}`] : []))).toEqual([]);
 });
 
-test("pods of a StatefulSet come again under their names, also by force, and the old ones' addresses are not theirs before they are free", async () => {
+test("pods of a StatefulSet come again under their names, also by force, and the old ones' addresses are not theirs before they are free", {
+  tags: ["long"],
+}, async () => {
   const { client } = cluster();
   const namespace = await scene.newNamespace("stateful");
   await createStatefulSet(client, namespace, "db", 4);

@@ -5,7 +5,7 @@ import type { Scene } from "./scene.ts";
 
 /** A slice of `npm run test:scale`; the last test of its cluster, because it wants it empty. */
 export function waveCase(scene: Scene): void {
-  test("120 pods in two waves leave nothing on the nodes and in the cloud", { timeout: 600_000 }, async () => {
+  test("120 pods in two waves leave nothing on the nodes and in the cloud", { tags: ["long"], timeout: 600_000 }, async () => {
     const { client } = scene.cluster;
     for (const before of scene.namespaces) {
       for (const { metadata } of await listPods(client, before)) await deletePod(client, before, metadata.name);

@@ -239,7 +239,7 @@ describe("a node whose pods have whole ENIs", () => {
   });
 });
 
-test("a label that changes under live pods is not followed, and says so; without pods it is", async () => {
+test("a label that changes under live pods is not followed, and says so; without pods it is", { tags: ["long"] }, async () => {
   const pod = await node.pod();
   await patientAdd(pod);
   const { mac } = await eniOf(pod);

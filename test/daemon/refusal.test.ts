@@ -72,6 +72,8 @@ describe("configuration", () => {
 
 interface Refusal {
   readonly name: string;
+  /** One of each kind is short: of the configuration, of what is used up, of what may pass by itself. */
+  readonly tags?: string[];
   readonly code: number | RegExp;
   readonly real: string;
   readonly cause: () => Promise<unknown>;
@@ -92,14 +94,23 @@ const refusals: Refusal[] = [
   },
   {
     name: "wrong secret",
+    tags: ["long"],
     code: 100,
     real: "SignatureDoesNotMatch",
     cause: () => node.writeConf({ access_secret: "wrong" }),
     cure: () => node.writeConf(),
   },
-  { name: "RAM denial, in another spelling", code: 100, real: "forbidden.ram", cause: fault("*", "forbidden.ram", 403), cure: clear },
+  {
+    name: "RAM denial, in another spelling",
+    tags: ["long"],
+    code: 100,
+    real: "forbidden.ram",
+    cause: fault("*", "forbidden.ram", 403),
+    cure: clear,
+  },
   {
     name: "unknown security group",
+    tags: ["long"],
     code: 101,
     real: "InvalidSecurityGroupId.NotFound",
     cause: () => node.writeConf({ security_group: "sg-nowhere" }),
@@ -121,6 +132,7 @@ const refusals: Refusal[] = [
   },
   {
     name: "ENI quota of the account",
+    tags: ["long"],
     code: 103,
     real: "MaxEniCountExceeded",
     cause: fault("CreateNetworkInterface", "MaxEniCountExceeded", 403),
@@ -129,17 +141,18 @@ const refusals: Refusal[] = [
   { name: "throttling", code: 11, real: "Throttling.User", cause: fault("*", "Throttling.User", 400), cure: clear },
   {
     name: "lost answers",
+    tags: ["long"],
     code: 11,
     real: "ConnectionReset",
     cause: () => node.lab.cloud.command("setFault", { id: "refusal", match: {}, effect: { type: "reset", when: "before" } }),
     cure: clear,
   },
-  { name: "5xx", code: 11, real: "ServiceUnavailable", cause: fault("*", "ServiceUnavailable", 503), cure: clear },
+  { name: "5xx", tags: ["long"], code: 11, real: "ServiceUnavailable", cause: fault("*", "ServiceUnavailable", 503), cure: clear },
 ];
 
 describe("the cloud's refusals, on a node that holds no address yet", () => {
-  for (const { name, code, real, cause, cure } of refusals) {
-    test(name, { timeout: 120_000 }, async () => {
+  for (const { name, tags = [], code, real, cause, cure } of refusals) {
+    test(name, { tags, timeout: 120_000 }, async () => {
       await releaseEverything();
       await cause();
       daemon = await node.start({ unawaited: true });

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
 import { findLeftovers, LabDirectory, repositoryRoot, sweep } from "@terway/lab";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 
 /** The demo as a newcomer runs it, below the npm script: its output, its exit status, and what it leaves. */
 const id = `d${process.pid.toString(36)}`;
@@ -53,17 +53,22 @@ function demo(...args: string[]): Demo {
   };
 }
 
-test.each(["debian", "containerd-2"])("it holds under %s, says so plainly, and leaves nothing", async (runtime) => {
-  const one = demo("--runtime", runtime);
-  expect(await one.ended, one.output()).toBe(0);
-  expect(one.output()).not.toContain("\x1b");
-  expect(one.output().trimEnd().split("\n").at(-1)).toBe("All of it held, and nothing is left.");
-  // Nine endpoints, each to eight others, three protocols, two families.
-  expect(one.output()).toContain("432 probes");
-  expect(
-    one.output().match(/^ {2}node-[ab] +web-[ab]-\d +10\.0\.[12]\.\d+ +fd00::\S+ +eni-\S+ +cali[0-9a-f]{11} +[\d.]+ +\d+$/gm),
-  ).toHaveLength(6);
-  expect(await findLeftovers(id)).toEqual([]);
+describe.for([
+  { runtime: "debian", tags: [] },
+  { runtime: "containerd-2", tags: ["long"] },
+])("under $runtime", ({ runtime, tags }) => {
+  test("it holds, says so plainly, and leaves nothing", { tags }, async () => {
+    const one = demo("--runtime", runtime);
+    expect(await one.ended, one.output()).toBe(0);
+    expect(one.output()).not.toContain("\x1b");
+    expect(one.output().trimEnd().split("\n").at(-1)).toBe("All of it held, and nothing is left.");
+    // Nine endpoints, each to eight others, three protocols, two families.
+    expect(one.output()).toContain("432 probes");
+    expect(
+      one.output().match(/^ {2}node-[ab] +web-[ab]-\d +10\.0\.[12]\.\d+ +fd00::\S+ +eni-\S+ +cali[0-9a-f]{11} +[\d.]+ +\d+$/gm),
+    ).toHaveLength(6);
+    expect(await findLeftovers(id)).toEqual([]);
+  });
 });
 
 test("--keep leaves it running, a second demo does not touch it, --down removes it", async () => {
@@ -82,7 +87,7 @@ test("--keep leaves it running, a second demo does not touch it, --down removes 
   expect(await findLeftovers(id)).toEqual([]);
 });
 
-test("while one is at work another with the same id is refused", async () => {
+test("while one is at work another with the same id is refused", { tags: ["long"] }, async () => {
   const first = demo();
   await first.says(/VPC with cloud API/);
   const second = demo();
@@ -91,9 +96,14 @@ test("while one is at work another with the same id is refused", async () => {
   expect(await first.ended, first.output()).toBe(0);
 });
 
-test.each([/^$/, /VPC with cloud API/, /two nodes with containerd/, /terwayd: pools warm/, /6 pods/])(
-  "killed after %s, the next run cleans up and works",
-  async (moment) => {
+describe.for([
+  { moment: /^$/, tags: ["long"] },
+  { moment: /VPC with cloud API/, tags: ["long"] },
+  { moment: /two nodes with containerd/, tags: ["long"] },
+  { moment: /terwayd: pools warm/, tags: ["long"] },
+  { moment: /6 pods/, tags: [] },
+])("killed after $moment", ({ moment, tags }) => {
+  test("the next run cleans up and works", { tags }, async () => {
     const killed = demo();
     await killed.says(moment);
     if (moment.source === "^$") await expect.poll(() => new LabDirectory(id).read(), { timeout: 10_000, interval: 1 }).toBeDefined();
@@ -104,10 +114,10 @@ test.each([/^$/, /VPC with cloud API/, /two nodes with containerd/, /terwayd: po
     expect(await next.ended, next.output()).toBe(0);
     expect(next.output()).toContain("remove what an earlier run left");
     expect(await findLeftovers(id)).toEqual([]);
-  },
-);
+  });
+});
 
-test("when nobody reads its output any more, it still removes everything", async () => {
+test("when nobody reads its output any more, it still removes everything", { tags: ["long"] }, async () => {
   const one = demo();
   await one.says(/two nodes with containerd/);
   one.child.stdout?.destroy();

@@ -4,10 +4,11 @@ import { parseLibtest } from "./cargo.ts";
 const output = `
      Running unittests src/lib.rs (target/debug/deps/terway_datapath-0a1b2c)
 
-running 3 tests
+running 4 tests
 test diff::keeps_foreign_routes ... ok
 test mode::golden ... FAILED
 test slow ... ignored, needs a week
+test wave ... ignored, long
 
 successes:
 

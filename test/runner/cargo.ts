@@ -1,5 +1,5 @@
 import { run, tail } from "./command.ts";
-import type { TestResult } from "./result.ts";
+import type { Length, TestResult } from "./result.ts";
 import { withSecondTry } from "./second-try.ts";
 
 /** `test NAME ... ok`; with doc tests and should_panic marks left in the name. */
@@ -9,7 +9,7 @@ const skipLine = /^SKIP ([^:]+(?:::[^:]+)*): (.+)$/;
 const binaryLine = /Running .*\(.*\/deps\/([A-Za-z0-9_-]+)-[0-9a-f]+\)|Doc-tests (\S+)/;
 const failureHead = /^---- (.+?) stdout ----$/;
 
-/** Reads the plain output of libtest (`--show-output`), the only form that stable Rust offers. */
+/** Reads the plain output of libtest (`--show-output`), the only form that stable Rust offers. What is ignored for being long is no result. */
 export function parseLibtest(output: string): TestResult[] {
   const results: { name: string; status: TestResult["status"]; reason?: string; test: string }[] = [];
   const skips = new Map<string, string>();
@@ -34,7 +34,7 @@ export function parseLibtest(output: string): TestResult[] {
     const skipped = skipLine.exec(line.trim());
     if (skipped?.[1] !== undefined && skipped[2] !== undefined) skips.set(`${binary}::${skipped[1].trim()}`, skipped[2]);
     const result = resultLine.exec(line);
-    if (!result?.[1]) continue;
+    if (!result?.[1] || result[3] === "long") continue;
     const status = result[2] === "ok" ? "passed" : result[2] === "FAILED" ? "failed" : "skipped";
     results.push({
       name: `${binary}::${result[1]}`,
@@ -51,9 +51,9 @@ export function parseLibtest(output: string): TestResult[] {
   });
 }
 
-/** Runs `cargo test` with these arguments; a build that fails is one failed test. */
-export async function cargoTests(label: string, args: readonly string[]): Promise<TestResult[]> {
-  const outcome = await libtest(args);
+/** Runs the short or the long ones of `cargo test` with these arguments; a build that fails is one failed test. */
+export async function cargoTests(label: string, args: readonly string[], length: Length): Promise<TestResult[]> {
+  const outcome = await libtest(args, length === "long" ? ["--ignored"] : []);
   const results = parseLibtest(outcome.output);
   if (outcome.code !== 0 && !results.some((result) => result.status === "failed"))
     results.push({ name: `${label}: build`, status: "failed", reason: tail(outcome.output, 40) });
@@ -61,13 +61,13 @@ export async function cargoTests(label: string, args: readonly string[]): Promis
 }
 
 /** `cargoTests` for tests with real time: what failed runs once more. */
-export async function cargoTestsTwice(label: string, args: readonly string[]): Promise<TestResult[]> {
-  const first = await cargoTests(label, args);
+export async function cargoTestsTwice(label: string, args: readonly string[], length: Length): Promise<TestResult[]> {
+  const first = await cargoTests(label, args, length);
   const failed = first.flatMap(({ name, status }) => (status === "failed" ? name.split("::").slice(1).join("::") || [] : []));
   if (failed.length === 0) return first;
-  return withSecondTry(first, parseLibtest((await libtest(args, ["--exact", ...failed])).output));
+  return withSecondTry(first, parseLibtest((await libtest(args, ["--include-ignored", "--exact", ...failed])).output));
 }
 
-function libtest(args: readonly string[], filters: readonly string[] = []): ReturnType<typeof run> {
-  return run("cargo", ["test", "--locked", "--no-fail-fast", "--color=never", ...args, "--", "--show-output", ...filters]);
+function libtest(args: readonly string[], flags: readonly string[]): ReturnType<typeof run> {
+  return run("cargo", ["test", "--locked", "--no-fail-fast", "--color=never", ...args, "--", "--show-output", ...flags]);
 }

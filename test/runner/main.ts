@@ -3,23 +3,35 @@ import type { TestResult, TierResult } from "./result.ts";
 import { judgeSkips } from "./skips.ts";
 import { lanes, last, type Tier } from "./tiers.ts";
 
-const names = [...lanes.flat(), last].map((tier) => tier.name);
 const { values } = parseArgs({
-  options: { tier: { type: "string", multiple: true }, times: { type: "boolean" }, help: { type: "boolean", short: "h" } },
+  options: {
+    tier: { type: "string", multiple: true },
+    times: { type: "boolean" },
+    long: { type: "boolean" },
+    help: { type: "boolean", short: "h" },
+  },
 });
+const length = values.long ? "long" : "short";
+const [command, otherCommand] = values.long ? ["npm run test:long", "npm test"] : ["npm test", "npm run test:long"];
+const names = [...lanes.flat(), last].filter(({ run }) => run[length] !== undefined).map(({ name }) => name);
 if (values.help) {
   console.log(
-    `usage: npm test [-- --tier NAME …] [--times]\n\ntiers: ${names.join(", ")}\n--times: of each tier the ten tests that took longest, too`,
+    `usage: ${command} [-- --tier NAME …] [--times]
+
+tiers: ${names.join(", ")}
+--times: of each tier the ten tests that took longest, too
+
+The ${length} tests; \`${otherCommand}\` has the others.`,
   );
   process.exit(0);
 }
 const unknown = values.tier?.filter((name) => !names.includes(name)) ?? [];
 if (unknown.length > 0) {
-  console.error(`unknown tier ${unknown.join(", ")}; there are ${names.join(", ")}`);
+  console.error(`unknown tier ${unknown.join(", ")}; ${command} has ${names.join(", ")}`);
   process.exit(2);
 }
 
-const isWanted = ({ name }: Tier) => values.tier?.includes(name) ?? true;
+const isWanted = ({ name }: Tier) => (values.tier ?? names).includes(name);
 const wanted = lanes.map((lane) => lane.filter(isWanted));
 console.log("\nRunning the tiers, side by side where they leave each other alone; each reports when it is done:");
 const perLane = await Promise.all(
@@ -42,7 +54,7 @@ process.exitCode = count(all, "failed") === 0 ? 0 : 1;
 /** Runs a tier and prints its outcome as one block, so that lanes do not mix their lines. */
 async function runTier({ name, run }: Tier): Promise<TierResult> {
   const started = performance.now();
-  const raw = await run().catch((error: unknown): TestResult[] => [{ name, status: "failed", reason: String(error) }]);
+  const raw = (await run[length]?.().catch((error: unknown): TestResult[] => [{ name, status: "failed", reason: String(error) }])) ?? [];
   const results = raw.length > 0 ? await judgeSkips(raw) : [{ name, status: "failed" as const, reason: "the tier ran no test" }];
   const done: TierResult = { tier: name, results, durationMs: performance.now() - started };
   const lines = [`\n== ${summary(name, done)}`];

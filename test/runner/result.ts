@@ -1,3 +1,6 @@
+/** `npm test` runs the short ones, `npm run test:long` the long ones: vitest's tag "long", `#[ignore = "long"]` in Rust. */
+export type Length = "short" | "long";
+
 /** One test of any tier. */
 export interface TestResult {
   readonly name: string;

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { z } from "zod";
 import { run, tail } from "./command.ts";
-import type { TestResult } from "./result.ts";
+import type { Length, TestResult } from "./result.ts";
 import { passedAtSecondTry } from "./second-try.ts";
 
 const reportSchema = z.object({
@@ -18,6 +18,7 @@ const reportSchema = z.object({
           status: z.enum(["passed", "failed", "skipped", "pending", "todo", "disabled"]),
           duration: z.number().nullish(),
           failureMessages: z.array(z.string()).nullish(),
+          tags: z.array(z.string()).default([]),
           meta: z.object({ skipReason: z.string().optional() }).loose().optional(),
         }),
       ),
@@ -25,15 +26,20 @@ const reportSchema = z.object({
   ),
 });
 
-/** Runs one project of `vitest.config.ts` and reads its JSON report. A file that cannot be loaded is one failed test. */
-export async function vitestProject(project: string, filters: readonly string[] = []): Promise<TestResult[]> {
+/** Runs the short or the long tests of one project of `vitest.config.ts` and reads its JSON report. A file that cannot be loaded is one failed test. */
+export async function vitestProject(project: string, length: Length): Promise<TestResult[]> {
   const folder = await mkdtemp(join(tmpdir(), "terway-vitest-"));
   const file = join(folder, "report.json");
   try {
-    const flags = [`--project=${project}`, "--reporter=json", `--outputFile=${file}`, "--passWithNoTests"];
+    const flags = [
+      `--project=${project}`,
+      "--reporter=json",
+      `--outputFile=${file}`,
+      `--tags-filter=${length === "long" ? "long" : "!long"}`,
+    ];
     // The lab's limits are there to notice what hangs; beside another lane, everything may take its time.
     const env = { TERWAY_LAB_PATIENCE: process.env.TERWAY_LAB_PATIENCE ?? "3" };
-    const outcome = await run("node", ["node_modules/vitest/vitest.mjs", "run", ...flags, ...filters], { env, timeoutMs: 40 * 60_000 });
+    const outcome = await run("node", ["node_modules/vitest/vitest.mjs", "run", ...flags], { env, timeoutMs: 40 * 60_000 });
     const text = await readFile(file, "utf8").catch(() => undefined);
     if (text === undefined) return [{ name: `vitest ${project}`, status: "failed", reason: tail(outcome.output, 40) }];
     const results: TestResult[] = [];
@@ -42,6 +48,8 @@ export async function vitestProject(project: string, filters: readonly string[] 
       if (suite.assertionResults.length === 0 && suite.status === "failed")
         results.push({ name: path, status: "failed", reason: suite.message ?? "the file could not be loaded" });
       for (const test of suite.assertionResults) {
+        // The others are there as skipped ones.
+        if (test.tags.includes("long") !== (length === "long")) continue;
         const name = `${path} > ${test.fullName}`;
         const timing = test.duration == null ? {} : { durationMs: test.duration };
         const said = test.failureMessages?.join("\n") ?? "";

@@ -16,15 +16,17 @@ import {
 import { type KernelRun, matrixTables, readProbe, withoutProvenSkips } from "./matrix.ts";
 import { provenance, record } from "./record.ts";
 import { type Cell, table } from "./report.ts";
+import { type Extent, selectionOf, whole } from "./suite/extent.ts";
 import { kernelObjects, kernelObjectsHere } from "./suite/kernel-objects.ts";
 import { nodeOnCgroup2 } from "./suite/node-cgroup2.ts";
 import type { Suite } from "./suite/suite.ts";
 
-const usage = `usage: node test/vm/run.ts [--kernel VERSION …] [--suite a|b …] [--here] [--record] [--brief] [--json FILE] [--jobs N]
+const usage = `usage: node test/vm/run.ts [--kernel VERSION …] [--suite a|b …] [--here] [--record] [--brief|--least] [--json FILE] [--jobs N]
 
 Runs tests in QEMU guests: suite a, the tests of kernel objects under ${kernelVersions.join(", ")}; suite b, the node on a cgroup v2 host.
 --here, or --kernel here: suite a under this machine's kernel, too. --record: keeps what suite a has seen under each kernel; \`npm run generate\` makes the page of it.
 --brief: of suite a only what differs from kernel to kernel, a few minutes for each; the whole takes a quarter of an hour for each and more.
+--least: of suite a one test of each thing that this machine's kernel may lack, three minutes in all; no suite b unless told, and nothing to record.
 --jobs: guests at a time, 2 unless told (each takes one processor and 1 to 3 GiB).`;
 
 /** In the order of their start: the longest first. */
@@ -44,6 +46,7 @@ const optionsSchema = z.object({
   here: z.boolean().optional(),
   record: z.boolean().default(false),
   brief: z.boolean().default(false),
+  least: z.boolean().default(false),
   json: z.string().optional(),
   jobs: z.coerce.number().int().positive().default(2),
   help: z.boolean().optional(),
@@ -59,6 +62,7 @@ async function main(): Promise<number> {
       here: { type: "boolean" },
       record: { type: "boolean" },
       brief: { type: "boolean" },
+      least: { type: "boolean" },
       json: { type: "string" },
       jobs: { type: "string" },
       help: { type: "boolean", short: "h" },
@@ -70,6 +74,7 @@ async function main(): Promise<number> {
     return parsed.success ? 0 : 2;
   }
   const options = parsed.data;
+  const extent: Extent = options.least ? "least" : options.brief ? "brief" : "whole";
   const of = provenance();
   try {
     await prepare();
@@ -79,15 +84,21 @@ async function main(): Promise<number> {
   const folder = await makeFolder();
   try {
     const root = await userland();
+    const wanted = options.suite ?? (extent === "least" ? ["a"] : ["a", "b"]);
     const jobs = suites
-      .filter(({ id }) => options.suite?.includes(id) ?? true)
+      .filter(({ id }) => wanted.includes(id))
       .flatMap((suite) =>
-        suite.kernels.filter((version) => options.kernel?.includes(version) ?? true).map((version) => ({ suite, version })),
+        suite.kernels
+          .filter((version) => options.kernel?.includes(version) ?? true)
+          .flatMap((version) => {
+            const selection = selectionOf(extent, version);
+            return selection === undefined ? [] : { suite, version, selection };
+          }),
       );
     const cells: Cell[] = [];
     const runs: KernelRun[] = [];
     const probes = new Map<KernelVersion, ReturnType<typeof readProbe>>();
-    const runOne = async ({ suite, version }: (typeof jobs)[number]): Promise<void> => {
+    const runOne = async ({ suite, version, selection }: (typeof jobs)[number]): Promise<void> => {
       const started = performance.now();
       const say = (line: string) => {
         const seconds = ((performance.now() - started) / 1000).toFixed(0).padStart(5);
@@ -95,7 +106,7 @@ async function main(): Promise<number> {
       };
       const probed = (output: string) => probes.set(version, readProbe(output));
       const results = await suite
-        .run({ kernel: await kernel(version), userland: root, folder, brief: options.brief, say, probed })
+        .run({ kernel: await kernel(version), userland: root, folder, selection, say, probed })
         .catch((error: unknown): TestResult[] => [{ name: `${version} ${suite.title}`, status: "failed", reason: messageOf(error) }]);
       const probe = probes.get(version);
       const seen = suite.id === "a" && probe !== undefined ? { kernel: version, ...probe, results } : undefined;
@@ -106,7 +117,7 @@ async function main(): Promise<number> {
     if (options.kernel?.includes("here") ?? options.here) {
       console.log("  this machine's kernel");
       let output = "";
-      const results = await kernelObjectsHere(folder, (text) => {
+      const results = await kernelObjectsHere(folder, whole, (text) => {
         output = text;
       });
       runs.push({ kernel: "here", ...readProbe(output), results });
@@ -119,7 +130,8 @@ async function main(): Promise<number> {
     if (runs.length > 0) {
       const order = ["here", ...kernelVersions];
       console.log(`\n${matrixTables(runs.toSorted((a, b) => order.indexOf(a.kernel) - order.indexOf(b.kernel)))}\n`);
-      if (options.record) for (const run of runs) await record({ ...run, ...of, whole: !options.brief || run.kernel === "here" });
+      if (options.record && extent !== "least")
+        for (const run of runs) await record({ ...run, ...of, whole: extent === "whole" || run.kernel === "here" });
     }
     return await finish(
       [...cells.flatMap(({ results }) => results), ...runs.filter((run) => run.kernel === "here").flatMap(withoutProvenSkips)],

@@ -12,7 +12,7 @@ program() {
   mapfile -t failed < <(sed -n 's/^test \(.*\) \.\.\. FAILED$/\1/p' "$said")
   if [ "$status" = 101 ] && [ ${#failed[@]} -gt 0 ]; then
     printf '\n@again\n'
-    RUST_BACKTRACE=1 timeout --kill-after=5 "$limit" "$file" --show-output --color=never --exact "${failed[@]}"
+    RUST_BACKTRACE=1 timeout --kill-after=5 "$limit" "$file" --show-output --color=never --include-ignored --exact "${failed[@]}"
     status=$?
   fi
   printf '\n@program %s %s %s\n' "$file" "$status" "$SECONDS" # an ended program may stand in the middle of a line

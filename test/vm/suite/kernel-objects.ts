@@ -8,10 +8,9 @@ import { withSecondTry } from "../../runner/second-try.ts";
 import { type Disk, diskFromFolder } from "../guest/disk.ts";
 import { type GuestOutcome, runGuest } from "../guest/guest.ts";
 import { type BuiltTests, buildTests } from "./cargo-build.ts";
+import type { Selection } from "./extent.ts";
 import type { Suite } from "./suite.ts";
 
-/** One test program may take this long in a guest; then it counts as failed and the next one runs. On a quiet machine none takes a tenth. */
-const programSeconds = { brief: 300, whole: 900 };
 /** A guest says something at least once for each program, later than this after its limit only where nothing works any more. */
 const silenceSeconds = 60;
 
@@ -20,22 +19,6 @@ const cables = [
   ["00:16:3e:00:00:01", "00:16:3e:00:01:01"],
   ["00:16:3e:00:00:02", "00:16:3e:00:01:02"],
 ] as const;
-
-/** What a brief run has: the modes, the programs under each verifier, real NICs, queues. */
-const briefPrograms = new Set(
-  ["probe", "mode_ipvlan", "mode_netkit", "mode_policy_route", "mode_vlan", "exclusive_nic", "eni_queues", "tag_filter"].concat([
-    "classid",
-    "eni_in",
-    "eni_out",
-    "policy_hooks",
-    "policy_packets",
-    "ipvlan",
-    "pins",
-    "wire",
-  ]),
-);
-/** Parts of names of tests that it leaves out. */
-const briefSkips = ["_crashes", "_drift", "_dual_", "stopped_at", "two_interfaces"];
 
 interface Prepared {
   readonly built: BuiltTests;
@@ -49,12 +32,11 @@ const prepared = new Map<string, Promise<Prepared>>();
  * another kernel. What a kernel cannot do the tests find out themselves and skip, as on any host. A guest that makes no progress any more
  * is ended, and what it had not done runs in a fresh one, once; a result of its own says so.
  */
-export const kernelObjects: Suite = async ({ kernel, userland, folder, brief, probed, say }) => {
+export const kernelObjects: Suite = async ({ kernel, userland, folder, selection, probed, say }) => {
   const shared = prepared.get(folder) ?? prepare(folder);
   prepared.set(folder, shared);
   const { built, disk } = await shared;
-  const tests = brief ? built.tests.filter((file) => briefPrograms.has(programName(file))) : built.tests;
-  const limit = brief ? programSeconds.brief : programSeconds.whole;
+  const tests = built.tests.filter((file) => selection.argumentsOf(programName(file)) !== undefined);
   let done = 0;
   const boot = async (files: readonly string[]): Promise<GuestOutcome> =>
     runGuest({
@@ -63,9 +45,9 @@ export const kernelObjects: Suite = async ({ kernel, userland, folder, brief, pr
       folder,
       disks: [disk],
       cables,
-      command: await script("modprobe virtio_net\ncanary &", files, limit, brief ? briefSkips : []),
-      commandTimeoutMs: (brief ? 20 : 90) * 60_000,
-      silenceTimeoutMs: (limit + silenceSeconds) * 1000,
+      command: await script("modprobe virtio_net\ncanary &", files, selection),
+      commandTimeoutMs: selection.guestMinutes * 60_000,
+      silenceTimeoutMs: (selection.programSeconds + silenceSeconds) * 1000,
       onLine: (line) => {
         if (/^test .* \.\.\. (ok|FAILED|ignored)/.test(line)) done += 1;
         const [, file, , seconds] = programEnd.exec(line) ?? [];
@@ -146,13 +128,15 @@ export function interpret(outcome: Pick<GuestOutcome, "output" | "trouble">, fil
     const [first = "", second = ""] = text.split("\n@again\n");
     const heading = first.slice(0, first.indexOf("\n") + 1);
     const results = withSecondTry(parseLibtest(first), parseLibtest(heading + second));
-    if (code === 0 || (code !== undefined && results.some(({ status }) => status === "failed"))) return results;
+    if ((code === 0 && results.length > 0) || (code !== undefined && results.some(({ status }) => status === "failed"))) return results;
     const reason =
       code === undefined
         ? `did not end: ${outcome.trouble ?? "no reason known"}`
         : overdue.has(code)
           ? `not done after ${seconds} s`
-          : `ended with ${code} and named no failed test`;
+          : code === 0
+            ? "ran no test"
+            : `ended with ${code} and named no failed test`;
     return [...results, { name: programName(file), status: "failed", reason: `${reason}\n${tail(text, 20)}` }];
   });
 }
@@ -163,16 +147,16 @@ function programName(file: string): string {
 }
 
 /** bash: the programs one after another (kernel-objects.sh). */
-async function script(begin: string, files: readonly string[], limitSeconds: number, skips: readonly string[]): Promise<string> {
+async function script(begin: string, files: readonly string[], { argumentsOf, programSeconds }: Selection): Promise<string> {
   const functions = await readFile(fileURLToPath(new URL("kernel-objects.sh", import.meta.url)), "utf8");
-  const flags = ["--show-output", "--color=never", ...skips.flatMap((part) => ["--skip", part])].join(" ");
-  return [functions, begin, ...files.map((file) => `program ${limitSeconds} ${file} ${flags}`)].join("\n");
+  const flags = (file: string) => ["--show-output", "--color=never", ...(argumentsOf(programName(file)) ?? [])].join(" ");
+  return [functions, begin, ...files.map((file) => `program ${programSeconds} ${file} ${flags(file)}`)].join("\n");
 }
 
 /** The same programs under the kernel of this machine. */
-export async function kernelObjectsHere(folder: string, probed: (output: string) => void): Promise<TestResult[]> {
+export async function kernelObjectsHere(folder: string, selection: Selection, probed: (output: string) => void): Promise<TestResult[]> {
   const { built } = await (prepared.get(folder) ?? prepare(folder));
-  const outcome = await run("bash", ["-c", await script("", built.tests, programSeconds.whole, [])], { timeoutMs: 30 * 60_000 });
+  const outcome = await run("bash", ["-c", await script("", built.tests, selection)], { timeoutMs: 30 * 60_000 });
   probed(outcome.output);
   return interpret(outcome.code === 0 ? outcome : { ...outcome, trouble: `ended with ${outcome.code}` }, built.tests);
 }

@@ -1,5 +1,6 @@
 import type { TestResult } from "../../runner/result.ts";
 import type { Kernel } from "../guest/artifacts.ts";
+import type { Selection } from "./extent.ts";
 
 /** What a suite is given. Folders and images that it makes lie in `folder`, which goes away with the run. */
 export interface SuiteContext {
@@ -9,8 +10,7 @@ export interface SuiteContext {
   readonly folder: string;
   /** Takes what the datapath's probe said of the kernel. */
   readonly probed: (output: string) => void;
-  /** Only what differs from kernel to kernel: what takes minutes on an emulated processor and was seen on the host's kernel is left out. */
-  readonly brief: boolean;
+  readonly selection: Selection;
   /** One line of progress. */
   readonly say: (line: string) => void;
 }
