@@ -1,33 +1,11 @@
 import { until } from "@terway/lab";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { useControlPlane } from "../control-plane-fixture.ts";
-import { createNamespace } from "../kube/objects.ts";
-import { beginEnd, createAnnotatedPod, createNode, endPod, podEniGone, podEniIn, prepareCluster, readPodEni, taint } from "./objects.ts";
-import { ControlPlaneProcess } from "./process.ts";
-import { Region } from "./region.ts";
+import { expect, test } from "vitest";
+import { useInstallation } from "./installation.ts";
+import { beginEnd, createAnnotatedPod, endPod, podEniGone, podEniIn, readPodEni, taint } from "./objects.ts";
 
 /** Nodes whose kubelet will never say that a pod has ended. */
-const plane = useControlPlane();
-let region: Region;
-let controlPlane: ControlPlaneProcess;
-const client = () => plane().client;
-
-beforeAll(async () => {
-  region = await Region.start();
-  await region.addInstance("i-4");
-  await prepareCluster(client());
-  await createNode(client(), 4);
-  await createNamespace(client(), "apps");
-  controlPlane = await ControlPlaneProcess.start(region, plane().admin);
-  await controlPlane.ready();
-}, 120_000);
-afterAll(async () => {
-  expect(await controlPlane?.stop()).toBe(0);
-  await region?.simulator.close();
-});
-beforeEach(({ onTestFailed }) => {
-  onTestFailed(() => console.log(controlPlane.log.split("\n").slice(-40).join("\n")));
-});
+const installation = useInstallation({}, [4]);
+const client = () => installation().client;
 
 const fixed = (eniType: string) => {
   const allocationType = { type: "Fixed", releaseStrategy: "TTL", releaseAfter: "10m" };
@@ -47,14 +25,14 @@ test("I1: out of service: ENIs leave before anybody says that the pods have ende
   expect(detached.status?.msg).toBe("detached by force: node node-1 is out of service");
   await podEniGone(client(), "web");
   // The pods are still there, and get nothing more.
-  expect(region.podEnis()).toMatchObject([{ id: before.spec.allocations?.[0]?.eni.id, status: "Available" }]);
+  expect(installation().region.podEnis()).toMatchObject([{ id: before.spec.allocations?.[0]?.eni.id, status: "Available" }]);
   await endPod(client(), "db-0");
   await endPod(client(), "web");
   await createAnnotatedPod(client(), "db-0", "node-2", fixed("Trunk"));
   const after = await podEniIn(client(), "db-0", "Bind");
   expect(after.spec.allocations).toEqual(before.spec.allocations);
   expect(after.status).toMatchObject({ instanceID: "i-2", msg: "" });
-  expect(region.podEnis()).toHaveLength(1);
+  expect(installation().region.podEnis()).toHaveLength(1);
   await taint(client(), "node-1");
 });
 
@@ -63,8 +41,8 @@ test("an instance that does not exist any more holds nothing, whatever its node'
   const before = await podEniIn(client(), "db-1", "Bind");
   await taint(client(), "node-4", "unreachable");
   await beginEnd(client(), "db-1");
-  await region.simulator.releaseInstance({ id: "i-4" });
-  await until("it is seen", 30_000, async () => (await readPodEni(client(), "db-1"))?.status?.phase === "Unbind");
+  await installation().region.simulator.releaseInstance({ id: "i-4" });
+  await until("it is seen", 60_000, async () => (await readPodEni(client(), "db-1"))?.status?.phase === "Unbind");
   expect((await readPodEni(client(), "db-1"))?.status?.msg).toBe("detached by force: instance i-4 of node node-4 does not exist any more");
   await endPod(client(), "db-1");
   await createAnnotatedPod(client(), "db-1", "node-2", fixed("ENI"));

@@ -1,36 +1,15 @@
 import { pathOf } from "@terway/kube";
 import { until } from "@terway/lab";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { z } from "zod";
-import { useControlPlane } from "../control-plane-fixture.ts";
-import { createNamespace, nodes } from "../kube/objects.ts";
+import { nodes } from "../kube/objects.ts";
 import { listEvents } from "../objects.ts";
-import { createAnnotatedPod, endPod, podEniIn, prepareCluster } from "./objects.ts";
-import { ControlPlaneProcess } from "./process.ts";
-import { Region } from "./region.ts";
+import { useInstallation } from "./installation.ts";
+import { createAnnotatedPod, endPod, podEniIn } from "./objects.ts";
 
 /** The cloud falls ill and recovers, and nobody touches anything. */
-const plane = useControlPlane();
-let region: Region;
-let controlPlane: ControlPlaneProcess;
-const client = () => plane().client;
-
-beforeAll(async () => {
-  region = await Region.start();
-  await prepareCluster(client());
-  await createNamespace(client(), "apps");
-  controlPlane = await ControlPlaneProcess.start(region, plane().admin, {
-    degradation: { enable: true, l1_threshold: 2, l0_threshold: 4 },
-  });
-  await controlPlane.ready();
-}, 120_000);
-afterAll(async () => {
-  expect(await controlPlane?.stop()).toBe(0);
-  await region?.simulator.close();
-});
-beforeEach(({ onTestFailed }) => {
-  onTestFailed(() => console.log(controlPlane.log.split("\n").slice(-40).join("\n")));
-});
+const installation = useInstallation({ degradation: { enable: true, l1_threshold: 2, l0_threshold: 4 } });
+const client = () => installation().client;
 
 const nodeSchema = z.object({
   status: z.object({ conditions: z.array(z.looseObject({ type: z.string() })).default([]) }).default({ conditions: [] }),
@@ -42,14 +21,14 @@ async function conditionOf(name: string) {
 }
 
 const metric = async () =>
-  /^terway_controlplane_degradation (\d)/m.exec(await (await fetch(`${controlPlane.healthz}/metrics`)).text())?.[1];
+  /^terway_controlplane_degradation (\d)/m.exec(await (await fetch(`${installation().controlPlane.healthz}/metrics`)).text())?.[1];
 const told = async (reason: string, words: string) =>
   (await listEvents(client(), "default", reason)).some(
     ({ involvedObject, message }) => involvedObject.kind === "Node" && message.includes(words),
   );
 
-test("I18: degradation is entered by failures and left by successes, and each node says so", async () => {
-  const { simulator } = region;
+test("I18: degradation is entered by failures and left by successes, and each node says so", { tags: ["long"] }, async () => {
+  const { simulator } = installation().region;
   const effect = { type: "error", code: "InternalError", status: 500 } as const;
   simulator.admin("setFault", { id: "ill", match: { action: ["CreateNetworkInterface", "DescribeNetworkInterfaces"] }, effect });
   expect(await conditionOf("node-1")).toBeUndefined();
@@ -75,5 +54,5 @@ test("I18: degradation is entered by failures and left by successes, and each no
   expect(await metric()).toBe("0");
   await until("an event says it", 10_000, () => told("SyncOpenAPISuccess", "degradation is over"));
   for (const name of ["one", "two"]) await endPod(client(), name);
-  await until("nothing is left", 30_000, async () => region.podEnis().length === 0);
+  await until("nothing is left", 30_000, async () => installation().region.podEnis().length === 0);
 });

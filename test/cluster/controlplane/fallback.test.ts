@@ -1,33 +1,14 @@
 import { pathOf } from "@terway/kube";
 import { until } from "@terway/lab";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { useControlPlane } from "../control-plane-fixture.ts";
-import { createNamespace, pods } from "../kube/objects.ts";
+import { expect, test } from "vitest";
+import { pods } from "../kube/objects.ts";
 import { listEvents } from "../objects.ts";
-import { createAnnotatedPod, endPod, podEniGone, podEniIn, prepareCluster } from "./objects.ts";
-import { ControlPlaneProcess } from "./process.ts";
-import { Region } from "./region.ts";
+import { useInstallation } from "./installation.ts";
+import { createAnnotatedPod, endPod, podEniGone, podEniIn } from "./objects.ts";
 
 /** Pods that may do without an ENI of their own, where none is left. */
-const plane = useControlPlane();
-let region: Region;
-let controlPlane: ControlPlaneProcess;
-const client = () => plane().client;
-
-beforeAll(async () => {
-  region = await Region.start();
-  await prepareCluster(client());
-  await createNamespace(client(), "apps");
-  controlPlane = await ControlPlaneProcess.start(region, plane().admin, { fallbackToSharedENI: true });
-  await controlPlane.ready();
-}, 120_000);
-afterAll(async () => {
-  expect(await controlPlane?.stop()).toBe(0);
-  await region?.simulator.close();
-});
-beforeEach(({ onTestFailed }) => {
-  onTestFailed(() => console.log(controlPlane.log.split("\n").slice(-40).join("\n")));
-});
+const installation = useInstallation({ fallbackToSharedENI: true });
+const client = () => installation().client;
 
 const annotationsOf = async (name: string) => {
   const pod = (await client().call({ method: "GET", path: pathOf(pods, "apps", name) })) as { metadata: { annotations: object } };
@@ -40,7 +21,7 @@ const waitsFor = (reason: string, name: string) =>
   until(`${name} hears ${reason}`, 20_000, async () => (await told(reason, name)) !== undefined);
 
 test("the account has no ENI left: who asks for nothing special takes a shared address, who names a group waits for its own", async () => {
-  const { simulator } = region;
+  const { simulator } = installation().region;
   simulator.admin("setSettings", { maxEnis: 0 });
   await createAnnotatedPod(client(), "plain", "node-1", { "trunk-on": "true" });
   await createAnnotatedPod(client(), "named", "node-1", { "trunk-on": "true", "security-group-id": "sg-pods" });
@@ -54,11 +35,11 @@ test("the account has no ENI left: who asks for nothing special takes a shared a
   await podEniIn(client(), "named", "Bind");
   expect(await told("VirtualModeChanged", "named")).toBeUndefined();
   for (const name of ["plain", "named"]) await endPod(client(), name);
-  await until("nothing is left", 20_000, async () => region.podEnis().length === 0);
+  await until("nothing is left", 20_000, async () => installation().region.podEnis().length === 0);
 });
 
 test("the node has no room for one more: the ENI that was made goes again", async () => {
-  const { simulator } = region;
+  const { simulator } = installation().region;
   const effect = { type: "error", code: "EniPerInstanceLimitExceeded", status: 403 } as const;
   simulator.admin("setFault", { id: "full", match: { action: "AttachNetworkInterface" }, effect });
   await createAnnotatedPod(client(), "last", "node-2", { "trunk-on": "true" });
@@ -66,9 +47,9 @@ test("the node has no room for one more: the ENI that was made goes again", asyn
   await waitsFor("VirtualModeChanged", "last");
   await podEniGone(client(), "last");
   await waitsFor("AttachENIFailed", "kept");
-  await until("one ENI is left, of the pod that waits", 20_000, async () => region.podEnis().length === 1);
+  await until("one ENI is left, of the pod that waits", 20_000, async () => installation().region.podEnis().length === 1);
   simulator.admin("clearFaults", { id: "full" });
   await podEniIn(client(), "kept", "Bind");
   for (const name of ["last", "kept"]) await endPod(client(), name);
-  await until("nothing is left", 20_000, async () => region.podEnis().length === 0);
+  await until("nothing is left", 20_000, async () => installation().region.podEnis().length === 0);
 });

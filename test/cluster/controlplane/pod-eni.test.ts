@@ -1,46 +1,24 @@
 import { until } from "@terway/lab";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { useControlPlane } from "../control-plane-fixture.ts";
-import { create, createNamespace } from "../kube/objects.ts";
+import { expect, test } from "vitest";
+import { create } from "../kube/objects.ts";
 import { listEvents } from "../objects.ts";
-import {
-  createAnnotatedPod,
-  endPod,
-  listInterfaces,
-  podEniGone,
-  podEniIn,
-  podNetworkings,
-  prepareCluster,
-  readInterface,
-  readPodEni,
-} from "./objects.ts";
-import { ControlPlaneProcess } from "./process.ts";
-import { Region } from "./region.ts";
+import { useInstallation } from "./installation.ts";
+import { createAnnotatedPod, endPod, listInterfaces, podEniGone, podEniIn, podNetworkings, readInterface, readPodEni } from "./objects.ts";
 
 /** terway-controlplane against a real API server and the simulated cloud; pods are objects that nobody runs. */
-const plane = useControlPlane();
-let region: Region;
-let controlPlane: ControlPlaneProcess;
-const client = () => plane().client;
+const installation = useInstallation();
+const client = () => installation().client;
 
-beforeAll(async () => {
-  region = await Region.start();
-  await prepareCluster(client());
-  await createNamespace(client(), "apps");
-  controlPlane = await ControlPlaneProcess.start(region, plane().admin);
-  await controlPlane.ready();
-}, 120_000);
-afterAll(async () => {
-  expect(await controlPlane?.stop()).toBe(0);
-  await region?.simulator.close();
-});
-beforeEach(({ onTestFailed }) => {
-  onTestFailed(() => console.log(controlPlane.log.split("\n").slice(-40).join("\n")));
-});
-
-const eniOf = (id: string) => region.podEnis().find((eni) => eni.id === id);
+const eniOf = (id: string) =>
+  installation()
+    .region.podEnis()
+    .find((eni) => eni.id === id);
 const nothingLeft = () =>
-  until("nothing is left", 20_000, async () => region.podEnis().length === 0 && (await listInterfaces(client())).length === 0);
+  until(
+    "nothing is left",
+    20_000,
+    async () => installation().region.podEnis().length === 0 && (await listInterfaces(client())).length === 0,
+  );
 
 test("a pod that asks for a trunk gets a member with its VLAN id, and everything goes when it goes", async () => {
   await createAnnotatedPod(client(), "trunk", "node-1", { "trunk-on": "true", "security-group-id": "sg-pods", "vswitch-id": "vsw-pods" });
@@ -98,10 +76,10 @@ test("I1: a pod with a fixed address keeps its ENI on another node, and it is ne
   const after = await readPodEni(client(), "db-0");
   expect(after?.spec.allocations).toEqual(before.spec.allocations);
   expect(after?.metadata.uid).toBe(before.metadata.uid);
-  expect(region.podEnis()).toMatchObject([{ id: allocation?.eni.id, instanceId: "i-2", status: "InUse" }]);
+  expect(installation().region.podEnis()).toMatchObject([{ id: allocation?.eni.id, instanceId: "i-2", status: "InUse" }]);
   await endPod(client(), "db-0");
   await podEniIn(client(), "db-0", "Unbind");
-  expect(region.podEnis()).toMatchObject([{ status: "Available" }]);
+  expect(installation().region.podEnis()).toMatchObject([{ status: "Available" }]);
   await podEniGone(client(), "db-0");
   await nothingLeft();
 });
@@ -126,7 +104,11 @@ test("two interfaces on whole ENIs: each with its own vSwitch, and the default r
     { type: "Secondary", status: "Bind" },
     { type: "Secondary", status: "Bind" },
   ]);
-  expect(region.podEnis().map(({ instanceId, status: state }) => [instanceId, state])).toEqual([
+  expect(
+    installation()
+      .region.podEnis()
+      .map(({ instanceId, status: state }) => [instanceId, state]),
+  ).toEqual([
     ["i-2", "InUse"],
     ["i-2", "InUse"],
   ]);
@@ -138,10 +120,16 @@ test("a node without a trunk gets one when its first pods need it, and only one"
   const names = ["first", "second", "third"];
   await Promise.all(names.map((name) => createAnnotatedPod(client(), name, "node-3", { "trunk-on": "true" })));
   for (const name of names) await podEniIn(client(), name, "Bind");
-  const [trunk, ...more] = region.madeTrunks();
+  const [trunk, ...more] = installation().region.madeTrunks();
   expect(more).toEqual([]);
   expect(trunk).toMatchObject({ instanceId: "i-3", status: "InUse" });
-  expect(new Set(region.podEnis().map(({ trunkId }) => trunkId))).toEqual(new Set([trunk?.id]));
+  expect(
+    new Set(
+      installation()
+        .region.podEnis()
+        .map(({ trunkId }) => trunkId),
+    ),
+  ).toEqual(new Set([trunk?.id]));
   const node = (await client().call({ method: "GET", path: "/api/v1/nodes/node-3" })) as { metadata: { annotations: object } };
   expect(node.metadata.annotations).toEqual({ "k8s.aliyun.com/trunk-on": trunk?.id });
   for (const name of names) await endPod(client(), name);
@@ -189,33 +177,38 @@ test("I6: killed and started again at any moment, one ENI is made for one pod, a
   const names = Array.from({ length: 12 }, (_, index) => `burst-${index}`);
   for (const name of names) await createAnnotatedPod(client(), name, "node-1", { "trunk-on": "true" });
   for (let kill = 0; kill < 3; kill++) {
-    const seen = region.podEnis().length;
-    await until("some ENIs more are made", 10_000, async () => region.podEnis().length > Math.min(seen, names.length - 1));
-    await controlPlane.stop("SIGKILL");
-    controlPlane = await ControlPlaneProcess.start(region, plane().admin);
-    await controlPlane.ready();
+    const seen = installation().region.podEnis().length;
+    await until("some ENIs more are made", 10_000, async () => installation().region.podEnis().length > Math.min(seen, names.length - 1));
+    const terway = installation();
+    await terway.controlPlane.stop("SIGKILL");
+    terway.controlPlane = await terway.start();
+    await terway.controlPlane.ready();
   }
   for (const name of names) await podEniIn(client(), name, "Bind");
-  expect(region.podEnis()).toHaveLength(names.length);
+  expect(installation().region.podEnis()).toHaveLength(names.length);
   for (const name of names) await endPod(client(), name);
   await nothingLeft();
 });
 
 test("I18: degraded by hand to L1 nothing is released, to L0 nothing is called; when that is over, what waited goes on", async () => {
   const level = async (name: string, number: number) => {
-    await controlPlane.configure({ degradation: name });
+    await installation().controlPlane.configure({ degradation: name });
     await until(`degradation is ${name}`, 15_000, async () =>
-      (await (await fetch(`${controlPlane.healthz}/metrics`)).text()).includes(`terway_controlplane_degradation ${number}`),
+      (await (await fetch(`${installation().controlPlane.healthz}/metrics`)).text()).includes(`terway_controlplane_degradation ${number}`),
     );
   };
-  const calls = () => Object.values(region.simulator.counters()).reduce((sum, { calls: count }) => sum + count, 0);
+  const calls = () => Object.values(installation().region.simulator.counters()).reduce((sum, { calls: count }) => sum + count, 0);
   await createAnnotatedPod(client(), "kept", "node-1", { "trunk-on": "true" });
   await podEniIn(client(), "kept", "Bind");
   await level("l1", 1);
   await endPod(client(), "kept");
   await createAnnotatedPod(client(), "made", "node-1", { "trunk-on": "true" });
   await podEniIn(client(), "made", "Bind");
-  expect(region.podEnis().map(({ status }) => status)).toEqual(["InUse", "InUse"]);
+  expect(
+    installation()
+      .region.podEnis()
+      .map(({ status }) => status),
+  ).toEqual(["InUse", "InUse"]);
   await level("l0", 2);
   const before = calls();
   await createAnnotatedPod(client(), "waits", "node-1", { "trunk-on": "true" });
@@ -247,37 +240,46 @@ test("I4: a PodENI that does not say whose it is, as older releases wrote them, 
 });
 
 test("an ENI that somebody deletes while it is on its way to the node is replaced", async () => {
-  const { simulator } = region;
+  const { simulator } = installation().region;
   const effect = { type: "error", code: "InvalidOperation.ConflictOperation" } as const;
   simulator.admin("setFault", { id: "hold", match: { action: "AttachNetworkInterface" }, effect });
   await createAnnotatedPod(client(), "robbed", "node-1", { "trunk-on": "true" });
-  await until("its ENI is made", 20_000, async () => region.podEnis().length === 1 && (await listInterfaces(client())).length === 1);
-  const [{ id = "" } = {}] = region.podEnis();
+  await until(
+    "its ENI is made",
+    20_000,
+    async () => installation().region.podEnis().length === 1 && (await listInterfaces(client())).length === 1,
+  );
+  const [{ id = "" } = {}] = installation().region.podEnis();
   simulator.admin("vanishEni", { id });
   simulator.admin("clearFaults", { id: "hold" });
   const { spec } = await podEniIn(client(), "robbed", "Bind", 60_000);
   expect(spec.allocations).toHaveLength(1);
   expect(spec.allocations?.[0]?.eni.id).not.toBe(id);
-  expect(region.podEnis().map((eni) => eni.id)).toEqual([spec.allocations?.[0]?.eni.id]);
+  expect(
+    installation()
+      .region.podEnis()
+      .map((eni) => eni.id),
+  ).toEqual([spec.allocations?.[0]?.eni.id]);
   await endPod(client(), "robbed");
   await nothingLeft();
 });
 
 test("of two replicas one works; when it is killed the other goes on", async () => {
-  await controlPlane.stop();
+  const terway = installation();
+  await terway.controlPlane.stop();
   // Long enough for an API server on a busy machine: a leader that cannot renew ends, and nobody starts it again here.
   const election = { leaderElection: true, leaseDuration: "10s", renewDeadline: "8s", retryPeriod: "500ms" };
-  const first = await ControlPlaneProcess.start(region, plane().admin, election);
+  const first = await terway.start(election);
   await until("the first leads", 30_000, async () => first.log.includes("controllers run"));
-  controlPlane = await ControlPlaneProcess.start(region, plane().admin, election);
-  await controlPlane.ready();
+  terway.controlPlane = await terway.start(election);
+  await terway.controlPlane.ready();
   const names = ["one", "two", "three", "four"];
   for (const name of names) await createAnnotatedPod(client(), name, "node-2", { "trunk-on": "true" });
-  await until("the first has begun", 20_000, async () => region.podEnis().length > 0);
-  expect(controlPlane.log).not.toContain("controllers run");
+  await until("the first has begun", 20_000, async () => installation().region.podEnis().length > 0);
+  expect(installation().controlPlane.log).not.toContain("controllers run");
   await first.stop("SIGKILL");
   for (const name of names) await podEniIn(client(), name, "Bind", 60_000);
-  expect(region.podEnis()).toHaveLength(names.length);
+  expect(installation().region.podEnis()).toHaveLength(names.length);
   for (const name of names) await endPod(client(), name);
   await nothingLeft();
 });
