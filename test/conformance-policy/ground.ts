@@ -7,6 +7,8 @@ import { exclusiveModeLabel } from "@terway/model";
 import type { ApiCluster, ApiPod } from "../../ts/policy/src/testing/api.ts";
 import { type Pod, TestNode } from "../daemon/support/test-node.ts";
 import type { Party } from "./expected.ts";
+import { Members } from "./members.ts";
+import type { Mode } from "./mode.ts";
 import { ObjectFiles } from "./objects.ts";
 import { Prober } from "./prober.ts";
 import { familyOf, namespaces, podKey, pods, type Surroundings, servedPorts } from "./scene.ts";
@@ -17,13 +19,13 @@ export type Stack = "ipv4" | "ipv6" | "dual";
 
 export interface GroundOptions {
   readonly stack: Stack;
-  /** Further keys of `eni_conf`, for example the mode. */
-  readonly conf?: Readonly<Record<string, unknown>>;
+  /** Default: veth pairs. */
+  readonly mode?: Mode;
   /** Default true. */
   readonly enforced?: boolean;
-  /** The nodes give every pod an ENI of its own. */
-  readonly exclusive?: boolean;
 }
+
+const veth: Mode = { name: "veth", eniConf: {}, cniConf: {}, enis: "shared" };
 
 /** The scene's pods on two nodes with terwayd, and a machine outside the cluster; each party has a prober, and all but the nodes have servers. */
 export class Ground {
@@ -32,33 +34,46 @@ export class Ground {
   readonly surroundings: Surroundings;
   /** Without policies, labels as the scene has them. */
   base: ApiCluster = { namespaces: [...namespaces], pods: [], policies: [] };
+  readonly #stack: Stack;
   readonly #objects: ObjectFiles;
+  /** Of pods that are members of a trunk. */
+  readonly #members: Members | undefined;
   readonly #probers = new Map<string, Prober>();
   readonly #sandboxes = new Map<string, { readonly node: TestNode; readonly pod: Pod }>();
   readonly #ends: (() => void)[] = [];
 
-  private constructor(nodes: readonly TestNode[], outside: readonly string[]) {
+  private constructor(nodes: readonly TestNode[], stack: Stack, outside: readonly string[], enis: Mode["enis"]) {
     this.nodes = nodes;
+    this.#stack = stack;
     const addresses = ({ machine }: TestNode) => [machine.primary.ipv4, machine.primary.ipv6];
     this.surroundings = { outside, nodes: nodes.map((node) => ({ name: node.name, addresses: addresses(node) })) };
-    this.#objects = new ObjectFiles(join(nodes[0]?.directory ?? "", "objects"));
+    const objects = join(nodes[0]?.directory ?? "", "objects");
+    this.#objects = new ObjectFiles(objects);
+    this.#members = enis === "members" ? new Members(objects) : undefined;
   }
 
-  static async create({ stack, conf, enforced = true, exclusive = false }: GroundOptions): Promise<Ground> {
-    const keys = { ip_stack: stack, max_pool_size: 8, ...(exclusive ? { min_pool_size: 0, max_pool_size: 1 } : {}), ...conf };
+  static async create({ stack, mode = veth, enforced = true }: GroundOptions): Promise<Ground> {
+    const keys = {
+      ip_stack: stack,
+      ...(mode.enis === "shared" ? { max_pool_size: 8 } : { min_pool_size: 0, max_pool_size: 1 }),
+      ...mode.eniConf,
+    };
     const plan = defaultPlan();
-    // Adapters for the pods of a node, and its own.
-    const nodes = exclusive ? plan.nodes.map((node) => ({ ...node, instanceType: "ecs.g7.8xlarge" })) : plan.nodes;
+    // Adapters for the pods of a node, and its own; members of a trunk are no adapters.
+    const nodes = mode.enis === "exclusive" ? plan.nodes.map((node) => ({ ...node, instanceType: "ecs.g7.8xlarge" })) : plan.nodes;
     // The VPC's own groups track connections; here only NetworkPolicy may say what passes.
     const first = await TestNode.create(keys, { bpffs: true, plan: { ...plan, nodes, delays: "fast", securityGroups: false } });
     const { elsewhere } = first.lab.world;
     const addresses = [elsewhere?.primary.ipv4, elsewhere?.primary.ipv6].flatMap((one) => one ?? []);
     const ground = new Ground(
       [first, await first.beside(keys, { bpffs: true })],
+      stack,
       addresses.filter((address) => isOf(stack, address)),
+      mode.enis,
     );
     try {
-      if (exclusive) await ground.#labelNodes({ [exclusiveModeLabel]: "eniOnly" });
+      await ground.#configure(mode.cniConf);
+      if (mode.enis === "exclusive") await ground.#labelNodes({ [exclusiveModeLabel]: "eniOnly" });
       if (!enforced) await ground.switchEnforcement(false);
       await ground.#start(elsewhere?.netns ?? "");
       await ground.awaitEnforcement(enforced);
@@ -106,12 +121,15 @@ export class Ground {
     const modes = await Promise.all(
       this.nodes.map(async (node) => {
         const instead = (await node.cli("events")).stdout.split("\n").find((line) => line.includes("VirtualModeChanged"));
-        if (instead !== undefined) throw new Error(`${node.name}: ${instead}`);
+        if (instead !== undefined) throw new Error(`${node.name}: ${instead.trim()}\nA guest has every mode: --guest 6.12`);
         const { stdout } = await node.cli("show", "network_service");
         const kind = /node_mode +(\S+)/.exec(stdout)?.[1];
         if (kind === "exclusive") return kind;
+        const trunkMember = /trunk_member_mode +(\S+)/.exec(stdout)?.[1];
         const shared = /shared_mode +(\S+)/.exec(stdout)?.[1] ?? "unknown";
-        return /fast_path +true/.test(stdout) ? `${shared} with the fast path` : shared;
+        const used =
+          this.#members === undefined ? shared : `${trunkMember === "vlan" ? "vlan" : `${trunkMember} with the tag filter`} of a trunk`;
+        return /fast_path +true/.test(stdout) ? `${used} with the fast path` : used;
       }),
     );
     return [...new Set(modes)].join(" and ");
@@ -120,6 +138,12 @@ export class Ground {
   async close(): Promise<void> {
     for (const end of this.#ends) end();
     await this.nodes[0]?.destroy();
+  }
+
+  async #configure(cniConf: Mode["cniConf"]): Promise<void> {
+    if (Object.keys(cniConf).length === 0) return;
+    const text = JSON.stringify({ type: "terway", ...cniConf });
+    for (const { directory } of this.nodes) await writeFile(join(directory, "eni/10-terway.conf"), text);
   }
 
   /** All nodes hear of the same objects. */
@@ -133,6 +157,7 @@ export class Ground {
   async #start(outsideNetns: string): Promise<void> {
     const [first] = this.nodes;
     const objects = join(first?.directory ?? "", "objects");
+    for (const node of this.nodes) await this.#members?.attachTrunk(node);
     await Promise.all(this.nodes.map((node) => node.start({ args: node === first ? [] : ["--objects", objects] })));
     await this.#write({ ...this.base, pods: pods.map((pod) => ({ ...pod, addresses: [] })) });
     const added = await Promise.all(this.nodes.map((node, place) => this.#addPods(node, place)));
@@ -153,6 +178,7 @@ export class Ground {
       const key = podKey(pod);
       const sandbox = await node.pod(pod.name);
       this.#sandboxes.set(key, { node, pod: sandbox });
+      await this.#members?.give(node, pod.namespace, pod.name, (address) => isOf(this.#stack, address));
       added.push({ ...pod, addresses: await this.#add(key) });
       this.#join({ kind: "pod", key, node: node.name }, sandbox.netns);
       await this.#serve(key, sandbox.netns);

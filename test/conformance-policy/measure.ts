@@ -1,3 +1,4 @@
+import { patient } from "@terway/lab";
 import type { ApiCluster } from "../../ts/policy/src/testing/api.ts";
 import { addressesOf, isExpected, type Party } from "./expected.ts";
 import type { Ground } from "./ground.ts";
@@ -7,7 +8,7 @@ import { type Family, familyOf, type Protocol, protocols, servedPorts } from "./
 /** Much longer than an answer takes; what is dropped is waited for so long. */
 const firstMs = 300;
 /** For what should have been answered and was not: a slow machine is no verdict. */
-const secondMs = 3_000;
+const secondMs = patient(3_000);
 
 /** One first packet, and what became of it. */
 export interface Judged {

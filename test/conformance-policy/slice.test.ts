@@ -3,27 +3,12 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { script, within } from "../daemon/support/within.ts";
 import { directions, put, ruleSpec } from "./cases/case.ts";
-import { cases } from "./cases/index.ts";
 import { randomCases } from "./cases/random.ts";
+import { named, sliceCases } from "./cases/slice.ts";
 import { Ground } from "./ground.ts";
 import { describe } from "./measure.ts";
 import { mistakes, runCase } from "./run.ts";
 import { addressesOf } from "./scene.ts";
-
-/** One or two of each group; `npm run test:conformance` has them all. */
-const names = [
-  "no policies",
-  "deny both",
-  "Ingress: a peer gets the label and loses it",
-  "Egress: a namespace gets the label and loses it",
-  "Egress: pod b of namespaces in y, z; every port",
-  "Ingress: every address except one pod's; every port",
-  "Egress: everybody; TCP by a name that differs from pod to pod",
-  "Ingress: everybody; SCTP 1 to 80",
-  "egress: a peer with one port, another with another",
-  "both sides allow another port: together, then the first goes",
-  "Ingress: another policy allows what an exception leaves out",
-];
 
 let ground: Ground;
 beforeAll(async () => {
@@ -33,14 +18,8 @@ afterAll(() => ground?.close());
 
 const wrong = async (one: Parameters<typeof runCase>[1]) =>
   mistakes(await runCase(ground, one)).map(({ step, probe }) => `after ${step}: ${describe(probe)}`);
-const named = (name: string) => {
-  const found = cases.find((one) => one.name === name);
-  if (found === undefined) throw new Error(`the table has no case ${name}`);
-  return found;
-};
-
-test.each(names)("%s", async (name) => {
-  expect(await wrong(named(name))).toEqual([]);
+test.each(sliceCases)("$name", async (one) => {
+  expect(await wrong(one)).toEqual([]);
 });
 
 test("policies at random", async () => {

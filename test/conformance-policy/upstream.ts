@@ -9,6 +9,7 @@ const recordSchema = z.object({
   kernel: z.string(),
   nodes: z.number(),
   proxy: z.string(),
+  fastPath: z.boolean().default(false),
   specs: z.array(z.object({ spec: z.string(), state: z.enum(["passed", "failed", "skipped"]) })),
 });
 const isPolicy = (spec: string) => spec.includes("[sig-network] Netpol") || spec.includes("NetworkPolicy");
@@ -26,11 +27,13 @@ export async function upstreamTable(): Promise<UpstreamTable> {
   const lines: string[] = [];
   let passed = names.length > 0;
   for (const name of names) {
-    const { commit, day, kernel, nodes, proxy, specs } = recordSchema.parse(JSON.parse(await readFile(new URL(name, folder), "utf8")));
+    const { commit, day, kernel, nodes, proxy, fastPath, specs } = recordSchema.parse(
+      JSON.parse(await readFile(new URL(name, folder), "utf8")),
+    );
     const own = specs.filter(({ spec }) => isPolicy(spec));
     const count = (state: string) => own.filter((one) => one.state === state).length;
     const row = `passed ${count("passed")}, failed ${count("failed")}, skipped ${count("skipped")}, left out ${omitted.length}`;
-    lines.push(`${proxy.padEnd(10)}${row}; ${nodes} nodes, kernel ${kernel}, ${day} at ${commit}`);
+    lines.push(`${(fastPath ? `${proxy}, fast path` : proxy).padEnd(22)}${row}; ${nodes} nodes, kernel ${kernel}, ${day} at ${commit}`);
     lines.push(...own.filter(({ state }) => state !== "passed").map(({ spec, state }) => `  ${state}: ${spec}`));
     passed &&= own.length > 0 && own.every(({ state }) => state === "passed");
   }

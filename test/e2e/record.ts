@@ -13,6 +13,8 @@ export interface RunRecord {
   readonly kernel: string;
   readonly nodes: number;
   readonly proxy: string;
+  /** True: pods' packets went past the nodes' stack. */
+  readonly fastPath?: boolean;
   /** Absent: every spec of specs.txt ran. */
   readonly focus?: string;
 }

