@@ -1,16 +1,21 @@
 import type { Bench } from "../bench.ts";
 import { fastOptions, fastSmokeOptions, runFast } from "./fast.ts";
+import { modeOptions, modeSmokeOptions, pathModes, runMode } from "./mode.ts";
 import { markdown, svg } from "./report.ts";
-import { fullOptions, runPath, smokeOptions } from "./run.ts";
+import { fullOptions, type PathResult, runPath, smokeOptions } from "./run.ts";
 
 export const path: Bench = {
   name: "path",
   about: "what a packet costs between pods, beside host to host and beside bare forwarding",
-  modes: ["stack", "fast"],
-  async run(smoke, say, mode) {
-    const result =
-      mode === "fast" ? await runFast(smoke ? fastSmokeOptions : fastOptions, say) : await runPath(smoke ? smokeOptions : fullOptions, say);
-    const picture = mode === "fast" ? "path.fast.svg" : "path.svg";
-    return { result, files: { md: markdown(result, picture), svg: svg(result) } };
+  modes: ["stack", "fast", ...pathModes],
+  async run(smoke, say, mode = "stack") {
+    const result = await measure(smoke, say, mode);
+    return { result, files: { md: markdown(result, mode === "stack" ? "path.svg" : `path.${mode}.svg`), svg: svg(result) } };
   },
 };
+
+function measure(smoke: boolean, say: (line: string) => void, mode: string): Promise<PathResult> {
+  const own = pathModes.find((each) => each === mode);
+  if (own !== undefined) return runMode(own, smoke ? modeSmokeOptions(own) : modeOptions(own), say);
+  return mode === "fast" ? runFast(smoke ? fastSmokeOptions : fastOptions, say) : runPath(smoke ? smokeOptions : fullOptions, say);
+}

@@ -1,29 +1,11 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { inNetNamespace, Lab, type LabNode, type LabPlan, repositoryRoot, run, sweep } from "@terway/lab";
-import { hostPlace, layFloor, type Machine, machineOf, type Pair, PodNode } from "./scene.ts";
+import { inNetNamespace, Lab, type LabNode, repositoryRoot, run, sweep } from "@terway/lab";
+import { hostPlace, labId, layFloor, type Machine, machineOf, type Pair, PodNode, planOf } from "./scene.ts";
 
-const labId = "path";
 const agent = join(repositoryRoot, "dist/bin/lab-agent");
 /** What kube-proxy writes for so many Services is on a node. */
 const services = 1000;
-
-const plan: LabPlan = {
-  regionId: "cn-hangzhou",
-  cidr: "10.0.0.0/8",
-  ipv6Cidr: "fd00:0:0:100::/56",
-  vSwitches: [{ name: "pods", zoneId: "cn-hangzhou-h", cidr: "10.1.0.0/16", ipv6Cidr: "fd00:0:0:101::/64" }],
-  nodes: ["fast-a", "fast-b", "plain-a", "plain-b", "floor-a", "floor-b"].map((name) => ({
-    name,
-    instanceType: "ecs.ebmg9i.48xlarge",
-    vSwitch: "pods",
-  })),
-  delays: "instant",
-  securityGroups: false,
-  // The other type holds 2,000 addresses; four nodes have 4,000 pods.
-  groups: { default: { type: "enterprise" } },
-  seed: 1,
-};
 
 /** Every pod is isolated both ways, and may talk with everybody: a first packet asks the rules, and the others its flow. */
 const policy = {
@@ -54,15 +36,11 @@ export class FastScene {
 
   static async create(mostPods: number): Promise<FastScene> {
     await sweep(labId);
-    const lab = await Lab.create(labId, plan);
+    const lab = await Lab.create(labId, planOf(["fast-a", "fast-b", "plain-a", "plain-b", "floor-a", "floor-b"]));
     const machine = (name: string) => machineOf(lab, name);
     const fast = (name: string) =>
-      PodNode.start(
-        lab,
-        machine(name),
-        mostPods,
-        { args: ["--objects", "/var/lib/objects"], keys: { eniip_virtual_type: "datapathv2" } },
-        (node) => writeObjects(node, mostPods),
+      PodNode.start(lab, machine(name), mostPods, { args: [], keys: { eniip_virtual_type: "datapathv2" } }, (node) =>
+        writeObjects(node, mostPods),
       );
     const plain = (name: string) => PodNode.start(lab, machine(name), mostPods, { args: [] });
     const fastNodes = [await fast("fast-a"), await fast("fast-b")] as const;
@@ -120,8 +98,10 @@ export class FastScene {
   }
 }
 
-async function writeObjects(node: LabNode, pods: number): Promise<void> {
-  const directory = node.path("/var/lib/objects");
+/** Answers the flags that have the daemon read them. */
+async function writeObjects(node: LabNode, pods: number): Promise<readonly string[]> {
+  const where = "/var/lib/objects";
+  const directory = node.path(where);
   await mkdir(directory, { recursive: true });
   const write = (name: string, object: unknown) => writeFile(join(directory, `${name}.json`), JSON.stringify(object));
   await write("namespace", { apiVersion: "v1", kind: "Namespace", metadata: { name: "bench", labels: {} } });
@@ -137,6 +117,7 @@ async function writeObjects(node: LabNode, pods: number): Promise<void> {
     };
     await write(`pod-${number}`, pod);
   }
+  return ["--objects", where];
 }
 
 /** The hops of the fast path with nothing to decide on the way. */

@@ -22,6 +22,11 @@ const fastLegend = `*fast*: pods of nodes with the fast path, isolated by a Netw
 *floor*: the same hops by programs that decide nothing. *plain*: pods of nodes that forward by their stack, without NetworkPolicy. *host*: node to node.
 "1,000 Services": the chains and maps of kube-proxy's nftables mode on the nodes.`;
 
+function legend({ mode }: PathResult["options"]): string {
+  if (mode === undefined) return stackLegend;
+  return mode === "fast" ? fastLegend : `*${mode}* and *policy route*: pods of nodes of that mode. *host*: node to node.`;
+}
+
 /** The result for people. Ratios are the result; rates are context. */
 export function markdown(result: PathResult, picture = "path.svg"): string {
   const { machine, options } = result;
@@ -41,7 +46,7 @@ export function markdown(result: PathResult, picture = "path.svg"): string {
 Measured ${machine.measuredAt} at ${machine.commit.slice(0, 12)}${machine.dirty ? " with local changes" : ""} on ${machine.cpus} × ${machine.cpu}, kernel ${machine.kernel}.
 
 Client and server share one processor, which is busy all the time: a rate is the inverse of what the path costs. ${options.rounds} rounds, in turns (${options.streamRounds} of streams).
-${result.samples.some(({ pair }) => pair === "fast") ? fastLegend : stackLegend} Ratios of round trips and connections are of their median times.
+${legend(options)} Ratios of round trips and connections are of their median times.
 
 ![ratios](${picture})
 

@@ -1,6 +1,7 @@
 import { describeMachine, type Machine } from "../machine.ts";
 import { median, ratioInterval } from "../statistics.ts";
 import { type Kind, kinds, measurePairs, type PathSamples, type RoundOptions } from "./measure.ts";
+import type { PathMode } from "./mode.ts";
 import { type Family, PathScene } from "./scene.ts";
 
 export interface PathOptions extends RoundOptions {
@@ -9,7 +10,7 @@ export interface PathOptions extends RoundOptions {
   /** Flags of terwayd, for example `--rule-form per_pod`. */
   readonly daemonArgs: readonly string[];
   /** Of the bench, where it is not the default. */
-  readonly mode?: "fast";
+  readonly mode?: "fast" | PathMode;
 }
 
 export const fullOptions: PathOptions = {

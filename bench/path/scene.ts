@@ -5,22 +5,26 @@ import { startDaemon } from "../add/daemon.ts";
 import { type Driver, startDriver } from "../driver.ts";
 import { namespacePlace, type Place } from "./places.ts";
 
-const labId = "path";
+export const labId = "path";
 export const families = ["ipv4", "ipv6"] as const;
 export type Family = (typeof families)[number];
 
-/** Two nodes of the product and two of each floor in one VPC; the cloud answers at once, it is not what is measured. */
-const plan: LabPlan = {
-  regionId: "cn-hangzhou",
-  cidr: "10.0.0.0/8",
-  ipv6Cidr: "fd00:0:0:100::/56",
-  vSwitches: [{ name: "pods", zoneId: "cn-hangzhou-h", cidr: "10.1.0.0/16", ipv6Cidr: "fd00:0:0:101::/64" }],
-  nodes: ["a", "b", "rule-a", "rule-b", "bare-a", "bare-b"].map((name) => ({ name, instanceType: "ecs.ebmg9i.48xlarge", vSwitch: "pods" })),
-  delays: "instant",
-  // Connections that the VPC tracks would be a part of every path.
-  securityGroups: false,
-  seed: 1,
-};
+/** One VPC with these nodes; the cloud answers at once, it is not what is measured. */
+export function planOf(names: readonly string[]): LabPlan {
+  return {
+    regionId: "cn-hangzhou",
+    cidr: "10.0.0.0/8",
+    ipv6Cidr: "fd00:0:0:100::/56",
+    vSwitches: [{ name: "pods", zoneId: "cn-hangzhou-h", cidr: "10.1.0.0/16", ipv6Cidr: "fd00:0:0:101::/64" }],
+    nodes: names.map((name) => ({ name, instanceType: "ecs.ebmg9i.48xlarge", vSwitch: "pods" })),
+    delays: "instant",
+    // Connections that the VPC tracks would be a part of every path.
+    securityGroups: false,
+    // The other type holds 2,000 addresses; four nodes have 4,000 pods.
+    groups: { default: { type: "enterprise" } },
+    seed: 1,
+  };
+}
 
 export type Machine = Lab["world"]["nodes"][number];
 /** One place for each address family. */
@@ -61,17 +65,18 @@ export class PodNode {
     this.#driver = startDriver(node.command([join(repositoryRoot, "dist/bin/bench-driver"), "calls"]));
   }
 
-  /** `prepare` comes before the daemon does. */
+  /** `prepare` comes before the daemon does, and may add flags. */
   static async start(
     lab: Lab,
     machine: Machine,
     addresses: number,
     daemon: DaemonChoice,
-    prepare?: (node: LabNode) => Promise<void>,
+    prepare?: (node: LabNode) => Promise<readonly string[]>,
   ): Promise<PodNode> {
     const node = await lab.boot(machine);
-    await prepare?.(node);
-    await startDaemon(lab, machine, node, { free: addresses, ipStack: "dual", ...daemon });
+    const more = (await prepare?.(node)) ?? [];
+    const { args, keys = {} } = daemon;
+    await startDaemon(lab, machine, node, { free: addresses, ipStack: "dual", keys, args: [...args, ...more] });
     return new PodNode(machine, node);
   }
 
@@ -130,7 +135,7 @@ export class PathScene {
   /** What an earlier run left behind goes first. */
   static async create(mostPods: number, daemonArgs: readonly string[]): Promise<PathScene> {
     await sweep(labId);
-    const lab = await Lab.create(labId, plan);
+    const lab = await Lab.create(labId, planOf(["a", "b", "rule-a", "rule-b", "bare-a", "bare-b"]));
     const machine = (name: string) => machineOf(lab, name);
     const start = (name: string) => PodNode.start(lab, machine(name), mostPods, { args: daemonArgs });
     const nodes = await Promise.all([start("a"), start("b")]);
