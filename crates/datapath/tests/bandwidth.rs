@@ -136,16 +136,19 @@ fn policy_route_v4_bandwidth_tc_10m() {
 }
 
 #[test]
+#[ignore = "long"]
 fn policy_route_v4_bandwidth_tc_100m() {
     shaped("policy_route_v4_bandwidth_tc_100m", Mode::PolicyRoute, Stack::V4, mbit(100));
 }
 
 #[test]
+#[ignore = "long"]
 fn policy_route_v4_bandwidth_tc_1g() {
     shaped("policy_route_v4_bandwidth_tc_1g", Mode::PolicyRoute, Stack::V4, mbit(1000));
 }
 
 #[test]
+#[ignore = "long"]
 fn policy_route_v6_bandwidth_tc_10m() {
     shaped("policy_route_v6_bandwidth_tc_10m", Mode::PolicyRoute, Stack::V6, mbit(10));
 }
@@ -156,6 +159,7 @@ fn policy_route_v6_bandwidth_tc_100m() {
 }
 
 #[test]
+#[ignore = "long"]
 fn policy_route_v6_bandwidth_tc_1g() {
     shaped("policy_route_v6_bandwidth_tc_1g", Mode::PolicyRoute, Stack::V6, mbit(1000));
 }
@@ -201,6 +205,7 @@ fn exclusive_v4_bandwidth_tc_10m_by_both_ways() {
 }
 
 #[test]
+#[ignore = "long"]
 fn exclusive_v4_bandwidth_tc_1g() {
     shaped("exclusive_v4_bandwidth_tc_1g", Mode::Exclusive, Stack::V4, mbit(1000));
 }

@@ -31,12 +31,14 @@ fn heard(pods: &[(Namespace, Attachment)]) -> Vec<String> {
             })
             .collect()
     };
-    pods.iter()
-        .map(|from| {
-            let others = pods.iter().map(|to| answered(from, to));
-            others.collect::<Vec<_>>().join(" ")
-        })
-        .collect()
+    // Side by side: each that hears nothing waits its patience out.
+    std::thread::scope(|scope| {
+        let answered = &answered;
+        let lines: Vec<_> = (pods.iter())
+            .map(|from| scope.spawn(move || pods.iter().map(|to| answered(from, to)).collect::<Vec<_>>().join(" ")))
+            .collect();
+        lines.into_iter().map(|line| line.join().unwrap()).collect()
+    })
 }
 
 fn groups_decide(mode: Mode, form: RuleForm) {
