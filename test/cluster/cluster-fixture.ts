@@ -1,4 +1,14 @@
-import { containerRuntime, KubernetesCluster, Lab, missingFiles, type PoolSize, planOf, sweep } from "@terway/lab";
+import {
+  containerRuntime,
+  KubernetesCluster,
+  Lab,
+  missingFiles,
+  type PoolSize,
+  type ProxyMode,
+  planOf,
+  sweep,
+  type TerwayKeys,
+} from "@terway/lab";
 import { afterAll, beforeAll, expect } from "vitest";
 import { nextId } from "./control-plane-fixture.ts";
 
@@ -8,10 +18,14 @@ export interface ClusterWish {
   readonly instanceType?: string;
   /** Free addresses that each node keeps; absent: terwayd is not started. */
   readonly pool?: PoolSize;
+  /** Of terwayd. */
+  readonly keys?: TerwayKeys;
+  /** kube-proxy's mode; default nftables. */
+  readonly proxy?: ProxyMode;
 }
 
 /** A whole cluster for the tests of the calling file; removed after them, with the proof that nothing is left. */
-export function useCluster({ nodes, instanceType, pool }: ClusterWish): () => KubernetesCluster {
+export function useCluster({ nodes, instanceType, pool, keys, proxy = "nftables" }: ClusterWish): () => KubernetesCluster {
   const id = nextId();
   let cluster: KubernetesCluster | undefined;
   beforeAll(async () => {
@@ -24,8 +38,8 @@ export function useCluster({ nodes, instanceType, pool }: ClusterWish): () => Ku
       nodes: usual.nodes.map((node) => ({ ...node, ...(instanceType === undefined ? {} : { instanceType }) })),
     };
     const lab = await Lab.create(id, plan);
-    cluster = await KubernetesCluster.start(lab, { plan, runtime, proxy: "nftables" });
-    if (pool !== undefined) await cluster.startTerway(pool);
+    cluster = await KubernetesCluster.start(lab, { plan, runtime, proxy });
+    if (pool !== undefined) await cluster.startTerway(pool, keys);
   });
   afterAll(async () => {
     for (const { on } of cluster?.nodes ?? []) on.containerd.cri.close();

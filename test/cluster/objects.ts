@@ -20,12 +20,20 @@ export async function createNamespace({ client, plane }: KubernetesCluster, pref
   return name;
 }
 
-const serviceSchema = z.object({ spec: z.object({ clusterIPs: z.array(z.string()) }) });
+const portSchema = z.object({ protocol: z.string(), nodePort: z.number().optional() });
+const serviceSchema = z.object({ spec: z.object({ clusterIPs: z.array(z.string()), ports: z.array(portSchema) }) });
 
 /** A Service of both families for pods labelled `app: NAME`; answers its addresses. */
 export async function createService(client: KubeClient, namespace: string, name: string): Promise<readonly string[]> {
-  const spec = { selector: { app: name }, ports: [{ port: 7 }], ipFamilyPolicy: "RequireDualStack" };
-  return serviceSchema.parse(await create(client, services, namespace, { metadata: { name }, spec })).spec.clusterIPs;
+  const spec = { selector: { app: name }, ports: [{ port: 7 }] };
+  return (await createServiceOf(client, namespace, name, spec)).clusterIPs;
+}
+
+/** A Service of both families with this spec; answers its addresses and, by protocol, the nodes' ports. */
+export async function createServiceOf(client: KubeClient, namespace: string, name: string, spec: object) {
+  const body = { metadata: { name }, spec: { ipFamilyPolicy: "RequireDualStack", ...spec } };
+  const { clusterIPs, ports } = serviceSchema.parse(await create(client, services, namespace, body)).spec;
+  return { clusterIPs, nodePorts: new Map(ports.map(({ protocol, nodePort }) => [protocol.toLowerCase(), nodePort])) };
 }
 
 export function createStatefulSet(client: KubeClient, namespace: string, name: string, replicas: number): Promise<unknown> {

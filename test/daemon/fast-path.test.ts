@@ -1,13 +1,7 @@
 import { inNetNamespace, run } from "@terway/lab";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { forwarded } from "./support/daemon-get.ts";
 import { type Pod, TestNode } from "./support/test-node.ts";
-
-/** Packets that the kernel programs have forwarded past the node's stack, by way. */
-async function forwarded(node: TestNode): Promise<Record<string, number>> {
-  const { text } = await node.get("/metrics");
-  const found = [...text.matchAll(/^terway_policy_packets\{reason="(forwarded_\w+)"[^}]*\} (\d+)/gm)];
-  return Object.fromEntries(found.map(([, reason = "", count]) => [reason, Number(count)]));
-}
 
 describe("a node with datapathv2", () => {
   let node: TestNode;
@@ -35,11 +29,11 @@ describe("a node with datapathv2", () => {
     expect((await node.cli("events")).stdout).not.toContain("VirtualModeChanged");
     const [one, two] = pods as [Pod, Pod];
     for (const family of ["-4", "-6"] as const) await ping(one, await addressOf(two, family));
-    expect((await forwarded(node)).forwarded_pod).toBeGreaterThanOrEqual(12);
+    expect((await forwarded(node.socket)).forwarded_pod).toBeGreaterThanOrEqual(12);
     await node.restart("SIGKILL");
-    const before = (await forwarded(node)).forwarded_pod ?? 0;
+    const before = (await forwarded(node.socket)).forwarded_pod ?? 0;
     await ping(two, await addressOf(one, "-4"));
-    expect((await forwarded(node)).forwarded_pod).toBeGreaterThanOrEqual(before + 6);
+    expect((await forwarded(node.socket)).forwarded_pod).toBeGreaterThanOrEqual(before + 6);
   });
 
   test("without the Services' addresses it stays off, and an event says why", async () => {

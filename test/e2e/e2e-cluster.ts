@@ -9,6 +9,8 @@ export interface E2eClusterOptions {
   readonly id: string;
   readonly nodes: number;
   readonly proxy: "nftables" | "iptables";
+  /** Pods' packets go past the nodes' stack. */
+  readonly fastPath: boolean;
   readonly program: (name: SuiteProgram) => string;
 }
 
@@ -16,7 +18,10 @@ export interface E2eClusterOptions {
 const pool = { min: 8, max: 24 };
 
 /** A cluster as `npm run cluster` makes it, with the suite's images on its nodes and a name service. */
-export async function startE2eCluster({ id, nodes, proxy, program }: E2eClusterOptions, progress: Progress): Promise<KubernetesCluster> {
+export async function startE2eCluster(
+  { id, nodes, proxy, fastPath, program }: E2eClusterOptions,
+  progress: Progress,
+): Promise<KubernetesCluster> {
   const runtime = containerRuntime("debian");
   const missing = await missingFiles(runtime);
   if (missing.length > 0) throw new Error(`missing: ${missing.join(", ")}; npm run bootstrap installs them`);
@@ -26,7 +31,9 @@ export async function startE2eCluster({ id, nodes, proxy, program }: E2eClusterO
     KubernetesCluster.start(lab, { plan, runtime, proxy }),
   );
   await Promise.all(cluster.nodes.map(({ on }) => chainPortmap(on)));
-  await progress.step("terwayd: pools warm, nodes Ready", () => cluster.startTerway(pool));
+  await progress.step("terwayd: pools warm, nodes Ready", () =>
+    cluster.startTerway(pool, fastPath ? { eniConf: { eniip_virtual_type: "datapathv2" } } : {}),
+  );
   await progress.step("the suite's images on every node", async () => {
     const images = await suiteImages(program);
     await Promise.all(cluster.nodes.map((node) => load(node, images, runtime.ctr)));

@@ -18,6 +18,7 @@ Runs upstream's end-to-end specs of test/e2e/specs.txt on a cluster of the lab's
   --procs N       specs at a time, 3 unless told
   --nodes N       2 to 9, 2 unless told
   --proxy MODE    kube-proxy's mode: nftables (unless told) or iptables
+  --fast-path     pods' packets go past the nodes' stack (datapathv2)
   --record NAME   keep what became of each spec as test/e2e/results/NAME.json
   --keep          leave the cluster running; --down removes it
   --id ID         run id; everything the cluster makes carries it`;
@@ -30,6 +31,7 @@ const optionsSchema = z.object({
   procs: z.coerce.number().int().min(1).max(16).default(3),
   nodes: z.coerce.number().int().min(2).max(9).default(2),
   proxy: z.enum(["nftables", "iptables"]).default("nftables"),
+  "fast-path": z.boolean().default(false),
   record: z
     .string()
     .regex(/^[a-z0-9-]+$/)
@@ -51,6 +53,7 @@ async function main(): Promise<number> {
       procs: { type: "string" },
       nodes: { type: "string" },
       proxy: { type: "string" },
+      "fast-path": { type: "boolean" },
       record: { type: "string" },
       keep: { type: "boolean" },
       down: { type: "boolean" },
@@ -92,7 +95,10 @@ function isRegExp(text: string): boolean {
   }
 }
 
-async function run({ id, focus, procs, nodes, proxy, record: name, keep }: Options, progress: Progress): Promise<boolean> {
+async function run(
+  { id, focus, procs, nodes, proxy, "fast-path": fastPath, record: name, keep }: Options,
+  progress: Progress,
+): Promise<boolean> {
   const of = provenance();
   const program = await suitePrograms();
   const [all, omissions, suite] = await Promise.all([readSpecs(), readOmissions(), specsOf(program("e2e.test"))]);
@@ -103,7 +109,7 @@ async function run({ id, focus, procs, nodes, proxy, record: name, keep }: Optio
   const omitted = omissions.map(({ spec }) => spec).filter((spec) => focus === undefined || new RegExp(focus).test(spec));
 
   progress.say("\nThe cluster:");
-  const cluster = await startE2eCluster({ id, nodes, proxy, program }, progress);
+  const cluster = await startE2eCluster({ id, nodes, proxy, fastPath, program }, progress);
   if (keep) {
     await cluster.lab.keep();
     progress.say(`\nThe cluster stays: ${cluster.wrapper("kubectl")} get pods -A. Remove it: ${downCommand(id)}`);
@@ -133,6 +139,7 @@ async function run({ id, focus, procs, nodes, proxy, record: name, keep }: Optio
     if (state !== "passed") progress.say(`\n${state.toUpperCase()}  ${spec}\n${message.slice(0, 1500).replace(/^/gm, "    ")}`);
   }
   progress.say(`\n${table(results, omitted)}`);
-  if (name !== undefined) await record(name, { ...of, nodes, proxy, ...(focus === undefined ? {} : { focus }) }, results);
+  if (name !== undefined)
+    await record(name, { ...of, nodes, proxy, ...(fastPath ? { fastPath } : {}), ...(focus === undefined ? {} : { focus }) }, results);
   return results.every(({ state }) => state === "passed");
 }

@@ -12,7 +12,7 @@ test("the table is read", () => expect(rows.length).toBeGreaterThan(25));
 
 test.each(rows)("$flow: the tests that are named exist, or there is a reason", async ({ tests }) => {
   let file: string | undefined;
-  for (const [, path, title] of tests.matchAll(/`([^`]+\.test\.ts)`|"([^"]+)"/g)) {
+  for (const [, path, title] of tests.matchAll(/`([^`]+\.ts)`|"([^"]+)"/g)) {
     if (path !== undefined) file = await readFile(new URL(path, root), "utf8");
     else expect(file?.includes(`"${title}"`), `a test named ${title}`).toBe(true);
   }

@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { access, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -21,6 +20,7 @@ import {
 import { type Mapping, mappingSchema } from "@terway/model";
 import { metadataAddress, openApiAddress } from "../../../ts/lab/src/fabric/addresses.ts";
 import { type CniAnswer, type CniInput, callCni } from "./cni.ts";
+import { daemonGet } from "./daemon-get.ts";
 
 export interface Pod {
   readonly containerId: string;
@@ -231,18 +231,7 @@ export class TestNode {
 
   /** One GET over the daemon's socket; status 0 when nobody answers. */
   get(path: string): Promise<{ status: number; text: string }> {
-    return new Promise((resolve) => {
-      const call = request({ socketPath: this.socket, path, agent: false, timeout: 5_000 }, (answer) => {
-        let text = "";
-        answer.setEncoding("utf8").on("data", (part: string) => {
-          text += part;
-        });
-        answer.on("end", () => resolve({ status: answer.statusCode ?? 0, text }));
-      });
-      call.on("timeout", () => call.destroy(new Error("no answer")));
-      call.on("error", () => resolve({ status: 0, text: "" }));
-      call.end();
-    });
+    return daemonGet(this.socket, path);
   }
 
   /** As the daemon tells it once nothing is half released: the last record of a DEL is written after its answer. */

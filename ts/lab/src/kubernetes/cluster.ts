@@ -25,6 +25,13 @@ export interface PoolSize {
   readonly max: number;
 }
 
+/** Keys of the nodes' configuration beside the lab's own. */
+export interface TerwayKeys {
+  readonly eniConf?: Readonly<Record<string, unknown>>;
+  /** Of `10-terway.conf`. */
+  readonly cniConf?: Readonly<Record<string, unknown>>;
+}
+
 const terwaydKubeconfig = "/etc/eni/kubeconfig";
 
 const nodes: Resource = { apiVersion: "v1", plural: "nodes", kind: "Node", namespaced: false };
@@ -98,9 +105,11 @@ export class KubernetesCluster {
   }
 
   /** terwayd as a process of each node, with the lab's credentials; resolves when the nodes are Ready. */
-  async startTerway(pool: PoolSize): Promise<void> {
+  async startTerway(pool: PoolSize, { eniConf = {}, cniConf = {} }: TerwayKeys = {}): Promise<void> {
     for (const { on } of this.nodes) {
-      await on.install(terwaydConfig(this.lab.world, on.machine, pool));
+      await on.install({ ...terwaydConfig(this.lab.world, on.machine, pool), extra: eniConf });
+      if (Object.keys(cniConf).length > 0)
+        await writeOnNode(on.node, "/etc/eni/10-terway.conf", JSON.stringify({ type: "terway", ...cniConf }));
       await this.introduce(on);
       await on.startDaemon();
     }
