@@ -86,6 +86,7 @@ async function runStack(stack: Stack): Promise<void> {
   let used = "";
   try {
     used = await ground.mode();
+    console.log(`Pods with ${stack} by ${used}: two nodes after ${Math.round((performance.now() - started) / 1000)} s.`);
     for (const one of chosen) {
       if (interrupted) break;
       const result = await runCase(ground, one);
