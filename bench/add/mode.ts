@@ -6,6 +6,10 @@ import { adminPrefix, exclusiveModeLabel, resourceViewSchema } from "@terway/mod
 export const addModes = ["policy_route", "netkit", "ipvlan", "exclusive"] as const;
 export type AddMode = (typeof addModes)[number];
 
+/** Those beside policy route, with which their paths are compared. */
+export const pathModes = ["netkit", "ipvlan", "exclusive"] as const satisfies readonly AddMode[];
+export type PathMode = (typeof pathModes)[number];
+
 /** Keys of `eni_conf` that ask for the mode. */
 export const modeKeys: Readonly<Record<AddMode, Readonly<Record<string, unknown>>>> = {
   policy_route: {},

@@ -1,6 +1,7 @@
+import { pathModes } from "../add/mode.ts";
 import type { Bench } from "../bench.ts";
 import { fastOptions, fastSmokeOptions, runFast } from "./fast.ts";
-import { modeOptions, modeSmokeOptions, pathModes, runMode } from "./mode.ts";
+import { modeOptions, modeSmokeOptions, runMode } from "./mode.ts";
 import { markdown, svg } from "./report.ts";
 import { fullOptions, type PathResult, runPath, smokeOptions } from "./run.ts";
 

@@ -1,6 +1,5 @@
 import { Lab, type LabNode, sweep } from "@terway/lab";
-import { labelNode, modeKeys, requireMode } from "../add/mode.ts";
-import type { PathMode } from "./mode.ts";
+import { labelNode, modeKeys, type PathMode, requireMode } from "../add/mode.ts";
 import { hostPlace, labId, machineOf, type Pair, PodNode, planOf } from "./scene.ts";
 
 /** Two nodes of a mode, and two of policy route. */

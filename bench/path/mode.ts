@@ -1,12 +1,8 @@
-import type { AddMode } from "../add/mode.ts";
+import type { PathMode } from "../add/mode.ts";
 import { describeMachine } from "../machine.ts";
 import { measurePairs } from "./measure.ts";
 import { ModeScene } from "./mode-scene.ts";
 import { comparison, type PathOptions, type PathRatio, type PathResult } from "./run.ts";
-
-/** Modes beside policy route whose pods a node makes by itself. */
-export const pathModes = ["netkit", "ipvlan", "exclusive"] as const satisfies readonly AddMode[];
-export type PathMode = (typeof pathModes)[number];
 
 const pods = 4;
 

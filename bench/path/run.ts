@@ -1,7 +1,7 @@
+import type { PathMode } from "../add/mode.ts";
 import { describeMachine, type Machine } from "../machine.ts";
 import { median, ratioInterval } from "../statistics.ts";
 import { type Kind, kinds, measurePairs, type PathSamples, type RoundOptions } from "./measure.ts";
-import type { PathMode } from "./mode.ts";
 import { type Family, PathScene } from "./scene.ts";
 
 export interface PathOptions extends RoundOptions {

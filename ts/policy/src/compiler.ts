@@ -1,9 +1,10 @@
 import { type Changes, type CompiledPod, type Identity, portToken } from "./compiled-pod.ts";
+import type { NamespaceEntry, PeerEntry, PodEntry, PolicyEntry } from "./entries.ts";
 import { Interned } from "./interned.ts";
 import type { Labels } from "./label-selector.ts";
-import { type NamespaceEntry, NamespaceTable, type PodEntry, type PolicyEntry } from "./namespace-table.ts";
+import { NamespaceTable } from "./namespace-table.ts";
 import type { Direction, NetworkPolicy, PolicyPod } from "./objects.ts";
-import { type PeerEntry, PeerTable } from "./peer-table.ts";
+import { PeerTable } from "./peer-table.ts";
 import { compileSet, contentAddress, type PolicySet } from "./policy-set.ts";
 
 /**

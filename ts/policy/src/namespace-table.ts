@@ -1,36 +1,7 @@
-import type { CompiledPod } from "./compiled-pod.ts";
+import type { NamespaceEntry, PeerEntry, PodEntry } from "./entries.ts";
 import { LabelledIndex } from "./label-index.ts";
 import type { LabelMatcher, Labels } from "./label-selector.ts";
-import type { NetworkPolicy, PolicyPod } from "./objects.ts";
-import type { PeerEntry } from "./peer-table.ts";
-
-export interface NamespaceEntry {
-  readonly name: string;
-  /** Absent while the Namespace object is not known: no namespace selector selects it. */
-  labels: Labels | undefined;
-  readonly pods: Map<string, PodEntry>;
-  readonly policies: Map<string, PolicyEntry>;
-  /** Peers that mean pods of this namespace by its name. */
-  readonly localPeers: Set<PeerEntry>;
-  /** Peers whose namespace selector selects it; those for all namespaces stand elsewhere. */
-  readonly selectingPeers: Set<PeerEntry>;
-}
-
-export interface PolicyEntry {
-  readonly policy: NetworkPolicy;
-  /** Orders cache keys; says nothing outside this process. */
-  readonly number: number;
-  /** Its ingress rules name ports: what they mean depends on the pod. */
-  readonly namesPorts: boolean;
-}
-
-export interface PodEntry {
-  pod: PolicyPod;
-  readonly namespace: NamespaceEntry;
-  compiled: CompiledPod | undefined;
-  /** Keys of what the compiled form holds. */
-  held: { readonly identity: string; readonly ingress: string | undefined; readonly egress: string | undefined } | undefined;
-}
+import type { PolicyPod } from "./objects.ts";
 
 /** The namespaces of which something is known, with what is in them; they and their pods are found by name and by label. */
 export class NamespaceTable {

@@ -1,17 +1,8 @@
+import type { NamespaceEntry, PeerEntry, PodEntry } from "./entries.ts";
 import { SelectorIndex } from "./label-index.ts";
 import type { LabelMatcher, Labels } from "./label-selector.ts";
-import type { NamespaceEntry, NamespaceTable, PodEntry } from "./namespace-table.ts";
+import type { NamespaceTable } from "./namespace-table.ts";
 import { directions, type NetworkPolicy, type PodPeer, type PortName } from "./objects.ts";
-
-/** A peer that at least one policy names. */
-export interface PeerEntry {
-  readonly peer: PodPeer;
-  /** Orders cache keys; says nothing outside this process. */
-  readonly number: number;
-  references: number;
-  /** Names of ports that egress rules use with this peer, and how many do; absent while none does. */
-  portNames: Map<string, { readonly port: PortName; references: number }> | undefined;
-}
 
 const everything: LabelMatcher = { key: "", everything: true, matches: () => true };
 /** Who an egress rule without peers means when it names a port: only a pod can have one. */

@@ -65,7 +65,7 @@ pub fn run<const EGRESS: bool>(ctx: &TcContext, scratch: &mut Scratch, view: &Vi
             let begin = Begin {
                 opened: direction as u8,
                 flags: FlowFlags::DEFERRED,
-                state: state(scratch),
+                state: flow::state(scratch),
                 rule: 0,
             };
             flow::keep(scratch, false, begin, view.now, view.epoch);
@@ -108,7 +108,7 @@ pub fn run<const EGRESS: bool>(ctx: &TcContext, scratch: &mut Scratch, view: &Vi
         let begin = Begin {
             opened: direction as u8,
             flags: 0,
-            state: state(scratch),
+            state: flow::state(scratch),
             rule,
         };
         flow::keep(scratch, false, begin, view.now, view.epoch);
@@ -152,14 +152,6 @@ fn learn(scratch: &mut Scratch, direction: Direction, view: &View) {
 #[inline(always)]
 fn is_kept(scratch: &Scratch) -> bool {
     fresh(&scratch.own) != 0 && fresh(&scratch.packet.portless) == 0
-}
-
-#[inline(always)]
-pub fn state(scratch: &Scratch) -> u8 {
-    match fresh(&scratch.packet.tuple.signal) & Signal::OPEN {
-        0 => 0,
-        _ => FlowState::SYN,
-    }
 }
 
 #[inline(always)]

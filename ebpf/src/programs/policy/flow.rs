@@ -81,6 +81,15 @@ pub fn touch(flow: &mut Flow, signal: u8, direction: Direction, now: u64) -> boo
     is_old
 }
 
+/// The state of a flow that begins with this packet.
+#[inline(always)]
+pub fn state(scratch: &Scratch) -> u8 {
+    match fresh(&scratch.packet.tuple.signal) & Signal::OPEN {
+        0 => 0,
+        _ => FlowState::SYN,
+    }
+}
+
 /// How a flow begins.
 pub struct Begin {
     /// A [`Direction`], or 0.

@@ -14,7 +14,6 @@ use crate::{
 };
 
 use super::{
-    first::state,
     flow::{self, Begin},
     fragment,
     judge::{ALLOWED, judge, tally},
@@ -78,7 +77,7 @@ pub fn may_send(scratch: &mut Scratch, epoch: u32, now: u64) -> bool {
         let begin = Begin {
             opened: Direction::Egress as u8,
             flags: 0,
-            state: state(scratch),
+            state: flow::state(scratch),
             rule: answer as u32,
         };
         flow::keep(scratch, true, begin, now, epoch);
@@ -106,7 +105,7 @@ fn stays(scratch: &mut Scratch, id: u32, epoch: u32, now: u64) {
     let begin = Begin {
         opened: Direction::Egress as u8,
         flags: 0,
-        state: state(scratch),
+        state: flow::state(scratch),
         rule: 0,
     };
     flow::keep(scratch, true, begin, now, epoch);
