@@ -1,7 +1,10 @@
 import { defineConfig } from "vitest/config";
 
+/** What is waited for may take its time on a machine that does other things, too. */
+const patient = { expect: { poll: { timeout: 10_000 } } };
+
 /** One project a tier, see docs/testing.md. Tests that make kernel objects run one file at a time: they share the machine's devices and time. */
-const serial = { fileParallelism: false, testTimeout: 120_000, hookTimeout: 120_000, retry: 1, expect: { poll: { timeout: 10_000 } } };
+const serial = { fileParallelism: false, testTimeout: 120_000, hookTimeout: 120_000, retry: 1, ...patient };
 
 export default defineConfig({
   test: {
@@ -26,6 +29,7 @@ export default defineConfig({
           name: "cloud",
           include: ["test/conformance-cloud/**/*.test.ts"],
           testTimeout: 60_000,
+          ...patient,
           // The vendor's CommonJS clients must be imported as Node itself imports them.
           deps: { interopDefault: false },
         },

@@ -164,8 +164,10 @@ describe("credentials of the RAM role", () => {
 
 describe("faults", () => {
   it("metadata can stay behind the API", async () => {
-    await new Promise((resolve) => setTimeout(resolve, 250));
-    lab.simulator.settings({ metadataLagMs: 200 });
+    // Long enough that the first look comes before it is over.
+    const metadataLagMs = 1_500;
+    await new Promise((resolve) => setTimeout(resolve, metadataLagMs + 50));
+    lab.simulator.settings({ metadataLagMs });
     const id = await attachedEni(lab);
     const { mac } = lab.simulator.state().enis.get(id) ?? {};
     const path = `network/interfaces/macs/${mac}/network-interface-id`;
