@@ -16,7 +16,7 @@ const HOST: &[Edit] = &[
     dragging("link set HOST down", "link HOST", Different),
     dragging("link del HOST", "link HOST", Missing),
     dragging("addr del 10.0.0.10/32 dev HOST", "address 10.0.0.10/32 dev HOST", Missing),
-    edit(
+    dragging(
         "-6 addr del 2001:db8::10/128 dev HOST",
         "address 2001:db8::10/128 dev HOST",
         Missing,
