@@ -1,20 +1,18 @@
 import { type KubeClient, mergePatch, type ObjectRef, type Resource, read } from "@terway/kube";
 import { until } from "@terway/lab";
 import type { PodEni } from "@terway/model";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { beforeAll, beforeEach, expect, test } from "vitest";
 import { bindings, nodeResource } from "../central.ts";
-import { useControlPlane } from "../control-plane-fixture.ts";
-import { create, createNamespace, createPod } from "../kube/objects.ts";
+import { create, createPod } from "../kube/objects.ts";
 import { listEvents } from "../objects.ts";
-import { createAnnotatedPod, endPod, networkInterfaces, podEniIn, podEnis, podNetworkings, prepareCluster, readPodEni } from "./objects.ts";
-import { ControlPlaneProcess } from "./process.ts";
-import { Region, zone } from "./region.ts";
+import { useInstallation } from "./installation.ts";
+import { createAnnotatedPod, endPod, networkInterfaces, podEniIn, podEnis, podNetworkings, readPodEni } from "./objects.ts";
+import { type Region, zone } from "./region.ts";
 
 /** Objects that somebody edits into nonsense which their definitions let through: each is told with the field, and the others go on. */
-const plane = useControlPlane();
-let region: Region;
-let controlPlane: ControlPlaneProcess;
+const installation = useInstallation({ centralizedIPAM: true, controllers: ["*"] });
 let client: KubeClient;
+let region: Region;
 /** On node-2, and of others. */
 let foreign = "";
 /** A second try of a test makes objects of its own. */
@@ -29,26 +27,16 @@ const nodeSpec = (instanceID: string) => ({
 });
 
 beforeAll(async () => {
-  region = await Region.start();
-  ({ client } = plane());
-  await prepareCluster(client);
-  await createNamespace(client, "apps");
+  ({ client, region } = installation());
   for (const number of [1, 3])
     await create(client, nodeResource, undefined, { metadata: { name: `node-${number}` }, spec: nodeSpec(`i-${number}`) });
   const wanted = { VSwitchId: "vsw-nodes", "SecurityGroupIds.1": "sg-nodes", "Tag.1.Key": "creator", "Tag.1.Value": "terway" };
   const { NetworkInterfaceId } = await region.simulator.call("CreateNetworkInterface", wanted);
   foreign = String(NetworkInterfaceId);
   await region.simulator.call("AttachNetworkInterface", { NetworkInterfaceId: foreign, InstanceId: "i-2" });
-  controlPlane = await ControlPlaneProcess.start(region, plane().admin, { centralizedIPAM: true, controllers: ["*"] });
-  await controlPlane.ready();
-}, 120_000);
-afterAll(async () => {
-  expect(await controlPlane?.stop()).toBe(0);
-  await region?.simulator.close();
 });
-beforeEach(({ onTestFailed }) => {
+beforeEach(() => {
   attempt += 1;
-  onTestFailed(() => console.log(controlPlane.log.split("\n").slice(-40).join("\n")));
 });
 
 const refOf = (resource: Resource, name: string): ObjectRef => ({ resource, name, ...(resource.namespaced ? { namespace: "apps" } : {}) });

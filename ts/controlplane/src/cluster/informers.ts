@@ -14,6 +14,7 @@ import {
   podNetworkings,
   pods,
 } from "./kinds.ts";
+import { relatedNodeLabel } from "./marks.ts";
 
 /** What every replica keeps, so that one that begins to lead knows everything already. */
 export interface Informers {
@@ -23,9 +24,9 @@ export interface Informers {
   readonly namespaces: Informer<NamespaceObject>;
   /** Of kube-system: `eni-config` and what stands for single nodes. */
   readonly configMaps: Informer<ConfigMap>;
-  /** Indexes `eni`: ids of ENIs that they name; `ipv4`: addresses. */
+  /** Indexes `eni`: ids of ENIs that they name; `ipv4`: addresses; `node`: where they shall be. */
   readonly podEnis: Informer<PodEni>;
-  /** Index `pod`: `namespace/name` of the pod that it is for. */
+  /** Indexes `pod`: `namespace/name` of the pod that it is for; `node`. */
   readonly networkInterfaces: Informer<NetworkInterface>;
   readonly podNetworkings: Informer<PodNetworking>;
   /** Nodes of our group, without their status. */
@@ -35,6 +36,7 @@ export interface Informers {
 
 export function startInformers(parts: InformerParts): Informers {
   const ofPod = ({ spec }: NetworkInterface) => (spec?.podENIRef?.name ? [`${spec.podENIRef.namespace ?? ""}/${spec.podENIRef.name}`] : []);
+  const ofNode = ({ metadata: { labels } }: NetworkInterface | PodEni) => [labels?.[relatedNodeLabel] ?? ""].filter((one) => one !== "");
   return {
     pods: new Informer(parts, pods, { node: ({ spec }) => (spec?.nodeName ? [spec.nodeName] : []) }).start(),
     nodes: new Informer(parts, nodes).start(),
@@ -43,8 +45,9 @@ export function startInformers(parts: InformerParts): Informers {
     podEnis: new Informer(parts, podEnis, {
       eni: ({ spec }) => (spec.allocations ?? []).map(({ eni }) => eni.id),
       ipv4: ({ spec }) => (spec.allocations ?? []).flatMap(({ ipv4 }) => ipv4 ?? []),
+      node: ofNode,
     }).start(),
-    networkInterfaces: new Informer(parts, networkInterfaces, { pod: ofPod }).start(),
+    networkInterfaces: new Informer(parts, networkInterfaces, { pod: ofPod, node: ofNode }).start(),
     podNetworkings: new Informer(parts, podNetworkings).start(),
     nodeResources: new Informer(parts, nodeResources).start(),
     nodeRuntimes: new Informer(parts, nodeRuntimes).start(),

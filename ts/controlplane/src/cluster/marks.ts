@@ -8,6 +8,8 @@ export const intentAnnotation = "terway.aliyun.com/intent";
 export const trunkIntentAnnotation = "terway.aliyun.com/trunk-intent";
 /** Ours, on a NetworkInterface: the limit at the cloud that keeps it from its node. */
 export const limitAnnotation = "terway.aliyun.com/limit";
+/** Ours, on a NetworkInterface: made before any pod asked for it. It stays when a pod takes it. */
+export const warmAnnotation = "terway.aliyun.com/warm";
 /** Ours, on a NetworkInterface: its ENI vanished at the cloud before it was attached. */
 export const lostAnnotation = "terway.aliyun.com/lost";
 /** Ours, on a pod: why it has a shared address instead of an ENI of its own. */

@@ -62,11 +62,15 @@ export async function create(client: KubeClient, resource: Resource, object: New
   }
 }
 
-/** Deletes this very object, never a later one of its name. */
-export async function remove(client: KubeClient, resource: Resource, observed: Observed): Promise<void> {
-  const { namespace, name, uid } = observed.metadata;
+/** Deletes this very object, never a later one of its name; with `unchanged` only as it was observed, or it rejects with a conflict. */
+export async function remove(client: KubeClient, resource: Resource, observed: Observed, unchanged = false): Promise<void> {
+  const { namespace, name, uid, resourceVersion } = observed.metadata;
   try {
-    await client.call({ method: "DELETE", path: pathOf(resource, namespace, name), body: { preconditions: { uid } } });
+    await client.call({
+      method: "DELETE",
+      path: pathOf(resource, namespace, name),
+      body: { preconditions: { uid, ...(unchanged ? { resourceVersion } : {}) } },
+    });
   } catch (error) {
     if (!(error instanceof ApiError && error.status === 404)) throw error;
   }

@@ -143,6 +143,12 @@ export const ctrlConfigFileSchema = z.object({
     meaning:
       "When limits are reached, pods take addresses of shared ENIs instead of ENIs of their own, if they lose nothing by it; see [which](pod-network.md). Not a key of Terway.",
   }),
+  warmMemberENIs: key(z.int().min(0).max(10).optional(), {
+    type: "0 to 10",
+    status: "active",
+    meaning:
+      "Members that wait on each node's trunk for the next pod, for each combination of security groups and vSwitch that its pods have (0). Not a key of Terway.",
+  }),
   ipamType: key(text, { type: "text", status: "active", meaning: "`crd`: every pod has ENIs of its own. Deprecated by Terway; kept." }),
   centralizedIPAM: key(flag, { type: "boolean", status: "active", meaning: "Addresses of shared ENIs are given by this program." }),
   rateLimit: key(z.record(z.string(), z.int().min(1)).optional(), {

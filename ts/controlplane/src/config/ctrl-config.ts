@@ -62,6 +62,8 @@ export interface CtrlConfig {
   readonly statefulKinds: readonly string[];
   /** Where no ENI can be had, a shared address will do for pods that ask for nothing else. */
   readonly fallbackToShared: boolean;
+  /** Members kept for pods to come, for each node and combination. */
+  readonly warmMembers: number;
   /** Every pod has ENIs of its own. */
   readonly ownEnisForAll: boolean;
   readonly centralizedIpam: boolean;
@@ -209,6 +211,7 @@ function normalize(file: CtrlConfigFile): CtrlConfig {
     vSwitchLifeMs: ms(file.vSwitchCacheTTL, 20 * 60_000),
     statefulKinds: [...new Set(["statefulset", ...(file.customStatefulWorkloadKinds ?? []).map((kind) => kind.toLowerCase())])],
     fallbackToShared: file.fallbackToSharedENI ?? false,
+    warmMembers: file.warmMemberENIs ?? 0,
     ownEnisForAll: file.ipamType === "crd",
     centralizedIpam: file.centralizedIPAM ?? false,
     rateLimits: file.rateLimit ?? {},

@@ -9,11 +9,13 @@ import {
   type Random,
   type VSwitch,
 } from "@terway/model";
+import type { Informers } from "../cluster/informers.ts";
 import { networkInterfaces, podEnis } from "../cluster/kinds.ts";
 import { eniFinalizer, eniTags, intentAnnotation, relatedNodeLabel } from "../cluster/marks.ts";
 import type { NodeFacts } from "../cluster/node-facts.ts";
 import { create, patch } from "../cluster/write.ts";
 import type { VSwitches } from "../runtime/v-switches.ts";
+import { takeWarm } from "../warm/take-warm.ts";
 import { intentText, type WantedEni } from "./intent.ts";
 import { nextVSwitch } from "./plan-enis.ts";
 
@@ -23,7 +25,8 @@ export interface CreateParts {
   readonly vSwitches: VSwitches;
   readonly clock: Clock;
   readonly random: Random;
-  readonly config: { readonly clusterId: string; readonly vpcId: string };
+  readonly informers: { readonly networkInterfaces: Informers["networkInterfaces"] };
+  readonly config: { readonly clusterId: string; readonly vpcId: string; readonly warmMembers: number };
 }
 
 /**
@@ -38,8 +41,11 @@ export async function createEnis(
   signal: AbortSignal,
 ): Promise<Eni[]> {
   const { client, vSwitches, config } = parts;
-  const known = await vSwitches.read(wanted.map(({ vSwitchId }) => vSwitchId));
-  const outcomes = await Promise.allSettled(wanted.map((one) => createEni(parts, one, known, signal)));
+  const warm = config.warmMembers === 0 ? [] : await takeWarm(parts, podEni, wanted, node, vSwitches);
+  const known = await vSwitches.read(
+    wanted.flatMap(({ vSwitchId }, index) => [vSwitchId, ...(warm[index] ? [warm[index].vSwitchId] : [])]),
+  );
+  const outcomes = await Promise.allSettled(wanted.map(async (one, index) => warm[index] ?? createEni(parts, one, known, signal)));
   const changed = await Promise.all(
     outcomes.map(async (outcome, index) => {
       const one = wanted[index];
