@@ -14,6 +14,7 @@ import {
   probe,
   repositoryRoot,
   run,
+  signal,
   terwaydConfig,
   until,
 } from "@terway/lab";
@@ -75,6 +76,15 @@ async function membersOfCloud() {
   return (await cluster().lab.cloud.state()).enis.filter(({ type }) => type === "Member");
 }
 
+/** As the node controller does when a kubelet has not been heard for long. */
+function mergeConditions(name: string, condition: object): Promise<unknown> {
+  const contentType = "application/strategic-merge-patch+json";
+  return cluster().client.call({
+    ...{ method: "PATCH", path: `/api/v1/nodes/${name}/status`, contentType },
+    body: { status: { conditions: [condition] } },
+  });
+}
+
 const addressesOf = ({ status }: PodObject) => status.podIPs.map(({ ip }) => ip).sort();
 
 beforeAll(async () => {
@@ -131,6 +141,8 @@ test("a pod that a PodNetworking selects is a member of its node's trunk: own gr
   expect(await kubectl("-n", namespace, "get", "pod", "own", "-o", "jsonpath={.spec.containers[0].resources.limits}")).toContain(
     '"aliyun/member-eni":"1"',
   );
+  // The webhook asked for one of what the kubelet knows by the daemon's device plugin.
+  expect(Number(await kubectl("get", "node", node.on.name, "-o", "jsonpath={.status.allocatable.aliyun/member-eni}"))).toBeGreaterThan(0);
   await deletePod(client, namespace, "own");
   await deletePod(client, namespace, "shared");
   await podsGone(client, namespace, 60_000);
@@ -184,6 +196,58 @@ test("a pod of a StatefulSet keeps its fixed addresses on another node of its zo
     60_000,
     async () => (await kubectl("get", "podenis", "-n", namespace, "-o", "name")) === "",
   );
+});
+
+test("I1: the node of a fixed pod dies: its ENI is taken off by force, the pod runs elsewhere with its address, and what still runs there is cut off", {
+  tags: ["long"],
+}, async () => {
+  const { client, lab, nodes } = cluster();
+  const namespace = await createNamespace(cluster(), "dead");
+  const [a, b, c] = nodes;
+  if (a === undefined || b === undefined || c === undefined) throw new Error("no nodes");
+  const allocationType = { type: "Fixed", releaseStrategy: "TTL", releaseAfter: "25s" };
+  const networks = { podNetworks: [{ eniOptions: { eniType: "Trunk" }, allocationType }] };
+  const template = {
+    metadata: { labels: { app: "db" }, annotations: { "k8s.aliyun.com/pod-networks": JSON.stringify(networks) } },
+    spec: agentPodSpec(),
+  };
+  for (const { on } of [b, c]) await kubectl("cordon", on.name);
+  await create(client, statefulSets, namespace, {
+    metadata: { name: "db" },
+    spec: { replicas: 1, serviceName: "db", selector: { matchLabels: { app: "db" } }, template },
+  });
+  const [before] = await podsReady(client, namespace, 1, 90_000);
+  if (before === undefined) throw new Error("no pod");
+  expect(before.spec.nodeName).toBe(a.on.name);
+  await createPod(client, { namespace, name: "peer", nodeName: b.on.name });
+  const [peer] = (await podsReady(client, namespace, 2, 90_000)).filter(({ metadata }) => metadata.name === "peer");
+  if (peer === undefined) throw new Error("no peer");
+  const abandoned = await podNetns(a, before);
+  const probes = (to: PodObject) => addressesOf(to).map((addr) => ({ id: addr, proto: "tcp" as const, addr }));
+  const answers = async (netns: string, to: PodObject) => (await probe(lab.agent, netns, probes(to))).map(({ server }) => server?.client);
+  expect(await answers(abandoned, peer)).toEqual(addressesOf(before));
+  // The kubelet dies and everything else of the node runs on: the worst that a partition can leave behind.
+  await signal(a.kubelet, "SIGKILL");
+  const unknown = { type: "Ready", status: "Unknown", reason: "NodeStatusUnknown", message: "as the node controller says after 50 s" };
+  await mergeConditions(a.on.name, unknown);
+  await kubectl("taint", "node", a.on.name, "node.kubernetes.io/out-of-service=nodeshutdown:NoExecute");
+  await kubectl("uncordon", c.on.name);
+  await until("Kubernetes makes it anew", 90_000, async () =>
+    (await listPods(client, namespace)).some(({ metadata, spec }) => metadata.uid !== before.metadata.uid && spec.nodeName === c.on.name),
+  );
+  const [after] = (await podsReady(client, namespace, 2, 90_000)).filter(({ metadata }) => metadata.name === "db-0");
+  expect(after && addressesOf(after)).toEqual(addressesOf(before));
+  expect((await membersOfCloud())[0]).toMatchObject({ instanceId: c.on.machine.instanceId });
+  // The address is the new one's alone, though the old sandbox still runs.
+  expect(await answers(abandoned, peer)).toEqual(addressesOf(peer).map(() => undefined));
+  expect(await answers(await podNetns(b, peer), before)).toEqual(addressesOf(peer));
+  await cluster().restartKubelet(a);
+  await kubectl("taint", "node", a.on.name, "node.kubernetes.io/out-of-service-");
+  await kubectl("uncordon", b.on.name);
+  await cluster().ready();
+  await deleteStatefulSet(client, namespace, "db");
+  await deletePod(client, namespace, "peer");
+  await podsGone(client, namespace, 60_000);
 });
 
 test("the webhooks refuse nonsense with the field named, and leave kube-system alone", async () => {
