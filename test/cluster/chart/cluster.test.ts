@@ -85,6 +85,18 @@ test("helm install: nodes become Ready, pods get addresses, the daemon's rights 
     expect(line).not.toMatch(/forbidden|Forbidden/);
 });
 
+test("the documents' command for a full reconcile works with the rights that the chart gives: done, said, and the annotation gone", async () => {
+  const [node] = cluster().nodes;
+  if (node === undefined) throw new Error("no nodes");
+  await kubectl("annotate", "node", node.on.name, "--overwrite", "terway.aliyun.com/reconcile=true");
+  await until("the event says what was done", 60_000, async () =>
+    (await listEvents(cluster().client, "default", "SyncOpenAPISuccess")).some(
+      ({ message, involvedObject }) => involvedObject.name === node.on.name && message.includes("0 released"),
+    ),
+  );
+  expect(await kubectl("get", "node", node.on.name, "-o", "jsonpath={.metadata.annotations}")).not.toContain("terway.aliyun.com/reconcile");
+});
+
 documentCases(cluster);
 
 test("terway-cli doctor, in the default container", async () => {
