@@ -26,7 +26,7 @@ const usage = `usage: node test/vm/run.ts [--kernel VERSION â€¦] [--suite a|b â€
 Runs tests in QEMU guests: suite a, the tests of kernel objects under ${kernelVersions.join(", ")}; suite b, the node on a cgroup v2 host.
 --here, or --kernel here: suite a under this machine's kernel, too. --record: keeps what suite a has seen under each kernel; \`npm run generate\` makes the page of it.
 --brief: of suite a only what differs from kernel to kernel, a few minutes for each; the whole takes a quarter of an hour for each and more.
---least: of suite a one test of each thing that this machine's kernel may lack, three minutes in all; no suite b unless told, and nothing to record.
+--least: of suite a one test of each thing that this machine's kernel may lack, some minutes in all; no suite b unless told, and nothing to record.
 --jobs: guests at a time, 2 unless told (each takes one processor and 1 to 3 GiB).`;
 
 /** In the order of their start: the longest first. */
