@@ -13,7 +13,7 @@ export function kernelsPage(): string {
     const count = (status: string) => String(counted.filter((result) => result.status === status).length);
     return [
       run.release,
-      code(run.commit),
+      [code(run.commit), ...(run.later ?? []).map(({ programs, commit }) => `${programs.join(", ")}: ${code(commit)}`)].join("; "),
       run.day,
       run.whole ? "whole" : "brief",
       count("passed"),

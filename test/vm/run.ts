@@ -14,19 +14,20 @@ import {
   userland,
 } from "./guest/artifacts.ts";
 import { type KernelRun, matrixTables, readProbe, withoutProvenSkips } from "./matrix.ts";
-import { provenance, record } from "./record.ts";
+import { amend, provenance, record } from "./record.ts";
 import { type Cell, table } from "./report.ts";
-import { type Extent, selectionOf, whole } from "./suite/extent.ts";
+import { type Extent, selectionOf, whole, wholeOf } from "./suite/extent.ts";
 import { kernelObjects, kernelObjectsHere } from "./suite/kernel-objects.ts";
 import { nodeOnCgroup2 } from "./suite/node-cgroup2.ts";
 import type { Suite } from "./suite/suite.ts";
 
-const usage = `usage: node test/vm/run.ts [--kernel VERSION …] [--suite a|b …] [--here] [--record] [--brief|--least] [--json FILE] [--jobs N]
+const usage = `usage: node test/vm/run.ts [--kernel VERSION …] [--suite a|b …] [--here] [--record] [--brief|--least] [--program NAME …] [--json FILE] [--jobs N]
 
 Runs tests in QEMU guests: suite a, the tests of kernel objects under ${kernelVersions.join(", ")}; suite b, the node on a cgroup v2 host.
 --here, or --kernel here: suite a under this machine's kernel, too. --record: keeps what suite a has seen under each kernel; \`npm run generate\` makes the page of it.
 --brief: of suite a only what differs from kernel to kernel, a few minutes for each; the whole takes a quarter of an hour for each and more.
 --least: of suite a one test of each thing that this machine's kernel may lack, some minutes in all; no suite b unless told, and nothing to record.
+--program: of suite a these test programs alone, whole; --record puts what they say into what is kept of the kernel.
 --jobs: guests at a time, 2 unless told (each takes one processor and 1 to 3 GiB).`;
 
 /** In the order of their start: the longest first. */
@@ -47,6 +48,7 @@ const optionsSchema = z.object({
   record: z.boolean().default(false),
   brief: z.boolean().default(false),
   least: z.boolean().default(false),
+  program: z.array(z.string()).optional(),
   json: z.string().optional(),
   jobs: z.coerce.number().int().positive().default(2),
   help: z.boolean().optional(),
@@ -63,6 +65,7 @@ async function main(): Promise<number> {
       record: { type: "boolean" },
       brief: { type: "boolean" },
       least: { type: "boolean" },
+      program: { type: "string", multiple: true },
       json: { type: "string" },
       jobs: { type: "string" },
       help: { type: "boolean", short: "h" },
@@ -75,6 +78,7 @@ async function main(): Promise<number> {
   }
   const options = parsed.data;
   const extent: Extent = options.least ? "least" : options.brief ? "brief" : "whole";
+  const programs = options.program;
   const of = provenance();
   try {
     await prepare();
@@ -91,7 +95,7 @@ async function main(): Promise<number> {
         suite.kernels
           .filter((version) => options.kernel?.includes(version) ?? true)
           .flatMap((version) => {
-            const selection = selectionOf(extent, version);
+            const selection = programs === undefined ? selectionOf(extent, version) : wholeOf(programs);
             return selection === undefined ? [] : { suite, version, selection };
           }),
       );
@@ -117,7 +121,7 @@ async function main(): Promise<number> {
     if (options.kernel?.includes("here") ?? options.here) {
       console.log("  this machine's kernel");
       let output = "";
-      const results = await kernelObjectsHere(folder, whole, (text) => {
+      const results = await kernelObjectsHere(folder, programs === undefined ? whole : wholeOf(programs), (text) => {
         output = text;
       });
       runs.push({ kernel: "here", ...readProbe(output), results });
@@ -131,7 +135,10 @@ async function main(): Promise<number> {
       const order = ["here", ...kernelVersions];
       console.log(`\n${matrixTables(runs.toSorted((a, b) => order.indexOf(a.kernel) - order.indexOf(b.kernel)))}\n`);
       if (options.record && extent !== "least")
-        for (const run of runs) await record({ ...run, ...of, whole: extent === "whole" || run.kernel === "here" });
+        for (const run of runs)
+          await (programs === undefined
+            ? record({ ...run, ...of, whole: extent === "whole" || run.kernel === "here" })
+            : amend({ ...run, ...of }, programs));
     }
     return await finish(
       [...cells.flatMap(({ results }) => results), ...runs.filter((run) => run.kernel === "here").flatMap(withoutProvenSkips)],

@@ -57,6 +57,11 @@ const leastTests: Partial<Record<KernelVersion, Readonly<Record<string, readonly
 /** Everything, what is otherwise ignored for being long, too. */
 export const whole: Selection = { argumentsOf: () => ["--include-ignored"], programSeconds: 900, guestMinutes: 90 };
 
+/** Everything of these programs; what the kernel can do is asked in every run. */
+export function wholeOf(programs: readonly string[]): Selection {
+  return { ...whole, argumentsOf: (program) => (program === "probe" || programs.includes(program) ? ["--include-ignored"] : undefined) };
+}
+
 /** Absent where nothing of the suite runs under that kernel. */
 export function selectionOf(extent: Extent, kernel: KernelVersion): Selection | undefined {
   if (extent === "whole") return whole;
