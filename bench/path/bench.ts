@@ -1,16 +1,19 @@
+import { sweep } from "@terway/lab";
 import { pathModes } from "../add/mode.ts";
 import type { Bench } from "../bench.ts";
 import { fastOptions, fastSmokeOptions, runFast } from "./fast.ts";
 import { modeOptions, modeSmokeOptions, runMode } from "./mode.ts";
 import { markdown, svg } from "./report.ts";
 import { fullOptions, type PathResult, runPath, smokeOptions } from "./run.ts";
+import { labId } from "./scene.ts";
 
 export const path: Bench = {
   name: "path",
   about: "what a packet costs between pods, beside host to host and beside bare forwarding",
   modes: ["stack", "fast", ...pathModes],
   async run(smoke, say, mode = "stack") {
-    const result = await measure(smoke, say, mode);
+    // A scene that could not be made has nobody who removes it.
+    const result = await measure(smoke, say, mode).finally(() => sweep(labId));
     return { result, files: { md: markdown(result, mode === "stack" ? "path.svg" : `path.${mode}.svg`), svg: svg(result) } };
   },
 };
