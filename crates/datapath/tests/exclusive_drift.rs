@@ -129,8 +129,8 @@ fn pod() -> Vec<Edit> {
 }
 
 #[test]
-fn exclusive_dual_drift_has_a_test_for_every_object() {
-    if !support::skip("exclusive_dual_drift_has_a_test_for_every_object") {
+fn drift_has_a_test_for_every_object_of_exclusive() {
+    if !support::skip("drift_has_a_test_for_every_object_of_exclusive") {
         covers(Mode::Exclusive, change, &[&host(), &pod()]);
     }
 }

@@ -87,8 +87,8 @@ fn silent() -> Vec<Edit> {
 
 /// Whatever the kernel can do.
 #[test]
-fn ipvlan_dual_drift_has_a_test_for_every_object() {
-    if !support::skip("ipvlan_dual_drift_has_a_test_for_every_object") {
+fn drift_has_a_test_for_every_object_of_ipvlan() {
+    if !support::skip("drift_has_a_test_for_every_object_of_ipvlan") {
         covers(
             Mode::Ipvlan,
             whole,

@@ -46,8 +46,8 @@ mode_tests! {
 
 /// Whatever the kernel can do.
 #[test]
-fn netkit_dual_drift_has_a_test_for_every_object() {
-    if !support::skip("netkit_dual_drift_has_a_test_for_every_object") {
+fn drift_has_a_test_for_every_object_of_netkit() {
+    if !support::skip("drift_has_a_test_for_every_object_of_netkit") {
         covers(Mode::Netkit, whole, &[&host(), &silent(), &pod()]);
     }
 }

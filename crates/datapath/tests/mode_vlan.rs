@@ -34,8 +34,8 @@ mode_tests! {
 
 /// Whatever the kernel can do.
 #[test]
-fn vlan_dual_drift_has_a_test_for_every_object() {
-    if !support::skip("vlan_dual_drift_has_a_test_for_every_object") {
+fn drift_has_a_test_for_every_object_of_vlan() {
+    if !support::skip("drift_has_a_test_for_every_object_of_vlan") {
         covers(Mode::Vlan, whole, &[HOST, ON_HANGING_LINK, LIMITS_IN_POD, POD_IPV6]);
     }
 }

@@ -233,8 +233,8 @@ fn drifts_in_pod() -> Vec<Edit> {
 }
 
 #[test]
-fn tag_filter_dual_drift_has_a_test_for_every_object() {
-    if !support::skip("tag_filter_dual_drift_has_a_test_for_every_object") {
+fn drift_has_a_test_for_every_object_of_tag_filter() {
+    if !support::skip("drift_has_a_test_for_every_object_of_tag_filter") {
         covers(
             Mode::PolicyRoute,
             limited_member,
